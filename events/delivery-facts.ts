@@ -1,0 +1,68 @@
+// What Pilot saw proxies do: connect, get pushes, acknowledge or reject them, leave. Kept in the `deliveries` log, a leaf.
+import type { NewEvent } from './envelope.ts';
+
+/** Identity of one content of one resource: `[name, version]`; version is the content hash that the proxy was given. */
+export type ManifestEntry = readonly [name: string, version: string];
+
+/** A proxy opened its ADS stream. `context` is the ProxyContext as JSON: with it replay translates what the proxy was sent. */
+export type ProxyConnected = NewEvent<
+  'io.periplus.delivery.proxy-connected',
+  {
+    /** Envoy's node id: `sidecar~IP~NAME.NAMESPACE~DOMAIN`. */
+    readonly proxyId: string;
+    /** Distinguishes two streams of one proxy. */
+    readonly streamId: string;
+    readonly pilot: string;
+    readonly peer: string;
+    readonly userAgent: string;
+    readonly protocol: 'sotw' | 'delta';
+    readonly context: unknown;
+    /** Facts position that Pilot had when the proxy connected. */
+    readonly position: number;
+  }
+>;
+/** Its stream ended. */
+export type ProxyDisconnected = NewEvent<
+  'io.periplus.delivery.proxy-disconnected',
+  { readonly proxyId: string; readonly streamId: string; readonly reason: string }
+>;
+/** A list of resource contents, recorded once and referred to by its hash: proxies with equal contexts are sent equal lists. */
+export type ManifestRecorded = NewEvent<
+  'io.periplus.delivery.manifest-recorded',
+  { readonly manifest: string; readonly typeUrl: string; readonly resources: readonly ManifestEntry[]; readonly removed: readonly string[] }
+>;
+/** A response was sent. */
+export type Pushed = NewEvent<
+  'io.periplus.delivery.pushed',
+  {
+    readonly proxyId: string;
+    readonly streamId: string;
+    readonly typeUrl: string;
+    readonly nonce: string;
+    /** Facts position that the content was translated from. */
+    readonly position: number;
+    /** Hash of the ManifestRecorded event's list. */
+    readonly manifest: string;
+    /** True when the list is the whole state of the type (SotW, or the first response of a stream), not a change to it. */
+    readonly whole: boolean;
+    readonly bytes: number;
+  }
+>;
+/** The proxy took a response into use. */
+export type Acknowledged = NewEvent<
+  'io.periplus.delivery.acknowledged',
+  { readonly proxyId: string; readonly streamId: string; readonly typeUrl: string; readonly nonce: string; readonly position: number; readonly latencyMs: number }
+>;
+/** The proxy refused a response and keeps what it had. */
+export type Rejected = NewEvent<
+  'io.periplus.delivery.rejected',
+  { readonly proxyId: string; readonly streamId: string; readonly typeUrl: string; readonly nonce: string; readonly position: number; readonly code: number; readonly message: string }
+>;
+
+/** Everything the deliveries projection is folded from. */
+export type DeliveryFact = ProxyConnected | ProxyDisconnected | ManifestRecorded | Pushed | Acknowledged | Rejected;
+
+/** Subject of a proxy's events: `proxy/ID`. */
+export function proxySubject(proxyId: string): string {
+  return `proxy/${proxyId}`;
+}

@@ -1,0 +1,27 @@
+// The fields of a proxy that translation may read, and nothing else: their hash is the cache key, so no input can be missed.
+
+/**
+ * What distinguishes one proxy's configuration from another's. Made from Envoy's node (Istio's node id and metadata:
+ * istio.io/latest/docs/reference/config/proxy_extensions … `TYPE~IP~NAME.NAMESPACE~DNSDOMAIN`) by `proxyContextOf`.
+ */
+export interface ProxyContext {
+  readonly type: 'sidecar' | 'router';
+  /** `grpc` for proxyless gRPC clients (node metadata GENERATOR). */
+  readonly generator: 'envoy' | 'grpc';
+  readonly namespace: string;
+  /** Workload labels, keys sorted. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** IP addresses; they decide which services the proxy itself serves. Sorted. */
+  readonly addresses: readonly string[];
+  /** `svc.cluster.local` part of short names: `default.svc.cluster.local`. */
+  readonly dnsDomain: string;
+  readonly clusterId: string;
+  readonly network: string;
+  /** `region/zone/subzone`, '' when unknown. */
+  readonly locality: string;
+  readonly serviceAccount: string;
+  /** Istio's INTERCEPTION_MODE: NONE binds listeners to real ports. */
+  readonly interceptionMode: 'REDIRECT' | 'TPROXY' | 'NONE';
+  /** Istio's HTTP_PROXY_PORT; 0 when absent. */
+  readonly httpProxyPort: number;
+}
