@@ -79,4 +79,6 @@ rmSync(gen, { recursive: true, force: true });
 cpSync(join(work, 'out'), gen, { recursive: true });
 rmSync(work, { recursive: true, force: true });
 writeFileSync(stamp, inputHash());
-process.stderr.write(`done in ${Math.round(performance.now() - started)} ms (${relative(process.cwd(), gen) || gen})\n`);
+process.stderr.write(
+  `done in ${Math.round(performance.now() - started)} ms (${relative(process.cwd(), gen) || gen})\n`,
+);

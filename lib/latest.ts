@@ -16,7 +16,7 @@ export class Latest<T> {
     if (this.#revision > 0 && Object.is(value, this.#value)) return;
     this.#value = value;
     this.#revision++;
-    for (const wake of [...this.#waiters]) wake();
+    for (const wake of this.#waiters) wake();
   }
 
   /** Yields the current value (if any) and then each newer one, until `signal` aborts. */
