@@ -1,0 +1,154 @@
+// DestinationRule (istio.io/latest/docs/reference/config/networking/destination-rule): schema and types.
+import { matchLabelsSelectorSchema, portSelectorSchema } from './destination.ts';
+import {
+  double,
+  duration,
+  flag,
+  int32,
+  list,
+  map,
+  object,
+  oneOfNames,
+  required,
+  type Static,
+  text,
+  uint32,
+  uint64,
+} from './schema.ts';
+
+const httpCookie = object({
+  name: required(text),
+  path: text,
+  ttl: duration,
+  attributes: list(object({ name: required(text), value: text })),
+});
+const consistentHash = object({
+  httpHeaderName: text,
+  httpCookie,
+  useSourceIp: flag,
+  httpQueryParameterName: text,
+  ringHash: object({ minimumRingSize: uint64 }),
+  maglev: object({ tableSize: uint64 }),
+  minimumRingSize: uint64,
+});
+const failover = object({ from: text, to: text });
+const localityLbSetting = object({
+  distribute: list(object({ from: text, to: map(uint32) })),
+  failover: list(failover),
+  failoverPriority: list(text),
+  enabled: flag,
+});
+const zoneAwareLbSetting = object({
+  enabled: flag,
+  failover: list(failover),
+  failoverPriority: list(text),
+  minClusterSize: uint64,
+});
+const warmup = object({ duration: required(duration), minimumPercent: double, aggression: double });
+const loadBalancer = object({
+  simple: oneOfNames('UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST'),
+  consistentHash,
+  localityLbSetting,
+  zoneAwareLbSetting,
+  warmupDurationSecs: duration,
+  warmup,
+});
+const tcpSettings = object({
+  maxConnections: int32,
+  connectTimeout: duration,
+  tcpKeepalive: object({ probes: uint32, time: duration, interval: duration }),
+  maxConnectionDuration: duration,
+  idleTimeout: duration,
+});
+const httpSettings = object({
+  http1MaxPendingRequests: int32,
+  http2MaxRequests: int32,
+  maxRequestsPerConnection: int32,
+  maxRetries: int32,
+  idleTimeout: duration,
+  h2UpgradePolicy: oneOfNames('DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE'),
+  useClientProtocol: flag,
+  maxConcurrentStreams: int32,
+  http2KeepAlive: object({ interval: duration, timeout: duration }),
+});
+/** Schema of `ConnectionPoolSettings`; Sidecar has them too. */
+export const connectionPoolSchema = object({ tcp: tcpSettings, http: httpSettings });
+const outlierDetection = object({
+  consecutiveErrors: int32,
+  splitExternalLocalOriginErrors: flag,
+  consecutiveLocalOriginFailures: uint32,
+  consecutiveGatewayErrors: uint32,
+  consecutive5xxErrors: uint32,
+  interval: duration,
+  baseEjectionTime: duration,
+  maxEjectionPercent: int32,
+  minHealthPercent: int32,
+  outlierDetectionHttpErrorCodes: list(uint32),
+});
+const clientTls = object({
+  mode: oneOfNames('DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'),
+  clientCertificate: text,
+  privateKey: text,
+  caCertificates: text,
+  caCrl: text,
+  credentialName: text,
+  subjectAltNames: list(text),
+  sni: text,
+  insecureSkipVerify: flag,
+});
+const portTrafficPolicy = object({
+  port: portSelectorSchema,
+  loadBalancer,
+  connectionPool: connectionPoolSchema,
+  outlierDetection,
+  tls: clientTls,
+});
+const trafficPolicy = object({
+  loadBalancer,
+  connectionPool: connectionPoolSchema,
+  outlierDetection,
+  tls: clientTls,
+  portLevelSettings: list(portTrafficPolicy),
+  tunnel: object({ protocol: text, targetHost: required(text), targetPort: required(uint32) }),
+  proxyProtocol: object({ version: oneOfNames('V1', 'V2') }),
+  retryBudget: object({ percent: double, minRetryConcurrency: uint32, budgetInterval: duration }),
+});
+const subset = object({ name: required(text), labels: map(text), trafficPolicy });
+
+/** Schema of a DestinationRule's spec. */
+export const destinationRuleSchema = object({
+  host: required(text),
+  trafficPolicy,
+  subsets: list(subset),
+  exportTo: list(text),
+  workloadSelector: matchLabelsSelectorSchema,
+});
+
+/** Policies for traffic to a host, applied after routing. */
+export interface DestinationRuleSpec extends Static<typeof destinationRuleSchema> {}
+/** Load balancing, pools, outlier detection and TLS of a host or subset. */
+export interface TrafficPolicy extends Static<typeof trafficPolicy> {}
+/** A TrafficPolicy for one port; replaces (does not merge with) the destination's. */
+export interface PortTrafficPolicy extends Static<typeof portTrafficPolicy> {}
+/** Named endpoints of a host, by labels. */
+export interface Subset extends Static<typeof subset> {}
+/** Which endpoint gets a request. */
+export interface LoadBalancerSettings extends Static<typeof loadBalancer> {}
+/** Hash-based affinity. */
+export interface ConsistentHashLB extends Static<typeof consistentHash> {}
+/** Locality weights and failover. */
+export interface LocalityLoadBalancerSetting extends Static<typeof localityLbSetting> {}
+/** Zone-aware routing. */
+export interface ZoneAwareLoadBalancerSetting extends Static<typeof zoneAwareLbSetting> {}
+/** New endpoints get their share slowly. */
+export interface WarmupConfiguration extends Static<typeof warmup> {}
+/** Limits on connections and requests. */
+export interface ConnectionPoolSettings extends Static<typeof connectionPoolSchema> {}
+/** See ConnectionPoolSettings. */
+export interface TCPSettings extends Static<typeof tcpSettings> {}
+/** See ConnectionPoolSettings. */
+export interface HTTPSettings extends Static<typeof httpSettings> {}
+/** Ejects failing endpoints. */
+export interface OutlierDetection extends Static<typeof outlierDetection> {}
+/** TLS towards the destination. */
+export interface ClientTLSSettings extends Static<typeof clientTls> {}
