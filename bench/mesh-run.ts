@@ -1,0 +1,123 @@
+// One row of the table: a control plane and a load client as two processes, connected, then changed several times.
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
+import type { PlaneCommand, PlaneReport } from './control-plane.ts';
+import type { LoadCommand, LoadReport } from './load-client.ts';
+import { percentile } from './statistics.ts';
+
+/** Sizes of a row. */
+export interface MeshSize {
+  readonly services: number;
+  readonly endpoints: number;
+  readonly proxies: number;
+}
+
+/** What one run measured; times in milliseconds, sizes in MiB. */
+export interface MeshRun extends MeshSize {
+  readonly connectAllMs: number;
+  readonly connectMiB: number;
+  readonly connectCpuSeconds: number;
+  readonly endpointP50Ms: number;
+  readonly endpointP99Ms: number;
+  readonly endpointMiB: number;
+  readonly routeP50Ms: number;
+  readonly routeP99Ms: number;
+  readonly routeMiB: number;
+  readonly rssMiB: number;
+}
+
+/** Bounds every wait: a benchmark that hangs is a result too. */
+const limitMs = 120_000;
+
+interface Peer<Command, Report> {
+  send(command: Command): void;
+  next<Did extends string>(did: Did): Promise<Extract<Report, { did: Did }>>;
+  readonly process: ChildProcess;
+}
+
+function start<Command extends object, Report extends { did: string }>(file: string, args: readonly string[]): Peer<Command, Report> {
+  const child = fork(join(import.meta.dirname, file), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const next = (did: string) =>
+    new Promise<Report>((resolve, reject) => {
+      const timer = setTimeout(() => finish(() => reject(new Error(`${file}: no "${did}" within ${limitMs} ms`))), limitMs);
+      const finish = (end: () => void) => {
+        clearTimeout(timer);
+        child.off('message', onMessage);
+        child.off('exit', onExit);
+        end();
+      };
+      const onMessage = (message: Report) => {
+        if (message.did === did) finish(() => resolve(message));
+        else if (message.did === 'lost') finish(() => reject(new Error(`${file}: ${JSON.stringify(message)}`)));
+      };
+      const onExit = (code: number | null) => finish(() => reject(new Error(`${file} ended with ${code}`)));
+      child.on('message', onMessage);
+      child.on('exit', onExit);
+    });
+  return { process: child, send: (command) => child.send(command), next: next as Peer<Command, Report>['next'] };
+}
+
+/** Runs one size once. */
+export async function runMesh(size: MeshSize, rounds = 5): Promise<MeshRun> {
+  const plane = start<PlaneCommand, PlaneReport>('control-plane.ts', [String(size.services), String(size.endpoints)]);
+  const client = start<LoadCommand, LoadReport>('load-client.ts', []);
+  try {
+    const { port } = await plane.next('ready');
+    const measure = async () => {
+      const measured = plane.next('measured');
+      plane.send({ do: 'measure' });
+      return measured;
+    };
+    const before = await measure();
+    const connecting = client.next('connected');
+    client.send({ do: 'connect', target: `127.0.0.1:${port}`, proxies: size.proxies });
+    const connected = await connecting;
+    const after = await measure();
+
+    const change = async (marker: string, command: PlaneCommand) => {
+      const watching = client.next('watching');
+      client.send({ do: 'watch', marker });
+      await watching;
+      const [reached, changed] = [client.next('reached'), plane.next('changed')];
+      plane.send(command);
+      const [{ atMs, bytes }, start] = [await reached, await changed];
+      return { delaysMs: atMs.map((ms) => ms - start.atMs), bytes };
+    };
+    const endpointRounds = [];
+    const routeRounds = [];
+    for (let round = 1; round <= rounds; round++) {
+      const address = `10.99.0.${round}`;
+      endpointRounds.push(await change(address, { do: 'endpoint', service: round, address }));
+      const mark = `mark-${round}`;
+      routeRounds.push(await change(mark, { do: 'route', service: 5 * round, mark }));
+    }
+    const end = await measure();
+    const delays = (measured: typeof endpointRounds) => measured.flatMap(({ delaysMs }) => delaysMs);
+    const mib = (bytes: number) => bytes / 2 ** 20;
+    return {
+      ...size,
+      connectAllMs: Math.max(...connected.fullMs) - connected.startedMs,
+      connectMiB: mib(connected.bytes),
+      connectCpuSeconds: after.cpuSeconds - before.cpuSeconds,
+      endpointP50Ms: percentile(delays(endpointRounds), 0.5),
+      endpointP99Ms: percentile(delays(endpointRounds), 0.99),
+      endpointMiB: mib(endpointRounds.reduce((sum, { bytes }) => sum + bytes, 0) / rounds),
+      routeP50Ms: percentile(delays(routeRounds), 0.5),
+      routeP99Ms: percentile(delays(routeRounds), 0.99),
+      routeMiB: mib(routeRounds.reduce((sum, { bytes }) => sum + bytes, 0) / rounds),
+      rssMiB: end.rssMiB,
+    };
+  } finally {
+    for (const peer of [client, plane]) {
+      if (peer.process.exitCode !== null) continue;
+      peer.process.send({ do: 'stop' });
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => peer.process.kill('SIGKILL'), 5000);
+        peer.process.once('exit', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+  }
+}
