@@ -1,0 +1,57 @@
+// Canonical JSON: one text for one value, so that hashes and ids agree wherever they are computed (RFC 8785's order and numbers).
+import { MeshError } from '../lib/mesh-error.ts';
+
+/**
+ * `value` as JSON with the members of every object in UTF-16 order and no white space; members that are undefined are left out.
+ * Throws MeshError `invalid` for what JSON can't say: a non-finite number, bigint, function, symbol, or a cycle.
+ */
+export function canonicalJson(value: unknown): string {
+  try {
+    return write(value);
+  } catch (error) {
+    if (error instanceof RangeError) throw new MeshError('invalid', 'the value is nested too deep or in a circle');
+    throw error;
+  }
+}
+
+function write(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (value === null || typeof value === 'boolean') return String(value);
+  if (typeof value === 'number') return writeNumber(value);
+  if (Array.isArray(value)) return writeArray(value);
+  if (typeof value === 'object') return writeObject(value as Record<string, unknown>);
+  throw new MeshError('invalid', `a ${typeof value} can't be written as JSON`);
+}
+
+function writeNumber(value: number): string {
+  if (!Number.isFinite(value)) throw new MeshError('invalid', `the number ${value} can't be written as JSON`);
+  return JSON.stringify(value);
+}
+
+function writeArray(items: readonly unknown[]): string {
+  let text = '[';
+  for (let i = 0; i < items.length; i++) {
+    if (i > 0) text += ',';
+    const item = items[i];
+    text += item === undefined ? 'null' : write(item);
+  }
+  return `${text}]`;
+}
+
+function writeObject(object: Record<string, unknown>): string {
+  const keys = Object.keys(object);
+  if (!isSorted(keys)) keys.sort();
+  let text = '';
+  for (const key of keys) {
+    const member = object[key];
+    if (member === undefined) continue;
+    text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${write(member)}`;
+  }
+  return `{${text}}`;
+}
+
+/** Most objects are made in order already; looking is cheaper than sorting. */
+function isSorted(keys: readonly string[]): boolean {
+  for (let i = 1; i < keys.length; i++) if ((keys[i - 1] as string) > (keys[i] as string)) return false;
+  return true;
+}
