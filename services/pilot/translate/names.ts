@@ -67,3 +67,10 @@ export function resolveHostname(host: string, namespace: string, domainSuffix: s
 export function compareNames(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+/** Whether every name that `host` stands for is one that `pattern` stands for; either may start with `*` (Istio's Name.SubsetOf). */
+export function isHostWithin(host: string, pattern: string): boolean {
+  if (!pattern.startsWith('*')) return host === pattern;
+  const suffix = pattern.slice(1);
+  return host.startsWith('*') ? host.slice(1).endsWith(suffix) : host.endsWith(suffix);
+}
