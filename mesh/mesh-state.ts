@@ -1,0 +1,55 @@
+// The whole mesh as one projection of the facts log: registry and configuration, with quarantined events left out.
+//
+// State at position X is a function of events 1..X alone. An event P therefore counts until its quarantine Q, and from Q on the state
+// is as if P had never been. Production folds forward through P and then Q; a replay to X does exactly the same, so both agree with
+// what was served: while P counted, its translation failed and nothing was pushed from it for the proxies it failed for, and proxies
+// that it did not fail for were pushed content that a replay to their position gives again. Skipping P already before Q would not.
+import type { EventQuarantined } from '../events/config-facts.ts';
+import type { RecordedEvent } from '../events/envelope.ts';
+import type { Projection } from '../events/projection.ts';
+import { type ConfigState, configProjection, unapplyFromConfig } from './config-store.ts';
+import { type RegistryState, registryProjection, unapplyFromRegistry } from './registry.ts';
+
+/** Everything translation is made from. Mutable; readers get snapshots of it. */
+export interface MeshState {
+  /** Position of the last event folded, of whatever type. */
+  position: number;
+  /** Its time; '' before the first. */
+  time: string;
+  readonly registry: RegistryState;
+  readonly config: ConfigState;
+  /** Positions of quarantined events. */
+  readonly quarantined: Set<number>;
+}
+
+/** See the file's first line. */
+export const meshProjection: Projection<MeshState> = { name: 'mesh', init: initMesh, evolve: evolveMesh };
+
+function initMesh(): MeshState {
+  return {
+    position: 0,
+    time: '',
+    registry: registryProjection.init(),
+    config: configProjection.init(),
+    quarantined: new Set(),
+  };
+}
+
+function evolveMesh(state: MeshState, event: RecordedEvent): MeshState {
+  state.position = event.position;
+  state.time = event.time;
+  if (event.type === 'io.periplus.system.event-quarantined') quarantine(state, event as unknown as EventQuarantined);
+  else if (state.quarantined.size === 0 || !state.quarantined.has(event.position)) {
+    if (event.type.startsWith('io.periplus.config.')) configProjection.evolve(state.config, event);
+    else registryProjection.evolve(state.registry, event);
+  }
+  return state;
+}
+
+function quarantine(state: MeshState, fact: EventQuarantined): void {
+  const { position } = fact.data;
+  if (state.quarantined.has(position)) return;
+  state.quarantined.add(position);
+  unapplyFromConfig(state.config, position);
+  unapplyFromRegistry(state.registry, position);
+}

@@ -1,0 +1,223 @@
+// Services and endpoints that a ServiceEntry stands for (istio.io/latest/docs/reference/config/networking/service-entry); memoised by object.
+import type { ConfigResource, Endpoint, Service, ServicePort, Workload } from '../events/model.ts';
+import type { ServiceEntrySpec } from './config/schemas/service-entry.ts';
+import type { WorkloadEntrySpec } from './config/schemas/workload-entry.ts';
+import { parseProtocol } from './protocol.ts';
+import { compareServices } from './registry.ts';
+
+/** A ServiceEntry resource. */
+export type ServiceEntry = ConfigResource<ServiceEntrySpec>;
+/** A WorkloadEntry resource. */
+export type WorkloadEntry = ConfigResource<WorkloadEntrySpec>;
+type Labels = Readonly<Record<string, string>>;
+
+/** The `platform` of what comes from configuration. */
+export const serviceEntryPlatform = 'service-entry';
+
+const servicesMemo = new WeakMap<ServiceEntry, readonly Service[]>();
+const inlineMemo = new WeakMap<ServiceEntry, ReadonlyMap<string, readonly Endpoint[]>>();
+const selectedMemo = new WeakMap<object, WeakMap<object, readonly Endpoint[]>>();
+
+/** One service for each host, in order of the hosts. The same array for the same entry. */
+export function servicesOfServiceEntry(entry: ServiceEntry): readonly Service[] {
+  return remember(servicesMemo, entry, () => hostsOf(entry).map((hostname) => serviceOfHost(entry, hostname)));
+}
+
+/** The endpoints listed in the entry itself for one of its hosts; DNS without any and without a selector resolves the host. */
+export function inlineEndpoints(entry: ServiceEntry, hostname: string): readonly Endpoint[] {
+  const byHost = remember(
+    inlineMemo,
+    entry,
+    () => new Map(hostsOf(entry).map((host) => [host, listedEndpoints(entry, host)])),
+  );
+  return byHost.get(hostname) ?? [];
+}
+
+/** Labels that select the entry's workloads; undefined when it has no selector (an empty one selects nothing). */
+export function selectorOf(entry: ServiceEntry): Labels | undefined {
+  return selectorFrom(entry.spec.workloadSelector?.labels);
+}
+
+/** A WorkloadEntry's labels: the spec's, overridden by the resource's own. */
+export function labelsOfWorkloadEntry(entry: WorkloadEntry): Labels {
+  return entry.labels ? { ...entry.spec.labels, ...entry.labels } : (entry.spec.labels ?? {});
+}
+
+/** Whether `labels` has everything that `selector` asks for. */
+export function selects(selector: Labels, labels: Labels): boolean {
+  for (const name in selector) if (labels[name] !== selector[name]) return false;
+  return true;
+}
+
+/** The endpoints, one for each of the ServiceEntry's hosts, that a WorkloadEntry selected by it is. */
+export function endpointsOfWorkloadEntry(entry: ServiceEntry, workload: WorkloadEntry): readonly Endpoint[] {
+  // A WorkloadEntry that is itself a DNS name can only stand behind a service that resolves names.
+  if (isDnsName(workload.spec.address ?? '') && !resolvesNames(entry)) return [];
+  return rememberPair(entry, workload, () =>
+    hostsOf(entry).flatMap((hostname) =>
+      endpointAt(
+        entry,
+        hostname,
+        { ...workload.spec, labels: labelsOfWorkloadEntry(workload) },
+        workload.name,
+        workload.name,
+      ),
+    ),
+  );
+}
+
+/** The endpoints, one for each of the ServiceEntry's hosts, that a platform's workload (a pod) selected by it is. */
+export function endpointsOfWorkload(entry: ServiceEntry, workload: Workload): readonly Endpoint[] {
+  return rememberPair(entry, workload, () => {
+    const { addresses, ports, labels, locality, network, serviceAccount, name, platform, health, clusterId } = workload;
+    const at = { address: addresses[0] ?? '', ports, labels, locality, network, serviceAccount } as WorkloadEntrySpec;
+    return hostsOf(entry)
+      .flatMap((hostname) => endpointAt(entry, hostname, at, `${platform}/${name}`, name))
+      .map((endpoint) => ({ ...endpoint, health, ...(clusterId && { clusterId }) }));
+  });
+}
+
+/** The endpoint that a WorkloadEntry is of a platform's service whose selector matches it; none where its address is a DNS name. */
+export function endpointsOfSelectedEntry(service: Service, workload: WorkloadEntry): readonly Endpoint[] {
+  const { spec } = workload;
+  if (isDnsName(spec.address ?? '') || !(spec.address || spec.network)) return [];
+  return rememberPair(service, workload, () => {
+    const ports: Record<string, number> = {};
+    for (const { name, port, targetPort } of service.ports) {
+      const target = typeof targetPort === 'string' ? spec.ports?.[targetPort] : targetPort;
+      ports[name] = spec.ports?.[name] ?? target ?? port;
+    }
+    const of = { hostname: service.hostname, namespace: service.namespace, ports };
+    return [makeEndpoint(of, { ...spec, labels: labelsOfWorkloadEntry(workload) }, workload.name, workload.name)];
+  });
+}
+
+/**
+ * One service of several that ServiceEntries of one namespace declare for one host: the oldest, with the further ports of those
+ * that resolve the same way, as Istio merges them. `services` must not be empty.
+ */
+export function mergeServices(services: readonly Service[]): Service | undefined {
+  const [oldest, ...others] = [...services].sort(compareServices);
+  if (!oldest || others.length === 0) return oldest;
+  const ports: ServicePort[] = [...oldest.ports];
+  for (const other of others) {
+    if (other.resolution !== oldest.resolution) continue;
+    for (const port of other.ports) {
+      if (!ports.some((known) => known.port === port.port || known.name === port.name)) ports.push(port);
+    }
+  }
+  return ports.length === oldest.ports.length ? oldest : { ...oldest, ports };
+}
+
+function hostsOf(entry: ServiceEntry): readonly string[] {
+  return [...new Set(entry.spec.hosts.map((host) => host.toLowerCase()))];
+}
+
+function resolvesNames(entry: ServiceEntry): boolean {
+  return entry.spec.resolution === 'DNS' || entry.spec.resolution === 'DNS_ROUND_ROBIN';
+}
+
+function isDnsName(address: string): boolean {
+  return address !== '' && !address.startsWith('unix://') && !/^[0-9.]+$/.test(address) && !address.includes(':');
+}
+
+function selectorFrom(labels: Labels | undefined): Labels | undefined {
+  return labels && Object.keys(labels).length > 0 ? labels : undefined;
+}
+
+function serviceOfHost(entry: ServiceEntry, hostname: string): Service {
+  const { spec } = entry;
+  const selector = selectorOf(entry);
+  return {
+    hostname,
+    name: hostname,
+    namespace: entry.namespace,
+    platform: serviceEntryPlatform,
+    addresses: spec.addresses ?? [],
+    ports: (spec.ports ?? []).map((port) => ({
+      name: port.name,
+      port: port.number,
+      protocol: parseProtocol(port.protocol ?? ''),
+      ...(port.targetPort && port.targetPort !== port.number && { targetPort: port.targetPort }),
+    })),
+    labels: entry.labels ?? {},
+    ...(entry.annotations && { annotations: entry.annotations }),
+    ...(selector && { selector }),
+    ...(spec.exportTo?.length && { exportTo: spec.exportTo }),
+    resolution: spec.resolution ?? 'NONE',
+    location: spec.location ?? 'MESH_EXTERNAL',
+    ...(spec.subjectAltNames?.length && { subjectAltNames: spec.subjectAltNames }),
+    ...(entry.createdAt && { createdAt: entry.createdAt }),
+  };
+}
+
+function listedEndpoints(entry: ServiceEntry, hostname: string): readonly Endpoint[] {
+  const listed = entry.spec.endpoints ?? [];
+  if (listed.length === 0 && resolvesNames(entry) && !entry.spec.workloadSelector) {
+    return endpointAt(entry, hostname, { address: hostname }, `${entry.name}~${hostname}`);
+  }
+  const seen = new Map<string, number>();
+  return listed.flatMap((at) => {
+    const address = at.address ?? '';
+    const count = (seen.get(address) ?? 0) + 1;
+    seen.set(address, count);
+    return endpointAt(entry, hostname, at, `${entry.name}~${address}${count > 1 ? `~${count}` : ''}`);
+  });
+}
+
+function endpointAt(
+  entry: ServiceEntry,
+  hostname: string,
+  at: WorkloadEntrySpec,
+  id: string,
+  workload?: string,
+): readonly Endpoint[] {
+  if (!at.address && !at.network) return [];
+  const unix = at.address?.startsWith('unix://') ?? false;
+  const ports: Record<string, number> = {};
+  for (const port of entry.spec.ports ?? []) {
+    ports[port.name] = unix ? 0 : (at.ports?.[port.name] ?? (port.targetPort || port.number));
+  }
+  return [makeEndpoint({ hostname, namespace: entry.namespace, ports }, at, id, workload)];
+}
+
+function makeEndpoint(
+  of: Pick<Endpoint, 'hostname' | 'namespace' | 'ports'>,
+  at: WorkloadEntrySpec,
+  id: string,
+  workload: string | undefined,
+): Endpoint {
+  const labels = at.labels ?? {};
+  const locality = at.locality || localityFromLabel(labels);
+  const network = at.network || labels['topology.istio.io/network'];
+  return {
+    id,
+    ...of,
+    platform: serviceEntryPlatform,
+    address: at.address ?? '',
+    labels,
+    health: 'healthy',
+    ...(at.weight && { weight: at.weight }),
+    ...(locality && { locality }),
+    ...(network && { network }),
+    ...(at.serviceAccount && { serviceAccount: at.serviceAccount }),
+    ...(workload && { workload }),
+  };
+}
+
+/** The locality that the label `istio-locality` gives: dots stand for slashes, which labels can't have. */
+export function localityFromLabel(labels: Labels): string | undefined {
+  const label = labels['istio-locality'];
+  return label?.includes('/') ? label : label?.replaceAll('.', '/');
+}
+
+function remember<K extends object, V>(memo: WeakMap<K, V>, key: K, make: () => V): V {
+  let value = memo.get(key);
+  if (value === undefined) memo.set(key, (value = make()));
+  return value;
+}
+
+function rememberPair(first: object, second: object, make: () => readonly Endpoint[]): readonly Endpoint[] {
+  const inner = remember(selectedMemo, first, () => new WeakMap<object, readonly Endpoint[]>());
+  return remember(inner, second, make);
+}

@@ -1,0 +1,184 @@
+// Folds the facts log and freezes snapshots of it: what a snapshot costs follows what changed since the one before.
+import type { RecordedEvent } from '../events/envelope.ts';
+import type { ConfigKey, ConfigResource, Endpoint, Health, Service, ServiceKey, Workload } from '../events/model.ts';
+import { defaultMeshConfig, type MeshConfig } from './config/mesh-config.ts';
+import { type ConfigMaps, changeConfig, viewOf as configView, emptyConfig } from './config-view.ts';
+import { type MeshState, meshProjection } from './mesh-state.ts';
+import { endpointsOf, serviceOf } from './registry.ts';
+import {
+  changeRegistry,
+  emptyRegistry,
+  orderEndpoints,
+  type RegistryMaps,
+  viewOf as registryView,
+} from './registry-view.ts';
+import type { ServiceEntry, WorkloadEntry } from './service-entry.ts';
+import { ServiceEntryIndex } from './service-entry-index.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** One lineage of snapshots. Feed it every event of the facts log in order; take a snapshot whenever one is wanted. */
+export class SnapshotBuilder {
+  readonly #state: MeshState = meshProjection.init();
+  readonly #index = new ServiceEntryIndex();
+  readonly #mesh: MeshConfig;
+  readonly #overridden = new WeakMap<Endpoint, Endpoint>();
+  #registry: RegistryMaps = emptyRegistry();
+  #config: ConfigMaps = emptyConfig();
+  #last: Snapshot | undefined;
+
+  constructor(options: { readonly mesh?: MeshConfig } = {}) {
+    this.#mesh = options.mesh ?? defaultMeshConfig;
+  }
+
+  /** Position of the last event folded; 0 before the first. */
+  get position(): number {
+    return this.#state.position;
+  }
+
+  /** Folds one event. */
+  apply(event: RecordedEvent): void {
+    meshProjection.evolve(this.#state, event);
+  }
+
+  /** Folds `events` in order. */
+  applyAll(events: Iterable<RecordedEvent>): this {
+    for (const event of events) this.apply(event);
+    return this;
+  }
+
+  /** The mesh as of the last event folded. The same snapshot as before when no event came in between. */
+  snapshot(): Snapshot {
+    const since = this.#last;
+    if (since?.position === this.#state.position && since.time === this.#state.time) return since;
+    const config = this.#takeConfig();
+    const registry = this.#takeRegistry(config);
+    const { position, time } = this.#state;
+    this.#last = {
+      position,
+      time,
+      registry: since && !registry.differs ? since.registry : registryView(this.#registry),
+      config: since && config.size === 0 ? since.config : configView(this.#config),
+      mesh: this.#mesh,
+      changed: since
+        ? {
+            since: since.position,
+            services: registry.services,
+            endpoints: registry.endpoints,
+            config: new Set(config.keys()),
+          }
+        : 'all',
+    };
+    return this.#last;
+  }
+
+  /** Brings the frozen configuration up to date; returns what each changed resource was before. */
+  #takeConfig(): ReadonlyMap<ConfigKey, ConfigResource | undefined> {
+    const { resources, touched } = this.#state.config;
+    const before = new Map<ConfigKey, ConfigResource | undefined>();
+    const changes = new Map<ConfigKey, ConfigResource | undefined>();
+    for (const key of touched) {
+      const old = this.#config.resources.get(key);
+      const now = resources.get(key)?.value;
+      if (old === now) continue;
+      before.set(key, old);
+      changes.set(key, now);
+    }
+    touched.clear();
+    this.#config = changeConfig(this.#config, changes);
+    return before;
+  }
+
+  #takeRegistry(config: ReadonlyMap<ConfigKey, ConfigResource | undefined>) {
+    const { touched } = this.#state.registry;
+    const stale = new Set<ServiceKey>(touched.services);
+    const workloads = this.#takeWorkloads(touched.workloads, stale);
+    this.#indexConfig(config, stale);
+    for (const key of touched.services)
+      this.#index.replaceService(key, namespaceOf(key), serviceOf(this.#state.registry, key));
+    for (const report of touched.reports) this.#addServicesAt(report, stale);
+    const services = this.#changedServices(stale);
+    for (const key of touched.endpoints) stale.add(key);
+    const endpoints = this.#changedEndpoints(stale);
+    for (const set of Object.values(touched)) set.clear();
+    const differs = services.size + endpoints.size + workloads.size > 0;
+    if (differs) this.#registry = changeRegistry(this.#registry, { services, endpoints, workloads });
+    return { differs, services: new Set(services.keys()), endpoints: new Set(endpoints.keys()) };
+  }
+
+  #takeWorkloads(touched: ReadonlySet<string>, stale: Set<ServiceKey>): Map<string, Workload | undefined> {
+    const changes = new Map<string, Workload | undefined>();
+    for (const key of touched) {
+      const old = this.#registry.workloads.get(key);
+      const now = this.#state.registry.workloads.get(key)?.value;
+      if (old === now) continue;
+      changes.set(key, now);
+      this.#index.replaceWorkload(key, old, now, stale);
+    }
+    return changes;
+  }
+
+  #indexConfig(config: ReadonlyMap<ConfigKey, ConfigResource | undefined>, stale: Set<ServiceKey>): void {
+    for (const [key, old] of config) {
+      const now = this.#config.resources.get(key);
+      if (key.startsWith('WorkloadEntry/')) {
+        this.#index.replaceWorkloadEntry(
+          key,
+          old as WorkloadEntry | undefined,
+          now as WorkloadEntry | undefined,
+          stale,
+        );
+      } else if (key.startsWith('ServiceEntry/')) {
+        this.#index.replaceServiceEntry(key, old as ServiceEntry | undefined, now as ServiceEntry | undefined, stale);
+      }
+    }
+  }
+
+  #addServicesAt(report: string, stale: Set<ServiceKey>): void {
+    const namespace = namespaceOf(report);
+    for (const { service } of this.#registry.instances.get(report.slice(namespace.length + 1)) ?? []) {
+      if (service.namespace === namespace) stale.add(`${namespace}/${service.hostname}`);
+    }
+  }
+
+  #changedServices(stale: ReadonlySet<ServiceKey>): Map<ServiceKey, Service | undefined> {
+    const changes = new Map<ServiceKey, Service | undefined>();
+    for (const key of stale) {
+      const now = serviceOf(this.#state.registry, key) ?? this.#index.serviceOf(key);
+      if (now !== this.#registry.services.get(key)) changes.set(key, now);
+    }
+    return changes;
+  }
+
+  #changedEndpoints(stale: ReadonlySet<ServiceKey>): Map<ServiceKey, readonly Endpoint[] | undefined> {
+    const changes = new Map<ServiceKey, readonly Endpoint[] | undefined>();
+    for (const key of stale) {
+      const registered = serviceOf(this.#state.registry, key);
+      const all = endpointsOf(this.#state.registry, key).concat(this.#index.endpointsOf(key, registered));
+      const before = this.#registry.endpoints.get(key);
+      const now = orderEndpoints(this.#withReportedHealth(all), before ?? []);
+      if (now !== before && (now.length > 0 || before)) changes.set(key, now.length > 0 ? now : undefined);
+    }
+    return changes;
+  }
+
+  #withReportedHealth(endpoints: Endpoint[]): Endpoint[] {
+    const { reports } = this.#state.registry;
+    if (reports.size === 0) return endpoints;
+    return endpoints.map((endpoint) => {
+      const health = reports.get(`${endpoint.namespace}/${endpoint.address}`)?.value;
+      return health ? this.#override(endpoint, health) : endpoint;
+    });
+  }
+
+  /** An instance that its platform is taking away stays `draining` whatever its agent says. */
+  #override(endpoint: Endpoint, health: Health): Endpoint {
+    if (endpoint.health === health || endpoint.health === 'draining') return endpoint;
+    let overridden = this.#overridden.get(endpoint);
+    if (overridden?.health !== health) this.#overridden.set(endpoint, (overridden = { ...endpoint, health }));
+    return overridden;
+  }
+}
+
+function namespaceOf(key: string): string {
+  return key.slice(0, key.indexOf('/'));
+}
