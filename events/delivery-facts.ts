@@ -29,7 +29,12 @@ export type ProxyDisconnected = NewEvent<
 /** A list of resource contents, recorded once and referred to by its hash: proxies with equal contexts are sent equal lists. */
 export type ManifestRecorded = NewEvent<
   'io.periplus.delivery.manifest-recorded',
-  { readonly manifest: string; readonly typeUrl: string; readonly resources: readonly ManifestEntry[]; readonly removed: readonly string[] }
+  {
+    readonly manifest: string;
+    readonly typeUrl: string;
+    readonly resources: readonly ManifestEntry[];
+    readonly removed: readonly string[];
+  }
 >;
 /** A response was sent. */
 export type Pushed = NewEvent<
@@ -51,12 +56,27 @@ export type Pushed = NewEvent<
 /** The proxy took a response into use. */
 export type Acknowledged = NewEvent<
   'io.periplus.delivery.acknowledged',
-  { readonly proxyId: string; readonly streamId: string; readonly typeUrl: string; readonly nonce: string; readonly position: number; readonly latencyMs: number }
+  {
+    readonly proxyId: string;
+    readonly streamId: string;
+    readonly typeUrl: string;
+    readonly nonce: string;
+    readonly position: number;
+    readonly latencyMs: number;
+  }
 >;
 /** The proxy refused a response and keeps what it had. */
 export type Rejected = NewEvent<
   'io.periplus.delivery.rejected',
-  { readonly proxyId: string; readonly streamId: string; readonly typeUrl: string; readonly nonce: string; readonly position: number; readonly code: number; readonly message: string }
+  {
+    readonly proxyId: string;
+    readonly streamId: string;
+    readonly typeUrl: string;
+    readonly nonce: string;
+    readonly position: number;
+    readonly code: number;
+    readonly message: string;
+  }
 >;
 
 /** Everything the deliveries projection is folded from. */

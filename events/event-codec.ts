@@ -59,7 +59,8 @@ export function newEventProblem(event: Partial<NewEvent>): string | undefined {
   if (!isName(event.type)) return `has no type (id ${event.id})`;
   if (!isName(event.subject)) return `has no subject (id ${event.id})`;
   if (!isName(event.actor)) return `has no actor (id ${event.id})`;
-  if (typeof event.time !== 'string' || !timePattern.test(event.time)) return `has no RFC 3339 UTC time (id ${event.id})`;
+  if (typeof event.time !== 'string' || !timePattern.test(event.time))
+    return `has no RFC 3339 UTC time (id ${event.id})`;
   if (!Array.isArray(event.causes)) return `has no list of causes (id ${event.id})`;
   if (event.dataversion !== undefined && !isCount(event.dataversion)) return `has a wrong dataversion (id ${event.id})`;
   if (event.traceparent !== undefined && typeof event.traceparent !== 'string') return 'has a wrong traceparent';
@@ -71,7 +72,7 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1;
 }
 
-/** A non-empty text of at most 1,024 characters: ids and subjects are index keys in every store. */
+/** A non-empty text of at most 1,024 characters that UTF-8 can hold: ids and subjects are index keys in every store. */
 function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= 1024;
+  return typeof value === 'string' && value !== '' && value.length <= 1024 && value.isWellFormed();
 }

@@ -89,7 +89,8 @@ export interface EventLog {
     readonly subject?: string;
     readonly types?: readonly string[];
   }): AsyncIterable<EventBatch>;
-  head(): Promise<Head>;
+  /** Where the log ends, or ended when `position` was its last (a position beyond the head gives the head). */
+  head(position?: number): Promise<Head>;
   /** Version of the subject's last event, 0 when it has none. */
   subjectVersion(subject: string): Promise<number>;
   /** Last position whose event's time is not after `time` (RFC 3339); 0 when all are later. */

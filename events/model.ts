@@ -132,6 +132,10 @@ export interface ConfigResource<Spec = unknown> {
 export type ConfigKey = string;
 
 /** The key under which the config store keeps a resource. */
-export function configKey(resource: { readonly kind: string; readonly namespace: string; readonly name: string }): ConfigKey {
+export function configKey(resource: {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}): ConfigKey {
   return `${resource.kind}/${resource.namespace}/${resource.name}`;
 }

@@ -12,7 +12,11 @@ export interface Projection<State> {
 }
 
 /** Folds `events` from `state` on. */
-export function fold<State>(projection: Projection<State>, events: Iterable<RecordedEvent>, state = projection.init()): State {
+export function fold<State>(
+  projection: Projection<State>,
+  events: Iterable<RecordedEvent>,
+  state = projection.init(),
+): State {
   for (const event of events) state = projection.evolve(state, event);
   return state;
 }

@@ -52,7 +52,12 @@ export function serviceSubject(service: { platform: string; namespace: string; h
 }
 
 /** Subject of an endpoint's events: `registry/PLATFORM/endpoint/NAMESPACE/HOSTNAME/ID`. */
-export function endpointSubject(endpoint: { platform: string; namespace: string; hostname: string; id: string }): string {
+export function endpointSubject(endpoint: {
+  platform: string;
+  namespace: string;
+  hostname: string;
+  id: string;
+}): string {
   return `registry/${endpoint.platform}/endpoint/${serviceKey(endpoint)}/${endpoint.id}`;
 }
 
