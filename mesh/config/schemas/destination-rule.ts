@@ -3,6 +3,7 @@ import { matchLabelsSelectorSchema, portSelectorSchema } from './destination.ts'
 import {
   double,
   duration,
+  durationOrZero,
   flag,
   int32,
   list,
@@ -19,7 +20,7 @@ import {
 const httpCookie = object({
   name: required(text),
   path: text,
-  ttl: duration,
+  ttl: durationOrZero,
   attributes: list(object({ name: required(text), value: text })),
 });
 const consistentHash = object({
@@ -58,7 +59,7 @@ const tcpSettings = object({
   connectTimeout: duration,
   tcpKeepalive: object({ probes: uint32, time: duration, interval: duration }),
   maxConnectionDuration: duration,
-  idleTimeout: duration,
+  idleTimeout: durationOrZero,
 });
 const httpSettings = object({
   http1MaxPendingRequests: int32,
@@ -111,7 +112,7 @@ const trafficPolicy = object({
   portLevelSettings: list(portTrafficPolicy),
   tunnel: object({ protocol: text, targetHost: required(text), targetPort: required(uint32) }),
   proxyProtocol: object({ version: oneOfNames('V1', 'V2') }),
-  retryBudget: object({ percent: double, minRetryConcurrency: uint32, budgetInterval: duration }),
+  retryBudget: object({ percent: double, minRetryConcurrency: uint32, budgetInterval: durationOrZero }),
 });
 const subset = object({ name: required(text), labels: map(text), trafficPolicy });
 

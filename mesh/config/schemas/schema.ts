@@ -9,10 +9,11 @@ interface Typed<T> {
   readonly '~type'?: T;
 }
 
-/** Text. `duration` is protobuf JSON's form as Istio reads it: `1.5s`, `10ms`, `1h2m`. */
+/** Text, perhaps in a form that its consumer parses. */
 export interface TextSchema extends Typed<string> {
   readonly form: 'text';
-  readonly format?: 'duration' | 'base64';
+  /** `duration` is at least 1 ms, `duration-or-zero` is not negative; both in whole milliseconds (quantities.ts). */
+  readonly format?: 'duration' | 'duration-or-zero' | 'base64';
 }
 /** A whole number (`integer`) or any number within bounds, both inclusive. */
 export interface NumberSchema extends Typed<number> {
@@ -37,6 +38,10 @@ export interface NumberOrTextSchema extends Typed<number | string> {
 /** Any JSON object, not looked into. */
 export interface StructSchema extends Typed<Readonly<Record<string, unknown>>> {
   readonly form: 'struct';
+}
+/** Any JSON value, not looked into: a field that is known but not used. */
+export interface AnythingSchema extends Typed<unknown> {
+  readonly form: 'anything';
 }
 /** A list. */
 export interface ListSchema<Item = unknown> extends Typed<readonly Item[]> {
@@ -66,6 +71,7 @@ export type Schema =
   | EnumSchema
   | NumberOrTextSchema
   | StructSchema
+  | AnythingSchema
   | ListSchema
   | MapSchema
   | ObjectSchema;
@@ -88,8 +94,10 @@ type ObjectType<F extends Readonly<Record<string, Field>>> = {
 
 /** Any text. */
 export const text: TextSchema = { form: 'text' };
-/** A duration; see quantities.ts. */
+/** A duration of at least 1 ms (Istio's rule for most fields): `1.5s`, `10ms`, `1h2m`. */
 export const duration: TextSchema = { form: 'text', format: 'duration' };
+/** A duration that may be zero, which switches something off. */
+export const durationOrZero: TextSchema = { form: 'text', format: 'duration-or-zero' };
 /** Bytes in base64. */
 export const base64: TextSchema = { form: 'text', format: 'base64' };
 /** `true` or `false`. */
@@ -106,6 +114,9 @@ export const double: NumberSchema = { form: 'number', integer: false, min: -Numb
 export const numberOrText: NumberOrTextSchema = { form: 'number-or-text' };
 /** Any JSON object. */
 export const struct: StructSchema = { form: 'struct' };
+
+/** Any JSON value. */
+export const anything: AnythingSchema = { form: 'anything' };
 
 /** A required field of an `object`. */
 export function required<S extends Schema>(schema: S): Required<S> {
