@@ -1,0 +1,38 @@
+// Addresses that listeners bind to, and address ranges that filter chains match.
+import { isIP } from 'node:net';
+import { create } from '@bufbuild/protobuf';
+import {
+  type Address,
+  AddressSchema,
+  type CidrRange,
+  CidrRangeSchema,
+} from '../../../../gen/envoy/config/core/v3/address_pb.js';
+
+/** Every IPv4 address. */
+export const wildcardAddress = '0.0.0.0';
+/** The address that proxies without interception listen on for their application. */
+export const localhostAddress = '127.0.0.1';
+
+/** Where to bind: `unix:///path` (port is then ignored) or an IP address. */
+export function bindAddress(bind: string, port: number): Address {
+  if (isUnixSocket(bind)) {
+    return create(AddressSchema, { address: { case: 'pipe', value: { path: bind.replace(/^unix:(\/\/)?/, '') } } });
+  }
+  return create(AddressSchema, {
+    address: { case: 'socketAddress', value: { address: bind, portSpecifier: { case: 'portValue', value: port } } },
+  });
+}
+
+/** Whether `bind` names a Unix domain socket. */
+export function isUnixSocket(bind: string): boolean {
+  return bind.startsWith('unix:');
+}
+
+/** A range from `10.0.0.0/8` or a single address; undefined for what is neither, and for 0.0.0.0 which restricts nothing. */
+export function cidrRange(text: string): CidrRange | undefined {
+  const [address = '', bits] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || address === wildcardAddress) return undefined;
+  const prefixLen = bits === undefined ? (version === 6 ? 128 : 32) : Number(bits);
+  return create(CidrRangeSchema, { addressPrefix: address, prefixLen });
+}

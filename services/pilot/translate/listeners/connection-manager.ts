@@ -1,0 +1,123 @@
+// Envoy's HTTP connection manager as Istio sets it up for each class of listener, with stock filters only.
+import { create } from '@bufbuild/protobuf';
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import { ApiVersion } from '../../../../gen/envoy/config/core/v3/config_source_pb.js';
+import { type Filter, FilterSchema } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
+import type { RouteConfiguration } from '../../../../gen/envoy/config/route/v3/route_pb.js';
+import { CorsSchema } from '../../../../gen/envoy/extensions/filters/http/cors/v3/cors_pb.js';
+import { HTTPFaultSchema } from '../../../../gen/envoy/extensions/filters/http/fault/v3/fault_pb.js';
+import { GrpcWebSchema } from '../../../../gen/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.js';
+import { RouterSchema } from '../../../../gen/envoy/extensions/filters/http/router/v3/router_pb.js';
+import {
+  type HttpConnectionManager,
+  HttpConnectionManager_ForwardClientCertDetails,
+  HttpConnectionManagerSchema,
+  type HttpFilter,
+  HttpFilterSchema,
+} from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import { durationOfMs } from '../routes/duration.ts';
+import { isHttp2, type ListenerPortProtocol } from '../routes/protocol.ts';
+import { accessLogs } from './access-log.ts';
+
+/** Which side of the mesh a listener is on. */
+export type ListenerClass = 'sidecar-outbound' | 'sidecar-inbound' | 'gateway';
+
+/** What connection managers differ in. */
+export interface ConnectionManagerOptions {
+  readonly class: ListenerClass;
+  readonly statPrefix: string;
+  readonly protocol: ListenerPortProtocol;
+  readonly mesh: MeshConfig;
+  /** Routes by name over ADS, or inline. */
+  readonly routes: { readonly rdsName: string } | { readonly inline: RouteConfiguration };
+}
+
+/** The network filter that holds the connection manager. */
+export function connectionManagerFilter(options: ConnectionManagerOptions): Filter {
+  const value = anyPack(HttpConnectionManagerSchema, connectionManager(options));
+  return create(FilterSchema, {
+    name: 'envoy.filters.network.http_connection_manager',
+    configType: { case: 'typedConfig', value },
+  });
+}
+
+/** The connection manager itself. */
+export function connectionManager(options: ConnectionManagerOptions): HttpConnectionManager {
+  return create(HttpConnectionManagerSchema, {
+    statPrefix: options.statPrefix,
+    routeSpecifier: routeSpecifier(options.routes),
+    httpFilters: httpFilters(options.protocol),
+    accessLog: accessLogs(options.mesh),
+    normalizePath: true,
+    upgradeConfigs: [{ upgradeType: 'websocket' }],
+    // Streams may be idle: the application decides, not the mesh.
+    streamIdleTimeout: durationOfMs(0),
+    proxy100Continue: true,
+    ...classOptions(options),
+  });
+}
+
+function routeSpecifier(routes: ConnectionManagerOptions['routes']): HttpConnectionManager['routeSpecifier'] {
+  if ('inline' in routes) return { case: 'routeConfig', value: routes.inline };
+  return create(HttpConnectionManagerSchema, {
+    routeSpecifier: {
+      case: 'rds',
+      value: {
+        routeConfigName: routes.rdsName,
+        configSource: {
+          configSourceSpecifier: { case: 'ads', value: {} },
+          // A listener without its routes would answer 404: it waits for them.
+          initialFetchTimeout: durationOfMs(0),
+          resourceApiVersion: ApiVersion.V3,
+        },
+      },
+    },
+  }).routeSpecifier;
+}
+
+function classOptions({ class: listenerClass, protocol }: ConnectionManagerOptions) {
+  const certificates = HttpConnectionManager_ForwardClientCertDetails;
+  switch (listenerClass) {
+    case 'sidecar-outbound':
+      return {
+        useRemoteAddress: false,
+        ...(protocol === 'HTTP_PROXY' ? { httpProtocolOptions: { allowAbsoluteUrl: true } } : {}),
+      };
+    case 'sidecar-inbound':
+      return {
+        useRemoteAddress: false,
+        serverName: 'istio-envoy',
+        forwardClientCertDetails: certificates.APPEND_FORWARD,
+        setCurrentClientCertDetails: { subject: true, uri: true, dns: true },
+        ...(isHttp2(protocol) ? { http2ProtocolOptions: {} } : {}),
+      };
+    case 'gateway':
+      return {
+        useRemoteAddress: true,
+        serverName: 'istio-envoy',
+        forwardClientCertDetails: certificates.SANITIZE_SET,
+        setCurrentClientCertDetails: { subject: true, cert: true, uri: true, dns: true },
+        httpProtocolOptions: {},
+      };
+    default:
+      return listenerClass satisfies never;
+  }
+}
+
+const faultFilter = httpFilter('envoy.filters.http.fault', anyPack(HTTPFaultSchema, create(HTTPFaultSchema)));
+const corsFilter = httpFilter('envoy.filters.http.cors', anyPack(CorsSchema, create(CorsSchema)));
+const grpcWebFilter = httpFilter('envoy.filters.http.grpc_web', anyPack(GrpcWebSchema, create(GrpcWebSchema)));
+const routerFilter = httpFilter('envoy.filters.http.router', anyPack(RouterSchema, create(RouterSchema)));
+
+/** Fault and CORS are inert until a route configures them; the router ends the chain. */
+function httpFilters(protocol: ListenerPortProtocol): HttpFilter[] {
+  return [...(protocol === 'GRPC-Web' ? [grpcWebFilter] : []), faultFilter, corsFilter, routerFilter];
+}
+
+/** Filters that proxyless gRPC clients understand. */
+export const proxylessHttpFilters: readonly HttpFilter[] = [faultFilter, routerFilter];
+
+function httpFilter(name: string, value: Any): HttpFilter {
+  return create(HttpFilterSchema, { name, configType: { case: 'typedConfig', value } });
+}

@@ -1,0 +1,66 @@
+// Network filter chains that forward bytes: Envoy's TCP proxy to one cluster or to weighted ones.
+import { create } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { type Filter, FilterSchema } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
+import {
+  type TcpProxy,
+  TcpProxySchema,
+} from '../../../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
+import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import type { DestinationRuleSpec } from '../../../../mesh/config/schemas/destination-rule.ts';
+import { durationOf } from '../routes/duration.ts';
+import { tcpHashPolicy } from '../routes/hash-policy.ts';
+import { accessLogs } from './access-log.ts';
+
+/** Where a TCP proxy sends connections. */
+export interface TcpTarget {
+  readonly statPrefix: string;
+  /** One: all connections. Several: by weight. */
+  readonly clusters: readonly { readonly name: string; readonly weight: number }[];
+  /** Subset of a single destination; its own settings come before its rule's. */
+  readonly subset: string;
+  /** DestinationRule of the (first) destination: idle timeout, hash policy, tunnel. */
+  readonly rule: DestinationRuleSpec | undefined;
+}
+
+/** A TCP proxy; `mesh` undefined leaves out the access log, as chains that only drop connections do. */
+export function tcpProxyFilter(target: TcpTarget, mesh: MeshConfig | undefined): Filter {
+  const { rule, statPrefix } = target;
+  const tcp = rule?.trafficPolicy?.connectionPool?.tcp;
+  const proxy = create(TcpProxySchema, {
+    statPrefix,
+    clusterSpecifier: clusterSpecifier(target),
+    accessLog: mesh === undefined ? [] : accessLogs(mesh),
+    hashPolicy: tcpHashPolicy(rule, target.subset),
+    ...(tcp?.idleTimeout === undefined ? {} : { idleTimeout: durationOf(tcp.idleTimeout) }),
+    ...(tcp?.maxConnectionDuration === undefined
+      ? {}
+      : { maxDownstreamConnectionDuration: durationOf(tcp.maxConnectionDuration) }),
+    ...tunneling(target),
+  });
+  return create(FilterSchema, {
+    name: 'envoy.filters.network.tcp_proxy',
+    configType: { case: 'typedConfig', value: anyPack(TcpProxySchema, proxy) },
+  });
+}
+
+/** Everything to one cluster, which is its statistics' name too. */
+export function toCluster(name: string): TcpTarget {
+  return { statPrefix: name, clusters: [{ name, weight: 1 }], subset: '', rule: undefined };
+}
+
+function clusterSpecifier({ clusters }: TcpTarget): TcpProxy['clusterSpecifier'] {
+  const [first] = clusters;
+  if (clusters.length === 1 && first !== undefined) return { case: 'cluster', value: first.name };
+  const value = { clusters: clusters.map(({ name, weight }) => ({ name, weight })) };
+  return create(TcpProxySchema, { clusterSpecifier: { case: 'weightedClusters', value } }).clusterSpecifier;
+}
+
+/** DestinationRule's `tunnel`: bytes go through a CONNECT (or POST) request. */
+function tunneling({ rule, subset }: TcpTarget) {
+  const policy = subset ? rule?.subsets?.find(({ name }) => name === subset)?.trafficPolicy : rule?.trafficPolicy;
+  const tunnel = policy?.tunnel;
+  if (tunnel === undefined) return {};
+  const { targetHost, targetPort, protocol } = tunnel;
+  return { tunnelingConfig: { hostname: `${targetHost}:${targetPort}`, usePost: protocol === 'POST' } };
+}

@@ -1,0 +1,57 @@
+// What a port's protocol means for its listener, and protocols as people write them in Gateways and Sidecars.
+import type { Protocol } from '../../../../events/model.ts';
+
+/** A protocol of a listener; `HTTP_PROXY` exists in Sidecar egress listeners only. */
+export type ListenerPortProtocol = Protocol | 'HTTP_PROXY';
+
+const names: Readonly<Record<string, ListenerPortProtocol>> = {
+  http: 'HTTP',
+  http2: 'HTTP2',
+  grpc: 'GRPC',
+  'grpc-web': 'GRPC-Web',
+  http_proxy: 'HTTP_PROXY',
+  https: 'HTTPS',
+  tls: 'TLS',
+  tcp: 'TCP',
+  mongo: 'Mongo',
+  mysql: 'MySQL',
+  redis: 'Redis',
+  udp: 'UDP',
+};
+
+/** The protocol of a port in a Gateway or Sidecar, whatever its case; unknown ones are detected. */
+export function parseProtocol(text: string | undefined): ListenerPortProtocol {
+  return names[(text ?? '').toLowerCase()] ?? 'Unsupported';
+}
+
+/** What kind of listener a protocol asks for; undefined: none (UDP). */
+export function listenerKind(protocol: ListenerPortProtocol): 'http' | 'tcp' | 'auto' | undefined {
+  if (isHttp(protocol)) return 'http';
+  if (protocol === 'UDP') return undefined;
+  return protocol === 'Unsupported' ? 'auto' : 'tcp';
+}
+
+/** HTTP in any version, gRPC included; not HTTPS. */
+export function isHttp(protocol: ListenerPortProtocol): boolean {
+  return isHttp2(protocol) || protocol === 'HTTP' || protocol === 'HTTP_PROXY';
+}
+
+/** Protocols that are HTTP/2 on the wire. */
+export function isHttp2(protocol: ListenerPortProtocol): boolean {
+  return protocol === 'HTTP2' || isGrpc(protocol);
+}
+
+/** gRPC and gRPC-Web. */
+export function isGrpc(protocol: ListenerPortProtocol): boolean {
+  return protocol === 'GRPC' || protocol === 'GRPC-Web';
+}
+
+/** Whether requests on such a port may be HTTP: it says so, or it is to be detected. */
+export function isHttpOrSniffed(protocol: ListenerPortProtocol): boolean {
+  return isHttp(protocol) || protocol === 'Unsupported';
+}
+
+/** TLS that is passed through: routed by SNI. */
+export function isTls(protocol: ListenerPortProtocol): boolean {
+  return protocol === 'HTTPS' || protocol === 'TLS';
+}
