@@ -7,6 +7,7 @@ import {
   serviceKey,
   type Workload,
 } from '../events/model.ts';
+import { compareResources } from './config-store.ts';
 import {
   endpointsOfSelectedEntry,
   endpointsOfWorkload,
@@ -90,7 +91,7 @@ export class ServiceEntryIndex {
   /** The service that ServiceEntries declare under `key`. */
   serviceOf(key: ServiceKey): Service | undefined {
     const services: Service[] = [];
-    for (const entry of this.#entriesOf.get(key)?.values() ?? []) {
+    for (const entry of [...(this.#entriesOf.get(key)?.values() ?? [])].sort(compareResources)) {
       for (const service of servicesOfServiceEntry(entry)) if (serviceKey(service) === key) services.push(service);
     }
     const [first] = services;

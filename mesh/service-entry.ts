@@ -3,7 +3,6 @@ import type { ConfigResource, Endpoint, Service, ServicePort, Workload } from '.
 import type { ServiceEntrySpec } from './config/schemas/service-entry.ts';
 import type { WorkloadEntrySpec } from './config/schemas/workload-entry.ts';
 import { parseProtocol } from './protocol.ts';
-import { compareServices } from './registry.ts';
 
 /** A ServiceEntry resource. */
 export type ServiceEntry = ConfigResource<ServiceEntrySpec>;
@@ -93,11 +92,11 @@ export function endpointsOfSelectedEntry(service: Service, workload: WorkloadEnt
 }
 
 /**
- * One service of several that ServiceEntries of one namespace declare for one host: the oldest, with the further ports of those
- * that resolve the same way, as Istio merges them. `services` must not be empty.
+ * One service of several that ServiceEntries of one namespace declare for one host: the first, with the further ports of those
+ * that resolve the same way, as Istio merges them. `services` are in Istio's order of their resources.
  */
 export function mergeServices(services: readonly Service[]): Service | undefined {
-  const [oldest, ...others] = [...services].sort(compareServices);
+  const [oldest, ...others] = services;
   if (!oldest || others.length === 0) return oldest;
   const ports: ServicePort[] = [...oldest.ports];
   for (const other of others) {
