@@ -1,0 +1,70 @@
+// `periplus proxy-status`: what each proxy has been sent, holds and refuses.
+import type { Command } from 'commander';
+import { MeshError } from '../../lib/mesh-error.ts';
+import type { ListResponse, ProxyStatus, TypeStatus } from '../../services/pilot/admin/schemas.ts';
+import { atOf, type CliContext, clientOf, newCommand, type SharedOptions, withAt, withExamples, withNamespace, withOutput, withServer } from '../context.ts';
+import { didYouMean } from '../../mesh/config/suggest-name.ts';
+import { json, orDash, plainStyle, type Style, table } from '../output.ts';
+
+/** The command. */
+export function proxyStatusCommand(context: CliContext): Command {
+  const command = newCommand('proxy-status')
+    .alias('ps')
+    .description('for every proxy: what it holds of each xDS type, and what it rejected')
+    .argument('[proxy]', 'NAME.NAMESPACE, NAME or node id')
+    .option('--all', 'also proxies that have disconnected')
+    .action(async (name: string | undefined, options: SharedOptions & { readonly all?: boolean }) => {
+      const query = { at: atOf(context, options) };
+      const { items } = await clientOf(context, options).get<ListResponse<ProxyStatus>>('/api/v1/proxies', query);
+      const found = name === undefined ? items.filter((proxy) => options.all || proxy.connected) : [findProxy(items, name)];
+      const shown = found.filter((proxy) => options.namespace === undefined || proxy.namespace === options.namespace);
+      if (options.output === 'json') context.io.out(json(shown));
+      else if (shown.length === 0) context.io.err('no proxies are connected\n');
+      else context.io.out(formatProxyStatus(shown, context.style));
+    });
+  return withExamples(withAt(withOutput(withNamespace(withServer(command)))), [
+    ['periplus proxy-status', 'one line a proxy'],
+    ['periplus proxy-status productpage-v1.default', 'one proxy'],
+    ['periplus proxy-status -o json', 'an array, one object a proxy'],
+  ]);
+}
+
+/** The proxy that `name` means. Throws MeshError `not-found` with the nearest, `usage` when it means several. */
+export function findProxy(proxies: readonly ProxyStatus[], name: string): ProxyStatus {
+  const exact = proxies.filter((proxy) => proxy.id === name || proxy.name === name);
+  const matches = exact.length > 0 ? exact : proxies.filter((proxy) => proxy.name.startsWith(`${name}.`));
+  const connected = matches.filter((proxy) => proxy.connected);
+  const [first, second] = connected.length > 0 ? connected : matches;
+  if (first === undefined) {
+    throw new MeshError('not-found', `no proxy named "${name}"${didYouMean(name, proxies.map((proxy) => proxy.name))}; "periplus proxy-status" lists them`);
+  }
+  if (second !== undefined) throw new MeshError('usage', `"${name}" means ${first.id} and ${second.id}: give the whole node id`);
+  return first;
+}
+
+const shownTypes = ['CDS', 'LDS', 'EDS', 'RDS'] as const;
+
+/** The table, and below it what was rejected and why. */
+export function formatProxyStatus(proxies: readonly ProxyStatus[], style: Style = plainStyle): string {
+  const rows = proxies.map((proxy) => [
+    proxy.name,
+    ...shownTypes.map((type) => paintState(proxy, type, style)),
+    String(proxy.position),
+    orDash(proxy.pilot),
+    orDash(proxy.version),
+  ]);
+  const rejected = proxies.flatMap((proxy) =>
+    proxy.types
+      .filter((type) => type.state === 'REJECTED')
+      .map((type) => `${style.red('rejected')}  ${proxy.name} ${type.type}${type.rejectedPosition === undefined ? '' : ` of position ${type.rejectedPosition}`}: ${type.error ?? ''}\n`),
+  );
+  return table(['NAME', ...shownTypes, 'POSITION', 'PILOT', 'VERSION'], rows, style) + (rejected.length === 0 ? '' : `\n${rejected.join('')}`);
+}
+
+function paintState(proxy: ProxyStatus, type: string, style: Style): string {
+  if (!proxy.connected) return style.dim('DISCONNECTED');
+  const state: TypeStatus['state'] = proxy.types.find((status) => status.type === type)?.state ?? 'NOT SENT';
+  if (state === 'SYNCED') return style.green(state);
+  if (state === 'NOT SENT') return style.dim(state);
+  return state === 'REJECTED' ? style.red(state) : style.yellow(state);
+}

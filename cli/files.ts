@@ -1,0 +1,54 @@
+// Reads what `-f` names: files, folders of YAML and JSON, or standard input.
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MeshError, messageOf } from '../lib/mesh-error.ts';
+import type { CliIo } from './io.ts';
+
+/** The text of one file; `file` is `-` for standard input. */
+export interface SourceText {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** As the admin API's body limit: larger files are refused before they are read. */
+const maxFileBytes = 20 * 1024 * 1024;
+
+/** Reads every path in order; folders are read down to their last subfolder, in name order. Throws MeshError that names the path. */
+export async function readSources(paths: readonly string[], io: Pick<CliIo, 'readStdin'>): Promise<readonly SourceText[]> {
+  const sources: SourceText[] = [];
+  for (const path of paths) {
+    if (path === '-') sources.push({ file: '-', text: await io.readStdin() });
+    else sources.push(...(await readPath(path)));
+  }
+  return sources;
+}
+
+async function readPath(path: string): Promise<readonly SourceText[]> {
+  const info = await stat(path).catch((error: unknown) => {
+    throw cannotRead(path, error);
+  });
+  if (!info.isDirectory()) return [await readOne(path, info.size)];
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile() && /\.(ya?ml|json)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  if (files.length === 0) throw new MeshError('usage', `${path} holds no .yaml, .yml or .json file`);
+  return await Promise.all(files.map(async (file) => readOne(file, (await stat(file)).size)));
+}
+
+async function readOne(file: string, bytes: number): Promise<SourceText> {
+  if (bytes > maxFileBytes) {
+    throw new MeshError('exhausted', `${file} has ${Math.ceil(bytes / 1024 / 1024)} MiB; at most ${maxFileBytes / 1024 / 1024} MiB are applied at once: split it`);
+  }
+  try {
+    return { file, text: await readFile(file, 'utf8') };
+  } catch (error) {
+    throw cannotRead(file, error);
+  }
+}
+
+function cannotRead(path: string, error: unknown): MeshError {
+  const missing = (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+  return new MeshError('usage', missing ? `${path}: no such file or folder` : `${path} can't be read: ${messageOf(error)}`, { cause: error });
+}

@@ -1,0 +1,39 @@
+// Entry of the command line: parses arguments, runs one command, gives the exit code.
+import { CommanderError } from 'commander';
+import { createContext } from './context.ts';
+import { exitCodeOf, exitCodes, formatFailure } from './failure.ts';
+import { type CliIo, processIo } from './io.ts';
+import { createProgram, redirectOutput } from './program.ts';
+
+/** Runs `args` (without `node` and script) and resolves with the exit code; never rejects. `at` is the moment of `at WHEN …`. */
+export async function main(args: readonly string[], io: CliIo, at?: string): Promise<number> {
+  const context = createContext(io, at);
+  const program = createProgram(context);
+  redirectOutput(program, context);
+  if (args.length === 0) {
+    io.out(program.helpInformation());
+    return exitCodes.usage;
+  }
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return context.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return exitCodeOfCommander(error);
+    if (io.signal.aborted) return 130;
+    io.err(formatFailure(error, context.errStyle));
+    return exitCodeOf(error);
+  }
+}
+
+/** Help that was asked for is a success; everything else that commander throws is wrong usage, and it has said so. */
+function exitCodeOfCommander(error: CommanderError): number {
+  const asked = error.code === 'commander.helpDisplayed' || error.code === 'commander.version' || error.exitCode === 0;
+  return asked ? exitCodes.done : exitCodes.usage;
+}
+
+/** Runs the process's own command line. */
+export async function runProcess(): Promise<void> {
+  process.exitCode = await main(process.argv.slice(2), processIo());
+}
+
+if (import.meta.main) await runProcess();

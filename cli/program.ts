@@ -1,0 +1,54 @@
+// The command line's table of contents: one file a command, in the groups that `periplus --help` shows.
+import type { Command } from 'commander';
+import { analyzeCommand } from './commands/analyze.ts';
+import { applyCommand } from './commands/apply.ts';
+import { atCommand } from './commands/at.ts';
+import { checkCommand } from './commands/check.ts';
+import { deleteCommand } from './commands/delete.ts';
+import { diffCommand } from './commands/diff.ts';
+import { eventsCommand } from './commands/events.ts';
+import { gatewayCommand } from './commands/gateway.ts';
+import { getCommand } from './commands/get.ts';
+import { historyCommand } from './commands/history.ts';
+import { proxyConfigCommand } from './commands/proxy-config.ts';
+import { proxyStatusCommand } from './commands/proxy-status.ts';
+import { renderCommand } from './commands/render.ts';
+import { replayCommand } from './commands/replay.ts';
+import { serveCommand } from './commands/serve.ts';
+import { sidecarCommand } from './commands/sidecar.ts';
+import { upCommand } from './commands/up.ts';
+import { versionCommand } from './commands/version.ts';
+import { type CliContext, newCommand } from './context.ts';
+
+/** The whole program, ready to parse an argument list. */
+export function createProgram(context: CliContext): Command {
+  const program = newCommand('periplus')
+    .description('Event-sourced service-mesh control plane for Envoy: Istio resources, every change in a log')
+    .enablePositionalOptions()
+    .helpCommand('help [command]', 'explain a command');
+  const groups: readonly (readonly [heading: string, commands: readonly Command[]])[] = [
+    ['Run:', [upCommand(context), serveCommand(context), sidecarCommand(context), gatewayCommand(context)]],
+    ['Change:', [applyCommand(context), deleteCommand(context), diffCommand(context)]],
+    ['Look:', [getCommand(context), proxyStatusCommand(context), proxyConfigCommand(context), renderCommand(context), analyzeCommand(context), checkCommand(context), versionCommand(context)]],
+    ['Look back:', [eventsCommand(context), historyCommand(context), atCommand(context), replayCommand(context)]],
+  ];
+  for (const [heading, commands] of groups) {
+    for (const command of commands) program.addCommand(command.helpGroup(heading));
+  }
+  return program.addHelpText(
+    'after',
+    '\nExit codes: 0 done, 1 rejected or differs, 2 wrong usage, 3 the control plane can\'t be reached.\n"periplus COMMAND --help" has examples.',
+  );
+}
+
+/** Sends what commander prints (help, usage errors) to the context's output, for `program` and everything below it. */
+export function redirectOutput(program: Command, context: CliContext): void {
+  program.configureOutput({
+    writeOut: context.io.out,
+    writeErr: context.io.err,
+    outputError: (text, write) => write(text),
+    getOutHasColors: () => false,
+    getErrHasColors: () => false,
+  });
+  for (const command of program.commands) redirectOutput(command, context);
+}

@@ -1,0 +1,114 @@
+// The one typed configuration of a process, made from the command line's flags; every wrong combination is named here.
+import { join, resolve } from 'node:path';
+import { MeshError } from '../lib/mesh-error.ts';
+import type { LogLevel } from '../lib/logger.ts';
+
+/** What `serve` can be. */
+export type Role = 'pilot' | 'adapters';
+
+/** Where the logs are kept. */
+export type LogStore = { readonly kind: 'memory' } | { readonly kind: 'sqlite'; readonly directory: string };
+
+/** See the file's first line. */
+export interface ProcessConfig {
+  readonly roles: ReadonlySet<Role>;
+  readonly log: LogStore;
+  /** Folder of YAML that the files adapter watches. */
+  readonly configDirectory: string | undefined;
+  /** Folder for everything the process keeps. */
+  readonly dataDirectory: string;
+  /** Address to listen on, for every port. */
+  readonly host: string;
+  readonly xdsPort: number;
+  readonly adminPort: number;
+  /** Metrics and health without the admin API; undefined: not opened. */
+  readonly monitoringPort: number | undefined;
+  /** Name of this Pilot in events and in `proxy-status`. */
+  readonly name: string;
+  readonly logLevel: LogLevel;
+}
+
+/** Flags of `serve` and `up`, as text and numbers; what is absent takes its default. */
+export interface ServeFlags {
+  readonly roles?: string;
+  readonly log?: string;
+  readonly config?: string;
+  readonly data?: string;
+  readonly host?: string;
+  readonly xdsPort?: number;
+  readonly adminPort?: number;
+  readonly metricsPort?: number;
+  readonly name?: string;
+  readonly logLevel?: LogLevel;
+  readonly kubeconfig?: string;
+  readonly consul?: string;
+  readonly nomad?: string;
+  readonly docker?: boolean;
+}
+
+/** Ports of DESIGN.md's Public face. */
+export const defaultPorts = { xds: 15010, admin: 15015, monitoring: 15014 } as const;
+/** In the current folder: what a mesh on this machine knows lies where its user can see it and delete it. */
+export const defaultDataDirectory = '.periplus';
+
+const roleNames: readonly string[] = ['pilot', 'adapters'] satisfies readonly Role[];
+const laterRoles: readonly string[] = ['mixer', 'citadel'];
+
+/** The configuration that `flags` mean. Throws MeshError `usage` saying what is wrong and what can be had. */
+export function processConfigOf(flags: ServeFlags, defaults: { readonly name: string; readonly workingDirectory: string }): ProcessConfig {
+  refuseLaterParts(flags);
+  const dataDirectory = resolve(defaults.workingDirectory, flags.data ?? defaultDataDirectory);
+  const roles = rolesOf(flags.roles ?? 'pilot,adapters');
+  return {
+    roles,
+    log: logStoreOf(flags.log ?? `sqlite:${join(dataDirectory, 'log')}`, defaults.workingDirectory),
+    configDirectory: flags.config === undefined ? undefined : resolve(defaults.workingDirectory, flags.config),
+    dataDirectory,
+    host: flags.host ?? '127.0.0.1',
+    xdsPort: flags.xdsPort ?? defaultPorts.xds,
+    adminPort: flags.adminPort ?? defaultPorts.admin,
+    monitoringPort: flags.metricsPort,
+    name: flags.name ?? defaults.name,
+    logLevel: flags.logLevel ?? 'info',
+  };
+}
+
+/** Parses `--roles`. */
+export function rolesOf(text: string): ReadonlySet<Role> {
+  const names = text.split(',').map((name) => name.trim()).filter((name) => name !== '');
+  if (names.length === 0) throw new MeshError('usage', `--roles is empty: give ${roleNames.join(',')}`);
+  for (const name of names) {
+    if (laterRoles.includes(name)) throw notYet(`the role ${name} is`, `the roles of this version are ${roleNames.join(' and ')}`);
+    if (!roleNames.includes(name)) throw new MeshError('usage', `--roles: "${name}" is no role; the roles are ${roleNames.join(', ')}`);
+  }
+  return new Set(names as Role[]);
+}
+
+/** Parses `--log`. A relative folder is taken from `workingDirectory`. */
+export function logStoreOf(text: string, workingDirectory: string): LogStore {
+  if (text === 'memory:' || text === 'memory') return { kind: 'memory' };
+  if (text.startsWith('sqlite:') && text.length > 'sqlite:'.length) {
+    return { kind: 'sqlite', directory: resolve(workingDirectory, text.slice('sqlite:'.length)) };
+  }
+  const scheme = text.split(':')[0] ?? '';
+  if (['nats', 'tls', 'kurrentdb', 'esdb', 'kafka'].includes(scheme)) {
+    throw notYet(`the log store ${scheme}:// is`, 'use --log sqlite:DIR, or --log memory: for a trial');
+  }
+  throw new MeshError('usage', `--log "${text}" is no log store: give sqlite:DIR or memory:`);
+}
+
+function refuseLaterParts(flags: ServeFlags): void {
+  const later = [
+    ['--kubeconfig', flags.kubeconfig],
+    ['--consul', flags.consul],
+    ['--nomad', flags.nomad],
+    ['--docker', flags.docker],
+  ] as const;
+  for (const [flag, value] of later) {
+    if (value !== undefined && value !== false) throw notYet(`the adapter behind ${flag} is`, 'use --config DIR with YAML files');
+  }
+}
+
+function notYet(what: string, instead: string): MeshError {
+  return new MeshError('usage', `${what} not in this version yet; ${instead}`);
+}

@@ -1,0 +1,61 @@
+// What the admin API's routes share: the logs, the newest snapshot, the way to older ones, and who may be asked for readiness.
+import type { MeshLogs } from '../../../events/event-log.ts';
+import type { Clock } from '../../../lib/clock.ts';
+import type { Latest } from '../../../lib/latest.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import { MeshError } from '../../../lib/mesh-error.ts';
+import type { Snapshot } from '../../../mesh/snapshot.ts';
+import type { DeliveriesWatch } from './deliveries-watch.ts';
+import { type Moment, parseWhen, resolveWhen } from './when.ts';
+
+/** One thing that has to be well before this process is ready. `detail` says what is missing, for people. */
+export interface ReadinessCheck {
+  readonly name: string;
+  readonly ready: boolean;
+  readonly detail: string;
+}
+
+/** Everything that the admin API is given. */
+export interface AdminContext {
+  readonly logs: MeshLogs;
+  /** Pilot's newest snapshot; empty until the log has been read once. */
+  readonly snapshots: Latest<Snapshot>;
+  readonly deliveries: DeliveriesWatch;
+  /** The mesh as of a position of the facts log. */
+  readonly snapshotAt: (position: number) => Promise<Snapshot>;
+  /** What parts other than Pilot's snapshot and the logs say of themselves, e.g. adapters. */
+  readonly readiness: () => readonly ReadinessCheck[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Periplus's version. */
+  readonly version: string;
+  /** Ends streams when the server stops. */
+  readonly signal: AbortSignal;
+}
+
+/** The moment that a WHEN parameter names. Throws MeshError `invalid` or `not-found`. */
+export async function momentOf(context: AdminContext, at: string | undefined): Promise<Moment> {
+  return await resolveWhen(whenOf(at), context.logs.facts, context.clock);
+}
+
+/** Like `parseWhen`, with the error that fits a request. */
+export function whenOf(at: string | undefined) {
+  try {
+    return parseWhen(at);
+  } catch (error) {
+    if (error instanceof MeshError && error.code === 'usage') throw new MeshError('invalid', error.message);
+    throw error;
+  }
+}
+
+/** The snapshot that a WHEN parameter names; the newest one when it is absent. Throws MeshError `unavailable` before the first. */
+export async function snapshotFor(context: AdminContext, at: string | undefined): Promise<Snapshot> {
+  if (at === undefined || at === 'now') {
+    const newest = context.snapshots.value;
+    if (newest === undefined) throw new MeshError('unavailable', 'the log is still being read; try again in a moment');
+    return newest;
+  }
+  const moment = await momentOf(context, at);
+  const newest = context.snapshots.value;
+  return newest?.position === moment.position ? newest : await context.snapshotAt(moment.position);
+}
