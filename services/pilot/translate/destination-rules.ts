@@ -1,0 +1,172 @@
+// Which DestinationRule applies to a service for a proxy, and what its traffic policy says for a subset and port.
+import type { ConfigResource, Service } from '../../../events/model.ts';
+import type { DestinationRuleSpec, Subset, TrafficPolicy } from '../../../mesh/config/schemas/destination-rule.ts';
+import type { Snapshot } from '../../../mesh/snapshot.ts';
+import { matchesLabels } from './compute-proxy-scope.ts';
+import type { Memo } from './memo.ts';
+import { compareNames, isHostWithin, resolveHostname } from './names.ts';
+import type { ProxyContext } from './proxy-context.ts';
+import { isExportedTo } from './visibility.ts';
+
+/** One host's rules merged into one. The same object while none of the resources changes. */
+export interface MergedRule {
+  /** The resources it was merged from, oldest first; it is known by the first one's name. */
+  readonly resources: readonly [ConfigResource<DestinationRuleSpec>, ...ConfigResource<DestinationRuleSpec>[]];
+  readonly trafficPolicy: TrafficPolicy | undefined;
+  /** The first of each name. */
+  readonly subsets: readonly Subset[];
+}
+
+/**
+ * The rule for `service` as Istio looks it up: the proxy's own namespace, the service's, the root namespace; in each the
+ * most specific host; there a rule whose workloadSelector matches before one without. Undefined when none applies.
+ */
+export function destinationRuleOf(options: {
+  readonly snapshot: Snapshot;
+  readonly context: ProxyContext;
+  readonly service: Service;
+  readonly memo: Memo;
+}): MergedRule | undefined {
+  const { snapshot, context, service, memo } = options;
+  const { rootNamespace } = snapshot.mesh;
+  const index = ruleIndex(snapshot, memo);
+  if (index.size === 0) return undefined;
+  const isOwn = context.namespace !== rootNamespace;
+  return (
+    (isOwn ? pick(index.get(context.namespace)?.local, service.hostname, context) : undefined) ??
+    (isOwn ? undefined : pick(index.get(rootNamespace)?.local, service.hostname, context)) ??
+    pick(index.get(service.namespace)?.exported, service.hostname, context, snapshot) ??
+    pick(index.get(rootNamespace)?.exported, service.hostname, context, snapshot)
+  );
+}
+
+/** A rule's subset by name. */
+export function subsetOf(rule: MergedRule | undefined, name: string): Subset | undefined {
+  return rule?.subsets.find((subset) => subset.name === name);
+}
+
+/**
+ * What holds for traffic to `port` of a subset (undefined: of the host): the subset's settings over the host's, one by
+ * one; a level's portLevelSettings for the port replace all of that level's pool, outlier detection, load balancer and TLS.
+ */
+export function effectivePolicy(rule: MergedRule | undefined, subset: Subset | undefined, port: number): TrafficPolicy {
+  const host = rule?.trafficPolicy === undefined ? {} : overlaid({}, rule.trafficPolicy, port);
+  return subset?.trafficPolicy === undefined ? host : overlaid(host, subset.trafficPolicy, port);
+}
+
+function overlaid(base: TrafficPolicy, over: TrafficPolicy, port: number): TrafficPolicy {
+  const { portLevelSettings, ...settings } = over;
+  const merged: TrafficPolicy = { ...base, ...settings };
+  const atPort = portLevelSettings?.find((setting) => setting.port?.number === port);
+  if (atPort === undefined) return merged;
+  const { connectionPool, outlierDetection, loadBalancer, tls, ...rest } = merged;
+  return { ...rest, ...withoutPort(atPort) };
+}
+
+function withoutPort(setting: NonNullable<TrafficPolicy['portLevelSettings']>[number]): TrafficPolicy {
+  const { port: _, ...settings } = setting;
+  return settings;
+}
+
+/** Rules of one namespace by full hostname, each list in age order. */
+interface NamespaceRules {
+  /** For proxies of the namespace itself. */
+  readonly local: HostRules;
+  /** For others, subject to exportTo. */
+  readonly exported: HostRules;
+}
+interface HostRules {
+  readonly exact: ReadonlyMap<string, readonly MergedRule[]>;
+  /** Longest pattern first: the most specific. */
+  readonly wildcard: readonly (readonly [string, readonly MergedRule[]])[];
+}
+
+function ruleIndex(snapshot: Snapshot, memo: Memo): ReadonlyMap<string, NamespaceRules> {
+  const rules = snapshot.config.list<DestinationRuleSpec>('DestinationRule');
+  const defaults = snapshot.mesh.defaultDestinationRuleExportTo;
+  return memo.get('destination-rule-index', [rules, defaults], () => {
+    const byNamespace = Map.groupBy(rules, ({ namespace }) => namespace);
+    return new Map(
+      [...byNamespace].map(([namespace, own]) => {
+        const local = own.filter((rule) => isForOwnNamespace(rule));
+        const exported = own.filter((rule) => !isPrivate(rule, defaults));
+        return [namespace, { local: hostRules(local, memo), exported: hostRules(exported, memo) }];
+      }),
+    );
+  });
+}
+
+function isForOwnNamespace({ spec, namespace }: ConfigResource<DestinationRuleSpec>): boolean {
+  const exportTo = spec.exportTo ?? [];
+  if (hasSelector(spec) || exportTo.length === 0) return true;
+  return exportTo.some((target) => target === '*' || target === '.' || target === namespace);
+}
+
+/** Rules with a workloadSelector are never exported. */
+function isPrivate({ spec, namespace }: ConfigResource<DestinationRuleSpec>, defaults: readonly string[]): boolean {
+  const exportTo = spec.exportTo?.length ? spec.exportTo : defaults;
+  return hasSelector(spec) || exportTo.every((target) => target === '.' || target === namespace || target === '~');
+}
+
+function hasSelector(spec: DestinationRuleSpec): boolean {
+  return Object.keys(spec.workloadSelector?.matchLabels ?? {}).length > 0;
+}
+
+function hostRules(rules: readonly ConfigResource<DestinationRuleSpec>[], memo: Memo): HostRules {
+  const byHost = Map.groupBy(rules, ({ spec, namespace }) => resolveHostname(spec.host.toLowerCase(), namespace));
+  const exact = new Map<string, readonly MergedRule[]>();
+  const wildcard: (readonly [string, readonly MergedRule[]])[] = [];
+  for (const [host, ofHost] of byHost) {
+    const merged = [...Map.groupBy(ofHost, ({ spec }) => mergeKey(spec)).values()].map((group) => merge(group, memo));
+    if (host.startsWith('*')) wildcard.push([host, merged]);
+    else exact.set(host, merged);
+  }
+  wildcard.sort(([a], [b]) => b.length - a.length || compareNames(a, b));
+  return { exact, wildcard };
+}
+
+/** Rules for one host are merged when the same workloads and namespaces see them. */
+function mergeKey(spec: DestinationRuleSpec): string {
+  const selector = Object.entries(spec.workloadSelector?.matchLabels ?? {}).sort(([a], [b]) => compareNames(a, b));
+  return JSON.stringify([selector, [...(spec.exportTo ?? [])].sort()]);
+}
+
+function merge(resources: readonly ConfigResource<DestinationRuleSpec>[], memo: Memo): MergedRule {
+  return memo.get('merged-destination-rule', resources, () => {
+    const [first, ...others] = resources;
+    if (first === undefined) throw new TypeError('nothing to merge');
+    const subsets = new Map<string, Subset>();
+    for (const { spec } of resources) {
+      for (const subset of spec.subsets ?? []) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
+    }
+    const trafficPolicy = resources.find(({ spec }) => spec.trafficPolicy !== undefined)?.spec.trafficPolicy;
+    return { resources: [first, ...others] as const, trafficPolicy, subsets: [...subsets.values()] };
+  });
+}
+
+function pick(
+  rules: HostRules | undefined,
+  hostname: string,
+  context: ProxyContext,
+  exportedBy?: Snapshot,
+): MergedRule | undefined {
+  if (rules === undefined) return undefined;
+  const matching =
+    rules.exact.get(hostname) ?? rules.wildcard.find(([host]) => isHostWithin(hostname, host))?.[1] ?? [];
+  const seen = exportedBy === undefined ? matching : matching.filter((rule) => isSeen(rule, context, exportedBy));
+  const selected = seen.find(({ resources: [{ spec }] }) => hasSelector(spec) && selects(spec, context));
+  return selected ?? seen.findLast(({ resources: [{ spec }] }) => !hasSelector(spec));
+}
+
+function isSeen({ resources: [rule] }: MergedRule, context: ProxyContext, snapshot: Snapshot): boolean {
+  return isExportedTo({
+    exportTo: rule.spec.exportTo,
+    defaults: snapshot.mesh.defaultDestinationRuleExportTo,
+    ownNamespace: rule.namespace,
+    namespace: context.namespace,
+  });
+}
+
+function selects(spec: DestinationRuleSpec, context: ProxyContext): boolean {
+  return matchesLabels(spec.workloadSelector?.matchLabels ?? {}, context.labels);
+}
