@@ -1,0 +1,125 @@
+// Checks a SQLite log: its end whenever it is opened, all of it on request.
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { MeshError, messageOf } from '../../lib/mesh-error.ts';
+import { ChainVerifier } from '../chain-verifier.ts';
+import { decodeEvent } from '../event-codec.ts';
+import { rollHash, sha256Hex } from '../event-hash.ts';
+import type { Head, Verification } from '../event-log.ts';
+import type { EventRow } from './sqlite-rows.ts';
+import type { SqliteStore } from './sqlite-store.ts';
+
+/** Events at the end that are checked whenever a log is opened: where a crash would show, in a few milliseconds. */
+const tailEvents = 1000;
+
+/** The end of a log as found on opening it. */
+export interface Tail {
+  readonly head: Head;
+  readonly lastCheckpoint: number;
+  /** MeshError `corrupt` when the end is damaged; the head is then as far as rows are known to reach. */
+  readonly problem: MeshError | undefined;
+}
+
+/** Finds the head and checks the last events. Throws MeshError `unavailable` when the file can't be read now. */
+export function inspectTail(store: SqliteStore): Tail {
+  try {
+    const position = store.lastPosition();
+    const problem = tailProblem(store, position);
+    if (problem !== undefined) return damagedTail(store, position, problem);
+    return { head: headAt(store, position), lastCheckpoint: store.lastCheckpoint(), problem: undefined };
+  } catch (error) {
+    if (error instanceof MeshError && error.code === 'corrupt') return damagedTail(store, undefined, error);
+    store.close();
+    throw error;
+  }
+}
+
+/** Head as of a position that the log has; '' and no time before the first event. */
+export function headAt(store: SqliteStore, position: number): Head {
+  if (position < 1) return { position: 0, hash: '', time: undefined };
+  return { position, hash: store.logHash(position), time: store.rows.at(position).event.time };
+}
+
+function damagedTail(store: SqliteStore, last: number | undefined, problem: MeshError): Tail {
+  const position = last ?? readableEvents(store);
+  try {
+    return { head: headAt(store, position), lastCheckpoint: 0, problem };
+  } catch {
+    return { head: { position, hash: '', time: undefined }, lastCheckpoint: 0, problem };
+  }
+}
+
+/** How many events can be read from the first on. */
+function readableEvents(store: SqliteStore): number {
+  for (let count = 0; ; ) {
+    const { rows, problem } = store.rows.chunk({ from: count + 1, to: count + tailEvents, reverse: false });
+    count += rows.length;
+    if (problem !== undefined || rows.length === 0) return count;
+  }
+}
+
+function tailProblem(store: SqliteStore, last: number): MeshError | undefined {
+  if (last === 0) return undefined;
+  const from = Math.max(1, last - tailEvents + 1);
+  const { rows, problem } = store.rows.chunk({ from, to: last, reverse: false }, true);
+  let hash = store.logHash(from - 1);
+  for (const { event, text } of rows) {
+    hash = rollHash(hash, sha256Hex(text));
+    if (hash !== store.logHash(event.position)) {
+      return new MeshError('corrupt', `the rolling hash is wrong at position ${event.position}`);
+    }
+  }
+  return problem;
+}
+
+/** Checks every event up to `head`, the columns beside it and the indexes. `beforeChunk` may throw to end it. */
+export async function verifyStore(store: SqliteStore, head: Head, beforeChunk: () => void): Promise<Verification> {
+  const verifier = new ChainVerifier({ ids: false });
+  let batchEnd = 0;
+  while (verifier.state.position < head.position) {
+    await nextTurn();
+    beforeChunk();
+    const chunk = store.rows.chunk({ from: verifier.state.position + 1, to: head.position, reverse: false });
+    for (const row of chunk.rows) {
+      const problem = rowProblem(store, verifier, row) ?? batchProblem(row, batchEnd, head.position);
+      if (problem !== undefined) return { ok: false, position: row.event.position, problem };
+      batchEnd = row.batchEnd;
+    }
+    if (chunk.problem?.code === 'unavailable') throw chunk.problem;
+    if (chunk.problem !== undefined)
+      return { ok: false, position: verifier.state.position + 1, problem: chunk.problem.message };
+  }
+  const { position, hash } = verifier.state;
+  if (hash !== head.hash) return { ok: false, position, problem: 'the rolling hash is not that of the head' };
+  return { ok: true, events: position, head: verifier.state };
+}
+
+function rowProblem(store: SqliteStore, verifier: ChainVerifier, row: EventRow): string | undefined {
+  try {
+    const event = decodeEvent(row.text);
+    return verifier.add(event, row.text) ?? columnProblem(store, row, verifier.state.hash);
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** What disagrees between an event and the columns that it is found by. */
+function columnProblem(store: SqliteStore, row: EventRow, logHash: string): string | undefined {
+  const { event } = row;
+  const columns = store.columnsOf(event.position);
+  const timeMs = Date.parse(event.time);
+  if (columns === undefined) return 'the row is missing';
+  if (columns.id !== event.id) return 'the column id is wrong';
+  if (columns.subject !== event.subject) return 'the column subject is wrong';
+  if (columns.version !== event.version) return 'the column version is wrong';
+  if (columns.timeMs !== timeMs) return 'the column time_ms is wrong';
+  if (columns.logHash !== logHash) return 'the column log_hash is wrong';
+  if (!columns.indexed) return 'an index does not lead to the row';
+  if (!((store.blockTime(event.position) ?? Number.POSITIVE_INFINITY) <= timeMs)) return 'the table of times is wrong';
+  return undefined;
+}
+
+function batchProblem(row: EventRow, batchEnd: number, head: number): string | undefined {
+  const { position } = row.event;
+  const fits = position <= batchEnd ? row.batchEnd === batchEnd : row.batchEnd >= position && row.batchEnd <= head;
+  return fits ? undefined : 'the column batch_end is wrong';
+}
