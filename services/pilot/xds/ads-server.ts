@@ -1,0 +1,265 @@
+// The gRPC face of Pilot: envoy.service.discovery.v3.AggregatedDiscoveryService, SotW and incremental, on raw bytes.
+import { randomUUID } from 'node:crypto';
+import {
+  type ChannelOptions,
+  type handleBidiStreamingCall,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
+import type { Node } from '../../../gen/envoy/config/core/v3/base_pb.js';
+import type { Clock } from '../../../lib/clock.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
+import type { ProxyContext } from '../translate/proxy-context.ts';
+import { AdsStream, type StreamLimits, type StreamMeans } from './ads-stream.ts';
+import { CallTransport } from './call-transport.ts';
+import { NameInterner } from './name-set.ts';
+import type { ResourceCache } from './resource-cache.ts';
+import { ResponseCache } from './response-cache.ts';
+import type { Protocol } from './response-codec.ts';
+import { SharedSelections } from './selection.ts';
+import type { StreamObserver } from './stream-observer.ts';
+import { WriteBudget } from './write-budget.ts';
+
+/** Bounds of the server; `defaultAdsLimits` says why each is what it is. */
+export interface AdsLimits extends StreamLimits {
+  readonly maxRequestBytes: number;
+  readonly maxStreams: number;
+  readonly maxStreamsPerConnection: number;
+  /** A stream that says nothing for this long after opening is closed. */
+  readonly firstRequestMs: number;
+  readonly keepaliveMs: number;
+  readonly keepaliveTimeoutMs: number;
+  /** Bytes handed to the network that clients have not taken; further pushes wait. */
+  readonly maxUnreadBytes: number;
+  /** A client that takes nothing for this long no longer counts against `maxUnreadBytes`, so that it can't stop others. */
+  readonly stalledAfterMs: number;
+  /** Bytes of clients that take nothing; beyond it the longest stalled are disconnected. */
+  readonly maxStalledBytes: number;
+}
+
+/** What the server uses where nothing else is said. */
+export const defaultAdsLimits: AdsLimits = {
+  maxRequestBytes: 4 * 1024 * 1024, // grpc's own default: 40,000 names with their versions
+  maxStreams: 10_000, // some 400 MB of idle connections: beyond it, more Pilots
+  maxStreamsPerConnection: 100, // Envoy opens one; a test client several
+  firstRequestMs: 15_000, // Envoy sends its first request with the stream
+  keepaliveMs: 30_000, // as istiod
+  keepaliveTimeoutMs: 10_000, // as istiod
+  maxUnreadBytes: 32 * 1024 * 1024, // full speed on any network; a fraction of the memory aim
+  stalledAfterMs: 1_000, // a reading client takes its bytes in milliseconds
+  maxStalledBytes: 64 * 1024 * 1024,
+  maxNames: 50_000,
+  maxTypes: 32,
+  patienceMs: 2_000, // Envoy answers in milliseconds, warming included; people notice seconds
+};
+
+/** Where the server listens. */
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** Plaintext when absent. */
+  readonly credentials?: ServerCredentials;
+}
+
+const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/';
+const identity = (bytes: Buffer) => bytes;
+const method = (name: string) => ({
+  path: `${path}${name}`,
+  requestStream: true as const,
+  responseStream: true as const,
+  requestSerialize: identity,
+  requestDeserialize: identity,
+  responseSerialize: identity,
+  responseDeserialize: identity,
+});
+
+/** The service on buffers: also what a client without a codec uses. */
+export const adsService = {
+  StreamAggregatedResources: method('StreamAggregatedResources'),
+  DeltaAggregatedResources: method('DeltaAggregatedResources'),
+} satisfies ServiceDefinition;
+
+/** See the file's first line. */
+export class AdsServer {
+  readonly #cache: ResourceCache;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #limits: AdsLimits;
+  readonly #means: StreamMeans;
+  readonly #budget: WriteBudget;
+  readonly #responses: ResponseCache;
+  readonly #streams = new Map<AdsStream, CallTransport>();
+  /** Stream ids must differ between runs of one Pilot: they name events. */
+  readonly #run = randomUUID().slice(0, 8);
+  #opened = 0;
+
+  constructor(options: {
+    /** Pilot's name; Envoy's admin shows it as the control plane. */
+    readonly name: string;
+    readonly cache: ResourceCache;
+    readonly contextOf: (node: Node) => ProxyContext | string;
+    readonly observer: StreamObserver;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly limits?: Partial<AdsLimits>;
+  }) {
+    this.#cache = options.cache;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+    this.#limits = { ...defaultAdsLimits, ...options.limits };
+    this.#budget = new WriteBudget({ maxBytes: this.#limits.maxUnreadBytes });
+    this.#responses = new ResponseCache({ controlPlane: options.name });
+    this.#means = {
+      selections: new SharedSelections(),
+      responses: this.#responses,
+      interner: new NameInterner(),
+      observer: options.observer,
+      clock: options.clock,
+      contextOf: options.contextOf,
+      join: (stream, context) => this.#cache.join(stream, context),
+      limits: this.#limits,
+    };
+  }
+
+  /** Open streams. */
+  get streams(): Iterable<AdsStream> {
+    return this.#streams.keys();
+  }
+
+  /** Number of open streams. */
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  /**
+   * Serves until `signal` aborts; `onListening` gets the ports that were bound, in order. Rejects with MeshError `unavailable` when an
+   * address can't be bound.
+   */
+  async run(
+    addresses: readonly ListenAddress[],
+    signal: AbortSignal,
+    onListening: (ports: readonly number[]) => void,
+  ): Promise<void> {
+    const server = new Server(channelOptions(this.#limits));
+    server.addService(adsService, {
+      StreamAggregatedResources: this.#handler('sotw'),
+      DeltaAggregatedResources: this.#handler('delta'),
+    });
+    try {
+      const ports: number[] = [];
+      for (const address of addresses) ports.push(await bind(server, address));
+      onListening(ports);
+      await this.#watch(signal);
+    } finally {
+      for (const stream of [...this.#streams.keys()]) stream.end('unavailable', 'this Pilot is stopping');
+      server.forceShutdown();
+    }
+  }
+
+  #handler(protocol: Protocol): handleBidiStreamingCall<Buffer, Buffer> {
+    return (call) => this.#open(call, protocol);
+  }
+
+  #open(call: ServerDuplexStream<Buffer, Buffer>, protocol: Protocol): void {
+    const transport = new CallTransport({ call, budget: this.#budget, clock: this.#clock, wake: () => stream.flush() });
+    const stream = new AdsStream({
+      id: `${this.#run}-${++this.#opened}`,
+      protocol,
+      transport,
+      means: this.#means,
+    });
+    call.on('error', (error) => this.#close(stream, messageOf(error)));
+    if (this.#streams.size >= this.#limits.maxStreams) {
+      stream.end('exhausted', `this Pilot serves at most ${this.#limits.maxStreams} streams`);
+      return;
+    }
+    this.#streams.set(stream, transport);
+    call.on('data', (bytes: Buffer) => this.#receive(stream, bytes));
+    call.on('end', () => {
+      this.#close(stream, 'the proxy closed the stream');
+      transport.finish();
+    });
+    call.on('cancelled', () => this.#close(stream, 'the connection was closed'));
+    call.on('close', () => this.#close(stream, 'the connection was closed'));
+  }
+
+  #receive(stream: AdsStream, bytes: Buffer): void {
+    try {
+      stream.receive(bytes);
+    } catch (error) {
+      // A fault of ours must cost this stream, not all.
+      this.#logger.error(
+        { stream: stream.id, proxy: stream.identity?.proxyId, error: messageOf(error) },
+        'an xDS request failed',
+      );
+      stream.end('unavailable', 'internal error');
+    }
+  }
+
+  #close(stream: AdsStream, reason: string): void {
+    const transport = this.#streams.get(stream);
+    if (!transport) return;
+    this.#streams.delete(stream);
+    transport.release();
+    if (stream.identity) this.#cache.leave(stream, stream.identity.context);
+    stream.closed(reason);
+  }
+
+  /** Looks after time limits. A quarter of a second is fine enough for limits of seconds and costs nothing. */
+  async #watch(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#clock.sleep(250, signal).catch(() => {});
+      const nowMs = this.#clock.nowMs();
+      for (const stream of [...this.#streams.keys()]) {
+        if (!stream.identity && nowMs - stream.openedMs > this.#limits.firstRequestMs) {
+          stream.end('unavailable', 'no request came');
+        } else stream.tick();
+      }
+      this.#watchStalled(nowMs);
+    }
+  }
+
+  #watchStalled(nowMs: number): void {
+    const stalled: [AdsStream, CallTransport][] = [];
+    let bytes = 0;
+    for (const [stream, transport] of this.#streams) {
+      if (!transport.checkStalled(nowMs, this.#limits.stalledAfterMs)) continue;
+      stalled.push([stream, transport]);
+      bytes += transport.unreadBytes;
+    }
+    stalled.sort(([, a], [, b]) => a.stalledSinceMs - b.stalledSinceMs);
+    for (const [stream, transport] of stalled) {
+      if (bytes <= this.#limits.maxStalledBytes) return;
+      bytes -= transport.unreadBytes;
+      this.#logger.warn(
+        { stream: stream.id, proxy: stream.identity?.proxyId },
+        'disconnecting a proxy that does not read',
+      );
+      stream.end('exhausted', 'the proxy does not read what it is sent');
+    }
+  }
+}
+
+function channelOptions(limits: AdsLimits): ChannelOptions {
+  return {
+    'grpc.max_receive_message_length': limits.maxRequestBytes,
+    'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
+    'grpc.keepalive_time_ms': limits.keepaliveMs,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
+    'grpc.keepalive_permit_without_calls': 1,
+  };
+}
+
+function bind(server: Server, address: ListenAddress): Promise<number> {
+  const at = `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(at, address.credentials ?? ServerCredentials.createInsecure(), (error, port) => {
+      if (error) reject(new MeshError('unavailable', `xDS can't listen on ${at}: ${error.message}`, { cause: error }));
+      else resolve(port);
+    });
+  });
+}

@@ -1,0 +1,342 @@
+// One ADS stream: turns requests and new translations into responses, in an order that never breaks traffic. Knows no gRPC.
+import type { Node } from '../../../gen/envoy/config/core/v3/base_pb.js';
+import type { Clock } from '../../../lib/clock.ts';
+import type { ProxyContext } from '../translate/proxy-context.ts';
+import { type Translation, type TypeUrl, typeUrls } from '../translate/translation.ts';
+import type { NameInterner } from './name-set.ts';
+import { planNext } from './plan.ts';
+import { gateFor, newlyAwaited, type OrderView, pushOrder } from './push-order.ts';
+import { decodeDeltaRequest, decodeSotwRequest, type XdsRequest } from './request-codec.ts';
+import type { ResponseCache } from './response-cache.ts';
+import type { Protocol } from './response-codec.ts';
+import type { Selections } from './selection.ts';
+import type { StreamIdentity, StreamObserver } from './stream-observer.ts';
+import {
+  accept,
+  type InFlight,
+  newSubscription,
+  type Plan,
+  type Reception,
+  receive,
+  type Subscription,
+  sent,
+  touch,
+} from './subscription.ts';
+
+/** Istio's agents report their workload's health as a request of this type (istio/api `health/v1/health.proto`… `istio.v1.HealthInformation`). */
+const healthTypeUrl = 'type.googleapis.com/istio.v1.HealthInformation';
+
+/** The way back to the client. */
+export interface StreamTransport {
+  readonly peer: string;
+  /** False while the client (or all clients together) must read first; `AdsStream.flush` is called when that is over. */
+  canWrite(): boolean;
+  write(bytes: Buffer): void;
+  /** Ends the stream with a gRPC status: `invalid` INVALID_ARGUMENT, `exhausted` RESOURCE_EXHAUSTED, `unavailable` UNAVAILABLE. */
+  end(code: 'invalid' | 'exhausted' | 'unavailable', message: string): void;
+}
+
+/** What a stream shares with all others. */
+export interface StreamMeans {
+  readonly selections: Selections;
+  readonly responses: ResponseCache;
+  readonly interner: NameInterner;
+  readonly observer: StreamObserver;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  /** Reads Envoy's node; a string says what is wrong with it. */
+  contextOf(node: Node): ProxyContext | string;
+  /** Puts the stream among those of its context and gives the newest translation, which is undefined before the first snapshot. */
+  join(stream: AdsStream, context: ProxyContext): Translation | undefined;
+  readonly limits: StreamLimits;
+}
+
+/** Bounds on what one client may ask for. */
+export interface StreamLimits {
+  /** Names per type: ten times the largest mesh in the bench. */
+  readonly maxNames: number;
+  /** Types per stream: xDS has about a dozen. */
+  readonly maxTypes: number;
+  /** Longest make-before-break wait for a client's answer. */
+  readonly patienceMs: number;
+}
+
+/** See the file's first line. */
+export class AdsStream {
+  readonly id: string;
+  readonly protocol: Protocol;
+  readonly openedMs: number;
+  readonly #transport: StreamTransport;
+  readonly #means: StreamMeans;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #serials = new Map<string, number>();
+  readonly #heldSinceMs = new Map<string, number>();
+  readonly #awaitedEndpoints = new Set<string>();
+  /** Clusters sent on a resumed stream before endpoints were asked for: their endpoints are owed whatever the client kept. */
+  readonly #rewarmed = new Set<string>();
+  #identity: StreamIdentity | undefined;
+  #translation: Translation | undefined;
+  #lastHealth: string | undefined;
+  #ended = false;
+
+  constructor(options: { id: string; protocol: Protocol; transport: StreamTransport; means: StreamMeans }) {
+    this.id = options.id;
+    this.protocol = options.protocol;
+    this.#transport = options.transport;
+    this.#means = options.means;
+    this.openedMs = options.means.clock.nowMs();
+  }
+
+  /** Undefined until the first request. */
+  get identity(): StreamIdentity | undefined {
+    return this.#identity;
+  }
+
+  /** The subscription of a type, for the admin API and tests. */
+  subscription(typeUrl: string): Subscription | undefined {
+    return this.#subscriptions.get(typeUrl);
+  }
+
+  /** Whether every type that the client asked for has been answered with the newest state. */
+  get settled(): boolean {
+    for (const subscription of this.#subscriptions.values()) if (subscription.inFlight) return false;
+    return this.#heldSinceMs.size === 0;
+  }
+
+  /** Takes a request in. */
+  receive(bytes: Uint8Array): void {
+    if (this.#ended) return;
+    const decode = this.protocol === 'sotw' ? decodeSotwRequest : decodeDeltaRequest;
+    const request = decode(bytes, {
+      interner: this.#means.interner,
+      previousNames: (typeUrl) => this.#subscriptions.get(typeUrl)?.named,
+    });
+    if (request === undefined) return this.#fail('invalid', 'the request is not a discovery request');
+    if (!this.#identity && !this.#identify(request.node)) return;
+    if (request.typeUrl === healthTypeUrl) return this.#reportHealth(request);
+    this.#subscribe(request);
+  }
+
+  /** A newer translation: what the client lacks of it is sent as soon as order and the client allow. */
+  update(translation: Translation): void {
+    this.#translation = translation;
+    this.flush();
+  }
+
+  /** Sends what can be sent now. */
+  flush(): void {
+    // Accepting a change without a response (nothing in it for this client) can open the gate of an earlier type.
+    while (!this.#ended && this.#translation && this.#flushOnce(this.#translation));
+  }
+
+  /** Lets go of what was held back for too long. */
+  tick(): void {
+    if (this.#heldSinceMs.size > 0) this.flush();
+  }
+
+  /** The stream is gone. */
+  closed(reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#identity) this.#means.observer.disconnected(this.#identity, reason);
+  }
+
+  #fail(code: 'invalid' | 'exhausted' | 'unavailable', message: string): void {
+    this.closed(message);
+    this.#transport.end(code, message);
+  }
+
+  /** Ends the stream from this side. */
+  end(code: 'exhausted' | 'unavailable', message: string): void {
+    if (!this.#ended) this.#fail(code, message);
+  }
+
+  #identify(node: Node | undefined): boolean {
+    const context = node ? this.#means.contextOf(node) : 'the first request has no node';
+    if (node === undefined || typeof context === 'string') {
+      this.#fail('invalid', String(context));
+      return false;
+    }
+    this.#identity = {
+      streamId: this.id,
+      proxyId: node.id,
+      peer: this.#transport.peer,
+      userAgent: userAgentOf(node),
+      protocol: this.protocol,
+      context,
+    };
+    try {
+      this.#translation = this.#means.join(this, context);
+    } catch {
+      this.#identity = undefined;
+      this.#fail('unavailable', "no configuration can be made for this proxy now; see the control plane's log");
+      return false;
+    }
+    this.#means.observer.connected(this.#identity, this.#translation?.position ?? 0);
+    return true;
+  }
+
+  #reportHealth(request: XdsRequest): void {
+    const health = request.error ? `-${request.error.message}` : '+';
+    if (!this.#identity || health === this.#lastHealth) return;
+    this.#lastHealth = health;
+    this.#means.observer.healthReported(this.#identity, {
+      healthy: !request.error,
+      reason: request.error?.message ?? '',
+    });
+  }
+
+  #subscribe(request: XdsRequest): void {
+    const { limits } = this.#means;
+    const before = this.#subscriptions.get(request.typeUrl) ?? newSubscription(this.protocol, request.typeUrl);
+    if (!before.started && this.#subscriptions.size >= limits.maxTypes)
+      return this.#fail('exhausted', 'too many resource types');
+    const { next, reception } = receive(before, request);
+    if (next.named.size > limits.maxNames)
+      return this.#fail('exhausted', `more than ${limits.maxNames} names of ${request.typeUrl}`);
+    this.#subscriptions.set(request.typeUrl, this.#oweRewarmed(before, next));
+    this.#answered(request.typeUrl, reception);
+    this.flush();
+  }
+
+  #oweRewarmed(before: Subscription, next: Subscription): Subscription {
+    if (before.started || next.typeUrl !== typeUrls.endpoints || this.#rewarmed.size === 0) return next;
+    const versions = new Map(next.initial.versions);
+    for (const name of this.#rewarmed) versions.delete(name);
+    this.#rewarmed.clear();
+    return { ...next, initial: { ...next.initial, versions } };
+  }
+
+  #answered(typeUrl: string, reception: Reception): void {
+    if (!this.#identity || (reception.kind !== 'ack' && reception.kind !== 'nack')) return;
+    const { nonce, position, sentMs, plan } = reception.of;
+    if (typeUrl === typeUrls.endpoints) this.#endpointsArrived(plan);
+    const answer = { typeUrl, nonce, position, latencyMs: this.#means.clock.nowMs() - sentMs };
+    if (reception.kind === 'ack') this.#means.observer.acknowledged(this.#identity, answer);
+    else
+      this.#means.observer.rejected(this.#identity, {
+        ...answer,
+        code: reception.error?.code ?? 0,
+        message: reception.error?.message ?? '',
+      });
+  }
+
+  #endpointsArrived(plan: Plan): void {
+    if (this.#awaitedEndpoints.size === 0) return;
+    for (const { name } of plan.selection.updated) this.#awaitedEndpoints.delete(name);
+    for (const name of plan.selection.removed) this.#awaitedEndpoints.delete(name);
+  }
+
+  /** One pass over the types; true when another one may find more to do. */
+  #flushOnce(translation: Translation): boolean {
+    const view = this.#orderView(translation);
+    let again = false;
+    for (const typeUrl of this.#typesInOrder()) {
+      const subscription = this.#subscriptions.get(typeUrl);
+      if (!subscription || subscription.inFlight) continue;
+      const gate = gateFor(typeUrl, view);
+      const set = translation.resources(typeUrl as TypeUrl);
+      const decision = planNext(subscription, set, gate, this.#means.selections);
+      if (decision.kind === 'accept') {
+        again ||= subscription.base !== decision.plan.set;
+        this.#subscriptions.set(typeUrl, accept(subscription, decision.plan));
+      } else if (decision.kind === 'send') {
+        if (!this.#transport.canWrite()) return false;
+        this.#send(subscription, decision.plan, translation);
+      }
+      const after = this.#subscriptions.get(typeUrl) ?? subscription;
+      this.#watchHold(
+        typeUrl,
+        after.lingering.size > 0 ||
+          (!gate.changes && !after.inFlight && decision.kind === 'wait' && after.base !== set),
+      );
+    }
+    return again;
+  }
+
+  #orderView(translation: Translation): OrderView {
+    const nowMs = this.#means.clock.nowMs();
+    return {
+      subscriptions: this.#subscriptions,
+      translation,
+      selections: this.#means.selections,
+      awaitedEndpoints: this.#awaitedEndpoints,
+      patienceMs: this.#means.limits.patienceMs,
+      heldMs: (typeUrl) => nowMs - (this.#heldSinceMs.get(typeUrl) ?? nowMs),
+    };
+  }
+
+  #typesInOrder(): readonly string[] {
+    const others = [...this.#subscriptions.keys()].filter((typeUrl) => !pushOrder.includes(typeUrl));
+    return others.length === 0 ? pushOrder : [...pushOrder, ...others];
+  }
+
+  #watchHold(typeUrl: string, held: boolean): void {
+    if (!held) this.#heldSinceMs.delete(typeUrl);
+    else if (!this.#heldSinceMs.has(typeUrl)) this.#heldSinceMs.set(typeUrl, this.#means.clock.nowMs());
+  }
+
+  #send(subscription: Subscription, plan: Plan, translation: Translation): void {
+    const { typeUrl, protocol } = subscription;
+    // Delta's version is "for debugging purposes only": the position lets proxies with different contexts share bytes.
+    const version = protocol === 'delta' ? String(translation.position) : plan.version;
+    const response = this.#means.responses.get(
+      { protocol, typeUrl, version, selection: plan.selection },
+      this.#serials.get(typeUrl) ?? 0,
+    );
+    const inFlight: InFlight = {
+      nonce: response.nonce,
+      position: translation.position,
+      sentMs: this.#means.clock.nowMs(),
+      plan,
+    };
+    this.#serials.set(typeUrl, response.serial);
+    this.#subscriptions.set(typeUrl, sent(subscription, inFlight));
+    if (typeUrl === typeUrls.cluster) this.#clustersSent(subscription, plan, translation);
+    this.#transport.write(response.bytes);
+    if (this.#identity) {
+      this.#means.observer.pushed(this.#identity, {
+        typeUrl,
+        nonce: response.nonce,
+        position: translation.position,
+        whole: plan.whole,
+        bytes: response.bytes.length,
+        kept: plan.kept,
+        manifest: () => this.#means.responses.manifest(typeUrl, plan.selection),
+      });
+    }
+  }
+
+  /**
+   * "Warming of Cluster is completed only when a new ClusterLoadAssignment response is supplied … even though there is no change in
+   * endpoints" (xds_protocol, "Resource warming"; Envoy issue 13072): endpoints of clusters that change are sent again.
+   */
+  #clustersSent(before: Subscription, plan: Plan, translation: Translation): void {
+    for (const name of newlyAwaited(plan, before.base, translation)) this.#awaitedEndpoints.add(name);
+    for (const name of this.#awaitedEndpoints) {
+      if (translation.resources(typeUrls.cluster).get(name) === undefined) this.#awaitedEndpoints.delete(name);
+    }
+    const changed = changedClusters(before, plan);
+    if (changed.length === 0) return;
+    const endpoints = this.#subscriptions.get(typeUrls.endpoints);
+    if (endpoints?.started) this.#subscriptions.set(typeUrls.endpoints, touch(endpoints, changed));
+    else if (before.initial.versions.size > 0) for (const name of changed) this.#rewarmed.add(name);
+  }
+}
+
+/** SotW's full states hold unchanged clusters too, which Envoy recognises by their hash and leaves alone. */
+function changedClusters(before: Subscription, { selection }: Plan): string[] {
+  const { base } = before;
+  if (base === undefined || before.protocol === 'delta') return selection.updated.map(({ name }) => name);
+  return selection.updated.flatMap((resource) =>
+    base.get(resource.name)?.version === resource.version ? [] : [resource.name],
+  );
+}
+
+function userAgentOf(node: Node): string {
+  const { userAgentName, userAgentVersionType: version } = node;
+  if (version.case === 'userAgentVersion') return `${userAgentName}/${version.value}`;
+  const semantic = version.case === 'userAgentBuildVersion' ? version.value.version : undefined;
+  return semantic
+    ? `${userAgentName}/${semantic.majorNumber}.${semantic.minorNumber}.${semantic.patch}`
+    : userAgentName;
+}

@@ -1,0 +1,50 @@
+// What streams tell the rest of Pilot about themselves: for the deliveries log, metrics and the agents' health reports.
+import type { ProxyContext } from '../translate/proxy-context.ts';
+import type { Manifest } from './response-cache.ts';
+import type { Protocol } from './response-codec.ts';
+
+/** Who is at the other end of a stream; known once its first request has come. */
+export interface StreamIdentity {
+  readonly streamId: string;
+  /** Envoy's node id. */
+  readonly proxyId: string;
+  readonly peer: string;
+  readonly userAgent: string;
+  readonly protocol: Protocol;
+  readonly context: ProxyContext;
+}
+
+/** A response that was sent. */
+export interface PushRecord {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  /** Facts position that it was translated from. */
+  readonly position: number;
+  readonly whole: boolean;
+  readonly bytes: number;
+  /** Resources in the manifest that the newest state no longer has, kept until nothing uses them. */
+  readonly kept: readonly string[];
+  /** Computed when asked for: hashing is not for the hot path. */
+  manifest(): Manifest;
+}
+
+/** A client's answer to a response. */
+export interface AnswerRecord {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly position: number;
+  /** From sending to the answer. */
+  readonly latencyMs: number;
+}
+
+/** Called from streams, in the order in which things happen; must not throw and must be quick. */
+export interface StreamObserver {
+  /** `position`: the facts position of the translation at that time; 0 when there is none yet. */
+  connected(stream: StreamIdentity, position: number): void;
+  disconnected(stream: StreamIdentity, reason: string): void;
+  pushed(stream: StreamIdentity, push: PushRecord): void;
+  acknowledged(stream: StreamIdentity, answer: AnswerRecord): void;
+  rejected(stream: StreamIdentity, answer: AnswerRecord & { readonly code: number; readonly message: string }): void;
+  /** The proxy's agent says whether its workload is well (istio.v1.HealthInformation). `reason` is empty when it is. */
+  healthReported(stream: StreamIdentity, report: { readonly healthy: boolean; readonly reason: string }): void;
+}
