@@ -1,4 +1,16 @@
-// Mesh-wide defaults (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1): the fields Periplus acts on.
+// Mesh-wide defaults (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1): the fields Periplus acts on, and how Istio's are read.
+import type { ConfigResource } from '../../events/model.ts';
+import { checkSchema, isRecord } from './check-schema.ts';
+import type { Path, Report } from './problem.ts';
+import { durationMs } from './quantities.ts';
+import type {
+  ConnectionPoolSettings,
+  LocalityLoadBalancerSetting,
+  OutlierDetection,
+  TcpKeepalive,
+} from './schemas/destination-rule.ts';
+import { type MeshConfigSpec, meshConfigSchema, unusedMeshFields } from './schemas/mesh-config.ts';
+import type { HTTPRetry } from './schemas/virtual-service.ts';
 
 /** Effective mesh configuration; `defaultMeshConfig` where nothing was set. */
 export interface MeshConfig {
@@ -18,6 +30,24 @@ export interface MeshConfig {
   readonly defaultDestinationRuleExportTo: readonly string[];
   /** `istio: ingressgateway` services' ingress class is not used; kept for Istio's meaning of localityLbSetting. */
   readonly localityLbEnabled: boolean;
+  /** Distribution and failover for destinations that set none of their own. */
+  readonly localityLbSetting?: LocalityLoadBalancerSetting;
+  /** For routes without `retries`; absent: Istio's built-in default. */
+  readonly defaultHttpRetryPolicy?: HTTPRetry;
+  /** For destinations without their own. */
+  readonly defaultConnectionPool?: ConnectionPoolSettings;
+  /** For destinations without their own. */
+  readonly defaultOutlierDetection?: OutlierDetection;
+  readonly tcpKeepalive?: TcpKeepalive;
+  /** Whether HTTP/1.1 to sidecars is upgraded; absent means DO_NOT_UPGRADE. */
+  readonly h2UpgradePolicy?: 'DO_NOT_UPGRADE' | 'UPGRADE';
+  /** Whether clients use mutual TLS with workloads that can; absent means true, Istio's default. */
+  readonly enableAutoMtls?: boolean;
+  /** Milliseconds between DNS look-ups of STRICT_DNS clusters; absent means 60 s, Istio's default. */
+  readonly dnsRefreshRateMs?: number;
+  readonly trustDomainAliases?: readonly string[];
+  /** How paths are normalised before they are matched; absent means DEFAULT, which is BASE. */
+  readonly pathNormalization?: 'DEFAULT' | 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
 }
 
 /** Istio's defaults. */
@@ -35,3 +65,67 @@ export const defaultMeshConfig: MeshConfig = {
   defaultDestinationRuleExportTo: ['*'],
   localityLbEnabled: true,
 };
+
+/** Kind, namespace and name under which the config store keeps it; users write it as the ConfigMap `istio`, key `mesh`. */
+export const meshConfigKey = { kind: 'MeshConfig', namespace: 'istio-system', name: 'istio' } as const;
+
+/** Whether a resource is the mesh configuration. */
+export function isMeshConfig(resource: ConfigResource): resource is ConfigResource<MeshConfigSpec> {
+  const { kind, namespace, name } = meshConfigKey;
+  return resource.kind === kind && resource.namespace === namespace && resource.name === name;
+}
+
+/** Reports what is wrong with Istio's `mesh` document at `path` and returns it normalised. Fields without effect are warnings. */
+export function checkMeshConfig(document: unknown, path: Path, report: Report): MeshConfigSpec {
+  const checked = checkSchema(meshConfigSchema, document, path, { report });
+  if (!isRecord(document)) return {};
+  for (const name of unusedMeshFields)
+    if (document[name] !== undefined && document[name] !== null)
+      report([...path, name], 'is accepted but has no effect in Periplus', {
+        severity: 'warning',
+        code: 'IST0133',
+        key: true,
+      });
+  return checked as MeshConfigSpec;
+}
+
+/** The effective configuration: `spec` (checked by `checkMeshConfig`) over `base`. */
+export function meshConfigOf(spec: MeshConfigSpec, base: MeshConfig = defaultMeshConfig): MeshConfig {
+  const ms = (text: string | undefined) => (text === undefined ? undefined : durationMs(text));
+  return withoutUndefined(base, {
+    rootNamespace: spec.rootNamespace || undefined,
+    trustDomain: spec.trustDomain || undefined,
+    outboundTrafficPolicy: spec.outboundTrafficPolicy?.mode,
+    accessLogFile: spec.accessLogFile,
+    accessLogFormat: spec.accessLogFormat,
+    accessLogEncoding: spec.accessLogEncoding,
+    protocolDetectionTimeoutMs: ms(spec.protocolDetectionTimeout),
+    connectTimeoutMs: ms(spec.connectTimeout),
+    defaultServiceExportTo: nonEmpty(spec.defaultServiceExportTo),
+    defaultVirtualServiceExportTo: nonEmpty(spec.defaultVirtualServiceExportTo),
+    defaultDestinationRuleExportTo: nonEmpty(spec.defaultDestinationRuleExportTo),
+    localityLbEnabled: spec.localityLbSetting?.enabled,
+    localityLbSetting: spec.localityLbSetting,
+    defaultHttpRetryPolicy: spec.defaultHttpRetryPolicy,
+    defaultConnectionPool: spec.defaultTrafficPolicy?.connectionPool,
+    defaultOutlierDetection: spec.defaultTrafficPolicy?.outlierDetection,
+    tcpKeepalive: spec.tcpKeepalive,
+    h2UpgradePolicy: spec.h2UpgradePolicy,
+    enableAutoMtls: spec.enableAutoMtls,
+    dnsRefreshRateMs: ms(spec.dnsRefreshRate),
+    trustDomainAliases: spec.trustDomainAliases,
+    pathNormalization: spec.pathNormalization?.normalization,
+  });
+}
+
+function nonEmpty(list: readonly string[] | undefined): readonly string[] | undefined {
+  return list === undefined || list.length === 0 ? undefined : list;
+}
+
+function withoutUndefined(
+  base: MeshConfig,
+  changes: { readonly [K in keyof MeshConfig]?: MeshConfig[K] | undefined },
+): MeshConfig {
+  const set = Object.entries(changes).filter(([, value]) => value !== undefined);
+  return { ...base, ...(Object.fromEntries(set) as Partial<MeshConfig>) };
+}

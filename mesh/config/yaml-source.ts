@@ -29,10 +29,12 @@ export const defaultYamlLimits: YamlLimits = { maxBytes: 20 * 1024 * 1024, maxNo
 /** One YAML document with something in it. */
 export interface YamlDocument {
   readonly value: unknown;
+  /** It has problems (such as a field given twice); `value` serves to find more of them. */
+  readonly faulty: boolean;
   readonly source: Source;
 }
 
-/** All documents of a text; a document with problems is left out. Never throws. */
+/** All documents of a text; one that can't be read is left out, as is an empty one. Never throws. */
 export function readYaml(
   text: string,
   options: { readonly file?: string; readonly limits?: Partial<YamlLimits> },
@@ -65,18 +67,25 @@ export function readYaml(
   for (const document of parsed) {
     const faults: readonly YAMLError[] = [...document.errors, ...document.warnings];
     // What follows a syntax error is mostly its echo.
-    for (const fault of faults.slice(0, 3))
-      fail(`YAML syntax: ${fault.message}`, positionAt(lineCounter, fault.pos[0]));
+    for (const fault of faults.slice(0, 3)) fail(syntaxMessage(fault), positionAt(lineCounter, fault.pos[0]));
     if (faults.length > 0 || document.contents === null) continue;
+    const before = problems.length;
     const reader = createReader({ lineCounter, limits, fail });
     const value = reader.read(document.contents as Node);
     if (value === undefined || value === null) continue;
     documents.push({
       value,
+      faulty: problems.length > before,
       source: { ...file, locate: (path, key) => reader.locate(document.contents as Node, path, key) },
     });
   }
   return { documents, problems };
+}
+
+// A parser that ran out of stack says so in its own words.
+function syntaxMessage(fault: YAMLError): string {
+  const overflow = /call stack|stack overflow/i.test(fault.message);
+  return overflow ? 'is nested too deeply' : `YAML syntax: ${fault.message}`;
 }
 
 function refuse(text: string, limits: YamlLimits): { message: string; position: Position } | undefined {
@@ -169,7 +178,7 @@ function createReader(options: {
       const name = isScalar(key) && key.value !== null ? String(key.value) : undefined;
       if (name === undefined || name === '__proto__') fail('expected a field name', key, path);
       else if (name === '<<' && isScalar(key) && key.type === 'PLAIN') merged.push(convert(value, path));
-      else if (Object.hasOwn(result, name)) fail('is given twice', key, [...path, name]);
+      else if (Object.hasOwn(result, name)) options.fail('is given twice', place(key), [...path, name]);
       else result[name] = convert(value, [...path, name]);
     }
     for (const other of merged.flat()) if (typeof other === 'object') Object.assign(result, { ...other, ...result });

@@ -33,7 +33,8 @@ const consistentHash = object({
   minimumRingSize: uint64,
 });
 const failover = object({ from: text, to: text });
-const localityLbSetting = object({
+/** Schema of `LocalityLoadBalancerSetting`; MeshConfig has it too. */
+export const localityLbSettingSchema = object({
   distribute: list(object({ from: text, to: map(uint32) })),
   failover: list(failover),
   failoverPriority: list(text),
@@ -49,15 +50,17 @@ const warmup = object({ duration: required(duration), minimumPercent: double, ag
 const loadBalancer = object({
   simple: oneOfNames('UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST'),
   consistentHash,
-  localityLbSetting,
+  localityLbSetting: localityLbSettingSchema,
   zoneAwareLbSetting,
   warmupDurationSecs: duration,
   warmup,
 });
+/** Schema of `TcpKeepalive`; MeshConfig has it too. */
+export const tcpKeepaliveSchema = object({ probes: uint32, time: duration, interval: duration });
 const tcpSettings = object({
   maxConnections: int32,
   connectTimeout: duration,
-  tcpKeepalive: object({ probes: uint32, time: duration, interval: duration }),
+  tcpKeepalive: tcpKeepaliveSchema,
   maxConnectionDuration: duration,
   idleTimeout: durationOrZero,
 });
@@ -74,7 +77,8 @@ const httpSettings = object({
 });
 /** Schema of `ConnectionPoolSettings`; Sidecar has them too. */
 export const connectionPoolSchema = object({ tcp: tcpSettings, http: httpSettings });
-const outlierDetection = object({
+/** Schema of `OutlierDetection`; MeshConfig has it too. */
+export const outlierDetectionSchema = object({
   consecutiveErrors: int32,
   splitExternalLocalOriginErrors: flag,
   consecutiveLocalOriginFailures: uint32,
@@ -101,13 +105,13 @@ const portTrafficPolicy = object({
   port: portSelectorSchema,
   loadBalancer,
   connectionPool: connectionPoolSchema,
-  outlierDetection,
+  outlierDetection: outlierDetectionSchema,
   tls: clientTls,
 });
 const trafficPolicy = object({
   loadBalancer,
   connectionPool: connectionPoolSchema,
-  outlierDetection,
+  outlierDetection: outlierDetectionSchema,
   tls: clientTls,
   portLevelSettings: list(portTrafficPolicy),
   tunnel: object({ protocol: text, targetHost: required(text), targetPort: required(uint32) }),
@@ -138,7 +142,7 @@ export interface LoadBalancerSettings extends Static<typeof loadBalancer> {}
 /** Hash-based affinity. */
 export interface ConsistentHashLB extends Static<typeof consistentHash> {}
 /** Locality weights and failover. */
-export interface LocalityLoadBalancerSetting extends Static<typeof localityLbSetting> {}
+export interface LocalityLoadBalancerSetting extends Static<typeof localityLbSettingSchema> {}
 /** Zone-aware routing. */
 export interface ZoneAwareLoadBalancerSetting extends Static<typeof zoneAwareLbSetting> {}
 /** New endpoints get their share slowly. */
@@ -150,6 +154,8 @@ export interface TCPSettings extends Static<typeof tcpSettings> {}
 /** See ConnectionPoolSettings. */
 export interface HTTPSettings extends Static<typeof httpSettings> {}
 /** Ejects failing endpoints. */
-export interface OutlierDetection extends Static<typeof outlierDetection> {}
+export interface OutlierDetection extends Static<typeof outlierDetectionSchema> {}
 /** TLS towards the destination. */
 export interface ClientTLSSettings extends Static<typeof clientTls> {}
+/** TCP keep-alive probes. */
+export interface TcpKeepalive extends Static<typeof tcpKeepaliveSchema> {}

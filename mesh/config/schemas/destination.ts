@@ -1,5 +1,5 @@
 // Messages that several networking resources share (istio.io/latest/docs/reference/config/networking/virtual-service#Destination).
-import { list, map, object, openObject, required, type Static, text, uint32 } from './schema.ts';
+import { anything, flag, list, map, object, openObject, required, type Static, text, uint32 } from './schema.ts';
 
 const portSelectorSchema = object({ number: uint32 });
 /** Schema of `Destination`. */
@@ -24,8 +24,8 @@ export interface MatchLabelsSelector extends Static<typeof matchLabelsSelectorSc
 /** A Gateway, Service or other object that a policy is attached to. */
 export interface PolicyTargetReference extends Static<typeof targetRefSchema> {}
 
-/** Kubernetes object metadata: the fields that Periplus reads. */
-export const metadataSchema = openObject({
+/** Kubernetes object metadata: the fields that Periplus reads, and the others that exist. */
+export const metadataSchema = object({
   name: text,
   namespace: text,
   labels: map(text),
@@ -35,7 +35,13 @@ export const metadataSchema = openObject({
   resourceVersion: text,
   deletionTimestamp: text,
   generateName: text,
-  ownerReferences: list(openObject({ kind: text, name: text, controller: { form: 'flag' } })),
+  ownerReferences: list(openObject({ kind: text, name: text, controller: flag })),
+  clusterName: anything,
+  deletionGracePeriodSeconds: anything,
+  finalizers: anything,
+  generation: anything,
+  managedFields: anything,
+  selfLink: anything,
 });
 /** Metadata of any object. */
 export interface ObjectMetadata extends Static<typeof metadataSchema> {}

@@ -55,7 +55,8 @@ const httpRewrite = object({
   authority: text,
   uriRegexRewrite: object({ match: text, rewrite: text }),
 });
-const httpRetry = object({
+/** Schema of `HTTPRetry`; MeshConfig has it too. */
+export const httpRetrySchema = object({
   attempts: int32,
   perTryTimeout: duration,
   retryOn: text,
@@ -87,7 +88,7 @@ const httpRoute = object(
     delegate,
     rewrite: httpRewrite,
     timeout: duration,
-    retries: httpRetry,
+    retries: httpRetrySchema,
     fault: httpFaultInjection,
     mirror: destinationSchema,
     mirrors: list(httpMirrorPolicy),
@@ -147,7 +148,7 @@ export interface Delegate extends Static<typeof delegate> {}
 /** Changes path and authority before the request goes out. */
 export interface HTTPRewrite extends Static<typeof httpRewrite> {}
 /** Retry policy; durations as text. */
-export interface HTTPRetry extends Static<typeof httpRetry> {}
+export interface HTTPRetry extends Static<typeof httpRetrySchema> {}
 /** Delays and aborts injected. */
 export interface HTTPFaultInjection extends Static<typeof httpFaultInjection> {}
 /** See HTTPFaultInjection. */

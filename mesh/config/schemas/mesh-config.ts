@@ -1,0 +1,90 @@
+// Istio's MeshConfig as its users write it (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1): the fields of its `mesh` document.
+import {
+  connectionPoolSchema,
+  localityLbSettingSchema,
+  outlierDetectionSchema,
+  tcpKeepaliveSchema,
+} from './destination-rule.ts';
+import {
+  anything,
+  duration,
+  durationOrZero,
+  flag,
+  list,
+  type ObjectSchema,
+  object,
+  oneOfNames,
+  type Static,
+  text,
+} from './schema.ts';
+import { httpRetrySchema } from './virtual-service.ts';
+
+const used = {
+  rootNamespace: text,
+  trustDomain: text,
+  trustDomainAliases: list(text),
+  outboundTrafficPolicy: object({ mode: oneOfNames('REGISTRY_ONLY', 'ALLOW_ANY'), tls: anything }),
+  accessLogFile: text,
+  accessLogFormat: text,
+  accessLogEncoding: oneOfNames('TEXT', 'JSON'),
+  protocolDetectionTimeout: durationOrZero,
+  connectTimeout: duration,
+  dnsRefreshRate: duration,
+  tcpKeepalive: tcpKeepaliveSchema,
+  h2UpgradePolicy: oneOfNames('DO_NOT_UPGRADE', 'UPGRADE'),
+  enableAutoMtls: flag,
+  localityLbSetting: localityLbSettingSchema,
+  defaultHttpRetryPolicy: httpRetrySchema,
+  defaultTrafficPolicy: object({ connectionPool: connectionPoolSchema, outlierDetection: outlierDetectionSchema }),
+  pathNormalization: object({
+    normalization: oneOfNames('DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'),
+  }),
+  defaultServiceExportTo: list(text),
+  defaultVirtualServiceExportTo: list(text),
+  defaultDestinationRuleExportTo: list(text),
+} as const;
+
+/** Fields of Istio's that are accepted, kept as written, and have no effect. */
+export const unusedMeshFields = [
+  'ca',
+  'caCertificates',
+  'certificates',
+  'configSources',
+  'defaultConfig',
+  'defaultProviders',
+  'disableEnvoyListenerLog',
+  'discoverySelectors',
+  'enableEnvoyAccessLogService',
+  'enablePrometheusMerge',
+  'enableTracing',
+  'extensionProviders',
+  'hboneIdleTimeout',
+  'inboundClusterStatName',
+  'inboundTrafficPolicy',
+  'ingressClass',
+  'ingressControllerMode',
+  'ingressSelector',
+  'ingressService',
+  'meshMTLS',
+  'outboundClusterStatName',
+  'proxyHttpPort',
+  'proxyInboundListenPort',
+  'proxyListenPort',
+  'serviceEntryVisibility',
+  'serviceScopeConfigs',
+  'serviceSettings',
+  'tlsDefaults',
+  'verifyCertificateAtClient',
+  'zoneAwareLbSetting',
+] as const;
+
+const usedSchema = object(used);
+
+/** The fields of the document that a MeshConfig (mesh-config.ts) is made of. */
+export interface MeshConfigSpec extends Static<typeof usedSchema> {}
+
+/** Schema of the document. */
+export const meshConfigSchema: ObjectSchema = object({
+  ...used,
+  ...Object.fromEntries(unusedMeshFields.map((name) => [name, anything])),
+});
