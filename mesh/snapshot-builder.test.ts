@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConfigResource, Endpoint, Service, Workload } from '../events/model.ts';
+import { defaultMeshConfig, meshConfigKey } from './config/mesh-config.ts';
 import type { Snapshot } from './snapshot.ts';
 import { SnapshotBuilder } from './snapshot-builder.ts';
 import {
@@ -128,6 +129,16 @@ describe('SnapshotBuilder', () => {
       spec: { hosts: ['b'] },
     });
     expect(names(step(builder, configDeleted(old)))).toEqual(['a', 'b', 'aa']);
+  });
+
+  it('takes the mesh configuration from its resource, over its own', () => {
+    const builder = builderOf({ mesh: { ...defaultMeshConfig, trustDomain: 'td' } });
+    const resource = { ...meshConfigKey, apiVersion: 'mesh.istio.io/v1alpha1', spec: { rootNamespace: 'root' } };
+    expect(step(builder, configApplied(resource)).mesh).toMatchObject({ trustDomain: 'td', rootNamespace: 'root' });
+    expect(step(builder, configDeleted(resource)).mesh).toMatchObject({
+      trustDomain: 'td',
+      rootNamespace: 'istio-system',
+    });
   });
 
   describe('reported health', () => {

@@ -1,7 +1,8 @@
 // Folds the facts log and freezes snapshots of it: what a snapshot costs follows what changed since the one before.
 import type { RecordedEvent } from '../events/envelope.ts';
 import type { ConfigKey, ConfigResource, Endpoint, Health, Service, ServiceKey, Workload } from '../events/model.ts';
-import { defaultMeshConfig, type MeshConfig } from './config/mesh-config.ts';
+import { configKey } from '../events/model.ts';
+import { defaultMeshConfig, isMeshConfig, type MeshConfig, meshConfigKey, meshConfigOf } from './config/mesh-config.ts';
 import { type ConfigMaps, changeConfig, viewOf as configView, emptyConfig } from './config-view.ts';
 import { type MeshState, meshProjection } from './mesh-state.ts';
 import { endpointsOf, serviceOf } from './registry.ts';
@@ -20,14 +21,17 @@ import type { Snapshot } from './snapshot.ts';
 export class SnapshotBuilder {
   readonly #state: MeshState = meshProjection.init();
   readonly #index = new ServiceEntryIndex();
-  readonly #mesh: MeshConfig;
+  readonly #meshBase: MeshConfig;
+  #mesh: MeshConfig;
   readonly #overridden = new WeakMap<Endpoint, Endpoint>();
   #registry: RegistryMaps = emptyRegistry();
   #config: ConfigMaps = emptyConfig();
   #last: Snapshot | undefined;
 
+  /** `mesh`: what holds where the MeshConfig resource says nothing; Istio's defaults by default. */
   constructor(options: { readonly mesh?: MeshConfig } = {}) {
-    this.#mesh = options.mesh ?? defaultMeshConfig;
+    this.#meshBase = options.mesh ?? defaultMeshConfig;
+    this.#mesh = this.#meshBase;
   }
 
   /** Position of the last event folded; 0 before the first. */
@@ -85,7 +89,13 @@ export class SnapshotBuilder {
     }
     touched.clear();
     this.#config = changeConfig(this.#config, changes);
+    const mesh = configKey(meshConfigKey);
+    if (changes.has(mesh)) this.#mesh = this.#meshConfigFrom(changes.get(mesh));
     return before;
+  }
+
+  #meshConfigFrom(resource: ConfigResource | undefined): MeshConfig {
+    return resource && isMeshConfig(resource) ? meshConfigOf(resource.spec, this.#meshBase) : this.#meshBase;
   }
 
   #takeRegistry(config: ReadonlyMap<ConfigKey, ConfigResource | undefined>) {
