@@ -1,0 +1,77 @@
+// The outbound clusters that a service asks for: one a port, and one more for each subset of its DestinationRule.
+import type { Service, ServicePort } from '../../../../events/model.ts';
+import type { Subset, TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
+import { effectivePolicy, type MergedRule } from '../destination-rules.ts';
+import type { Memo } from '../memo.ts';
+import { subsetKey } from '../names.ts';
+import type { ProxyContext } from '../proxy-context.ts';
+
+/** How Envoy finds a cluster's endpoints (Cluster.DiscoveryType). */
+export type Discovery = 'EDS' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'ORIGINAL_DST';
+
+/** What one outbound cluster and its load assignment are made from. The same object while service and rule are. */
+export interface ClusterSpec {
+  /** `subsetKey` of port, subset and hostname. */
+  readonly name: string;
+  readonly service: Service;
+  readonly port: ServicePort;
+  readonly rule: MergedRule | undefined;
+  readonly subset: Subset | undefined;
+  /** What the rule says for this subset and port; empty without a rule. */
+  readonly policy: TrafficPolicy;
+  readonly discovery: Discovery;
+}
+
+/** The clusters of `service` under `rule`, for proxies of `context`'s type and interception mode. */
+export function clusterSpecs(options: {
+  readonly service: Service;
+  readonly rule: MergedRule | undefined;
+  readonly context: Pick<ProxyContext, 'type' | 'interceptionMode'>;
+  readonly memo: Memo;
+}): readonly ClusterSpec[] {
+  const { service, rule, context, memo } = options;
+  const intercepts = context.type === 'sidecar' && context.interceptionMode !== 'NONE';
+  return memo.get('cluster-specs', [service, rule, context.type, intercepts], () =>
+    service.ports
+      .filter(({ protocol }) => protocol !== 'UDP')
+      .flatMap((port) =>
+        [undefined, ...(rule?.subsets ?? [])].map((subset) => {
+          const policy = effectivePolicy(rule, subset, port.port);
+          const name = subsetKey('outbound', port.port, subset?.name ?? '', service.hostname);
+          const discovery = discoveryOf(service, policy, { type: context.type, intercepts });
+          return { name, service, port, rule, subset, policy, discovery };
+        }),
+      ),
+  );
+}
+
+function discoveryOf(
+  service: Service,
+  policy: TrafficPolicy,
+  proxy: { readonly type: ProxyContext['type']; readonly intercepts: boolean },
+): Discovery {
+  if (service.externalName !== undefined) return 'STRICT_DNS';
+  const byResolution = discoveryByResolution(service);
+  if (byResolution === 'ORIGINAL_DST' || policy.loadBalancer?.simple === 'PASSTHROUGH') {
+    // A gateway terminates connections, and without interception there is no original destination to go on to.
+    return proxy.type === 'router' || (service.headless === true && !proxy.intercepts) ? 'EDS' : 'ORIGINAL_DST';
+  }
+  return byResolution;
+}
+
+function discoveryByResolution(service: Service): Discovery {
+  if (service.headless === true) return 'ORIGINAL_DST';
+  switch (service.resolution) {
+    case 'STATIC':
+      return 'EDS';
+    case 'DNS':
+      return 'STRICT_DNS';
+    case 'DNS_ROUND_ROBIN':
+      return 'LOGICAL_DNS';
+    case 'NONE':
+    case 'DYNAMIC_DNS':
+      return 'ORIGINAL_DST';
+    default:
+      return service.resolution satisfies never;
+  }
+}

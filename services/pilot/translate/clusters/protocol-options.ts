@@ -1,0 +1,116 @@
+// Which HTTP version a cluster speaks upstream, and HTTP connection settings (Envoy's HttpProtocolOptions extension).
+import { create } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import type { Cluster } from '../../../../gen/envoy/config/cluster/v3/cluster_pb.js';
+import {
+  type HttpProtocolOptions as CommonHttpProtocolOptions,
+  HttpProtocolOptionsSchema as CommonHttpProtocolOptionsSchema,
+  Http1ProtocolOptionsSchema,
+  type Http2ProtocolOptions,
+  Http2ProtocolOptionsSchema,
+  KeepaliveSettingsSchema,
+  type UpstreamHttpProtocolOptions,
+} from '../../../../gen/envoy/config/core/v3/protocol_pb.js';
+import {
+  type HttpProtocolOptions,
+  HttpProtocolOptions_ExplicitHttpConfigSchema,
+  HttpProtocolOptions_UseDownstreamHttpConfigSchema,
+  HttpProtocolOptionsSchema,
+} from '../../../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
+import type { ConnectionPoolSettings, HTTPSettings } from '../../../../mesh/config/schemas/destination-rule.ts';
+import { durationOf } from '../routes/duration.ts';
+
+const extensionName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+/** `downstream`: the version in which the request came; `http1` is Envoy's own default. */
+export type UpstreamHttp = 'http1' | 'http2' | 'downstream';
+
+/** Sets the extension, unless everything is Envoy's default. */
+export function applyProtocolOptions(
+  cluster: Cluster,
+  options: {
+    readonly version: UpstreamHttp;
+    readonly pool?: ConnectionPoolSettings | undefined;
+    readonly upstream?: UpstreamHttpProtocolOptions | undefined;
+  },
+): void {
+  const { version, pool, upstream } = options;
+  const common = commonOptions(pool);
+  if (version === 'http1' && common === undefined && upstream === undefined) return;
+  const message = create(HttpProtocolOptionsSchema, {
+    upstreamProtocolOptions: versionOptions(version, pool?.http),
+    ...(common !== undefined && { commonHttpProtocolOptions: common }),
+    ...(upstream !== undefined && { upstreamHttpProtocolOptions: upstream }),
+  });
+  cluster.typedExtensionProtocolOptions[extensionName] = anyPack(HttpProtocolOptionsSchema, message);
+}
+
+/** The version for a port's protocol and its connectionPool: `useClientProtocol`, then the port's own HTTP/2, then `h2UpgradePolicy`. */
+export function upstreamHttpVersion(options: {
+  readonly isHttp2Port: boolean;
+  readonly isDetected: boolean;
+  readonly http: HTTPSettings | undefined;
+}): UpstreamHttp {
+  const { isHttp2Port, isDetected, http } = options;
+  if (http?.useClientProtocol === true) return 'downstream';
+  if (isHttp2Port || http?.h2UpgradePolicy === 'UPGRADE') return 'http2';
+  return isDetected ? 'downstream' : 'http1';
+}
+
+function versionOptions(
+  version: UpstreamHttp,
+  http: HTTPSettings | undefined,
+): HttpProtocolOptions['upstreamProtocolOptions'] {
+  const http1 = create(Http1ProtocolOptionsSchema);
+  switch (version) {
+    case 'http1': {
+      const protocolConfig = { case: 'httpProtocolOptions', value: http1 } as const;
+      return {
+        case: 'explicitHttpConfig',
+        value: create(HttpProtocolOptions_ExplicitHttpConfigSchema, { protocolConfig }),
+      };
+    }
+    case 'http2': {
+      const protocolConfig = { case: 'http2ProtocolOptions', value: http2Options(http) } as const;
+      return {
+        case: 'explicitHttpConfig',
+        value: create(HttpProtocolOptions_ExplicitHttpConfigSchema, { protocolConfig }),
+      };
+    }
+    case 'downstream':
+      return {
+        case: 'useDownstreamProtocolConfig',
+        value: create(HttpProtocolOptions_UseDownstreamHttpConfigSchema, {
+          httpProtocolOptions: http1,
+          http2ProtocolOptions: http2Options(http),
+        }),
+      };
+    default:
+      return version satisfies never;
+  }
+}
+
+function http2Options(http: HTTPSettings | undefined): Http2ProtocolOptions {
+  const { maxConcurrentStreams = 0, http2KeepAlive } = http ?? {};
+  return create(Http2ProtocolOptionsSchema, {
+    ...(maxConcurrentStreams > 0 && { maxConcurrentStreams }),
+    ...(http2KeepAlive !== undefined && {
+      connectionKeepalive: create(KeepaliveSettingsSchema, {
+        ...(http2KeepAlive.interval !== undefined && { interval: durationOf(http2KeepAlive.interval) }),
+        ...(http2KeepAlive.timeout !== undefined && { timeout: durationOf(http2KeepAlive.timeout) }),
+      }),
+    }),
+  });
+}
+
+function commonOptions(pool: ConnectionPoolSettings | undefined): CommonHttpProtocolOptions | undefined {
+  const { idleTimeout, maxRequestsPerConnection = 0 } = pool?.http ?? {};
+  const maxConnectionDuration = pool?.tcp?.maxConnectionDuration;
+  if (idleTimeout === undefined && maxRequestsPerConnection <= 0 && maxConnectionDuration === undefined)
+    return undefined;
+  return create(CommonHttpProtocolOptionsSchema, {
+    ...(idleTimeout !== undefined && { idleTimeout: durationOf(idleTimeout) }),
+    ...(maxRequestsPerConnection > 0 && { maxRequestsPerConnection }),
+    ...(maxConnectionDuration !== undefined && { maxConnectionDuration: durationOf(maxConnectionDuration) }),
+  });
+}

@@ -1,0 +1,184 @@
+// TLS and PROXY protocol towards a destination: ClientTLSSettings of a DestinationRule as a cluster's transport socket.
+import { isIP } from 'node:net';
+import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import {
+  DataSourceSchema,
+  type TransportSocket,
+  TransportSocketSchema,
+} from '../../../../gen/envoy/config/core/v3/base_pb.js';
+import {
+  type UpstreamHttpProtocolOptions,
+  UpstreamHttpProtocolOptionsSchema,
+} from '../../../../gen/envoy/config/core/v3/protocol_pb.js';
+import {
+  ProxyProtocolConfig_Version,
+  ProxyProtocolConfigSchema,
+} from '../../../../gen/envoy/config/core/v3/proxy_protocol_pb.js';
+import { ProxyProtocolUpstreamTransportSchema } from '../../../../gen/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.js';
+import { RawBufferSchema } from '../../../../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js';
+import {
+  type CertificateValidationContext,
+  CertificateValidationContextSchema,
+  type SubjectAltNameMatcher,
+  SubjectAltNameMatcher_SanType,
+  SubjectAltNameMatcherSchema,
+  TlsCertificateSchema,
+  TlsParameters_TlsProtocol,
+  TlsParametersSchema,
+} from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
+import {
+  type CommonTlsContext,
+  CommonTlsContext_CombinedCertificateValidationContextSchema,
+  CommonTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
+import type { ClientTLSSettings, TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
+import { dnsSrvSubsetKey } from '../names.ts';
+import type { ClusterSpec } from './cluster-spec.ts';
+import { adsSecret, agentSecret } from './secret-config.ts';
+
+/** Where Linux distributions keep the authorities that they trust; used when a SIMPLE rule names none. */
+const systemAuthorities = '/etc/ssl/certs/ca-certificates.crt';
+
+/** What a cluster's TLS depends on besides its settings. */
+export interface UpstreamTlsOptions {
+  readonly spec: ClusterSpec;
+  readonly isHttp2: boolean;
+  /** Gateways fetch `credentialName` secrets; sidecars may too, since Istio 1.24. */
+  readonly tls: ClientTLSSettings;
+}
+
+/** The socket for a policy's `tls` and `proxyProtocol`; undefined for plain TCP. */
+export function transportSocket(
+  spec: ClusterSpec,
+  policy: TrafficPolicy,
+  isHttp2: boolean,
+): TransportSocket | undefined {
+  const { tls, proxyProtocol } = policy;
+  const inner = tls === undefined ? undefined : tlsSocket({ spec, isHttp2, tls });
+  if (proxyProtocol === undefined) return inner;
+  const version = proxyProtocol.version === 'V2' ? ProxyProtocolConfig_Version.V2 : ProxyProtocolConfig_Version.V1;
+  const message = create(ProxyProtocolUpstreamTransportSchema, {
+    config: create(ProxyProtocolConfigSchema, { version }),
+    transportSocket: inner ?? socket('envoy.transport_sockets.raw_buffer', RawBufferSchema, create(RawBufferSchema)),
+  });
+  return socket('envoy.transport_sockets.upstream_proxy_protocol', ProxyProtocolUpstreamTransportSchema, message);
+}
+
+/** Without an SNI of its own a TLS destination gets each request's host as SNI and is checked against it, as in Istio. */
+export function autoSni(policy: TrafficPolicy): UpstreamHttpProtocolOptions | undefined {
+  const { tls } = policy;
+  if ((tls?.mode !== 'SIMPLE' && tls?.mode !== 'MUTUAL') || tls.sni) return undefined;
+  const checksAnyName = (tls.subjectAltNames ?? []).length === 0 && tls.insecureSkipVerify !== true;
+  return create(UpstreamHttpProtocolOptionsSchema, { autoSni: true, autoSanValidation: checksAnyName });
+}
+
+function tlsSocket(options: UpstreamTlsOptions): TransportSocket | undefined {
+  const { spec, tls } = options;
+  switch (tls.mode) {
+    case undefined:
+    case 'DISABLE':
+      return undefined;
+    case 'SIMPLE':
+    case 'MUTUAL':
+      return upstreamTls(originationContext(options), tls.sni ?? '');
+    case 'ISTIO_MUTUAL': {
+      const { port, subset, service } = spec;
+      const sni = tls.sni || dnsSrvSubsetKey('outbound', port.port, subset?.name ?? '', service.hostname);
+      return upstreamTls(meshContext(options), sni);
+    }
+    default:
+      return tls.mode satisfies never;
+  }
+}
+
+function upstreamTls(commonTlsContext: CommonTlsContext, sni: string): TransportSocket {
+  return socket(
+    'envoy.transport_sockets.tls',
+    UpstreamTlsContextSchema,
+    create(UpstreamTlsContextSchema, { commonTlsContext, sni }),
+  );
+}
+
+/** TLS with the mesh's own certificates, which the agent serves. */
+function meshContext({ spec, tls, isHttp2 }: UpstreamTlsOptions): CommonTlsContext {
+  return create(CommonTlsContextSchema, {
+    tlsParams: create(TlsParametersSchema, {
+      tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+      tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+    }),
+    alpnProtocols: isHttp2 ? ['istio', 'h2'] : ['istio'],
+    tlsCertificateSdsSecretConfigs: [agentSecret('default')],
+    validationContextType: {
+      case: 'combinedValidationContext',
+      value: create(CommonTlsContext_CombinedCertificateValidationContextSchema, {
+        defaultValidationContext: validation(acceptedNames(spec, tls)),
+        validationContextSdsSecretConfig: agentSecret('ROOTCA'),
+      }),
+    },
+  });
+}
+
+/** TLS that the user set up: certificates from files on the proxy's disk or from a named credential. */
+function originationContext({ spec, tls, isHttp2 }: UpstreamTlsOptions): CommonTlsContext {
+  const context = create(CommonTlsContextSchema, { alpnProtocols: isHttp2 ? ['h2'] : [] });
+  const names = acceptedNames(spec, tls);
+  if (tls.credentialName) {
+    if (tls.mode === 'MUTUAL') context.tlsCertificateSdsSecretConfigs = [adsSecret(tls.credentialName)];
+    if (tls.insecureSkipVerify === true) return context;
+    context.validationContextType = {
+      case: 'combinedValidationContext',
+      value: create(CommonTlsContext_CombinedCertificateValidationContextSchema, {
+        defaultValidationContext: validation(names),
+        validationContextSdsSecretConfig: adsSecret(`${tls.credentialName}-cacert`),
+      }),
+    };
+    return context;
+  }
+  if (tls.mode === 'MUTUAL') context.tlsCertificates = [fileCertificate(tls)];
+  if (tls.insecureSkipVerify === true) return context;
+  const checks = validation(names);
+  checks.trustedCa = fileSource(tls.caCertificates || systemAuthorities);
+  if (tls.caCrl) checks.crl = fileSource(tls.caCrl);
+  context.validationContextType = { case: 'validationContext', value: checks };
+  return context;
+}
+
+function fileCertificate({ clientCertificate, privateKey }: ClientTLSSettings) {
+  return create(TlsCertificateSchema, {
+    certificateChain: fileSource(clientCertificate ?? ''),
+    privateKey: fileSource(privateKey ?? ''),
+  });
+}
+
+function fileSource(path: string) {
+  return create(DataSourceSchema, { specifier: { case: 'filename', value: path } });
+}
+
+/** The rule's names, else those that the service's ServiceEntry lists. */
+function acceptedNames({ service }: ClusterSpec, tls: ClientTLSSettings): readonly string[] {
+  return tls.subjectAltNames?.length ? tls.subjectAltNames : (service.subjectAltNames ?? []);
+}
+
+function validation(names: readonly string[]): CertificateValidationContext {
+  return create(CertificateValidationContextSchema, { matchTypedSubjectAltNames: names.map(sanMatcher) });
+}
+
+function sanMatcher(name: string): SubjectAltNameMatcher {
+  return create(SubjectAltNameMatcherSchema, {
+    sanType: sanType(name),
+    matcher: { matchPattern: { case: 'exact', value: name } },
+  });
+}
+
+function sanType(name: string): SubjectAltNameMatcher_SanType {
+  if (name.includes('://')) return SubjectAltNameMatcher_SanType.URI;
+  if (isIP(name) !== 0) return SubjectAltNameMatcher_SanType.IP_ADDRESS;
+  return name.includes('@') ? SubjectAltNameMatcher_SanType.EMAIL : SubjectAltNameMatcher_SanType.DNS;
+}
+
+function socket<Desc extends DescMessage>(name: string, schema: Desc, message: MessageShape<Desc>): TransportSocket {
+  const typedConfig = anyPack(schema, message);
+  return create(TransportSocketSchema, { name, configType: { case: 'typedConfig', value: typedConfig } });
+}

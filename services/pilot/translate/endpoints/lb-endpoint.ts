@@ -1,0 +1,58 @@
+// One endpoint of a cluster: address, weight, health and whom telemetry says it is.
+import { isIP } from 'node:net';
+import { create } from '@bufbuild/protobuf';
+import type { Endpoint } from '../../../../events/model.ts';
+import { type Address, AddressSchema } from '../../../../gen/envoy/config/core/v3/address_pb.js';
+import { type Metadata, MetadataSchema } from '../../../../gen/envoy/config/core/v3/base_pb.js';
+import { HealthStatus } from '../../../../gen/envoy/config/core/v3/health_check_pb.js';
+import {
+  EndpointSchema,
+  type LbEndpoint,
+  LbEndpointSchema,
+} from '../../../../gen/envoy/config/endpoint/v3/endpoint_components_pb.js';
+
+/** Envoy's form of `endpoint` at `port`. */
+export function lbEndpoint(endpoint: Endpoint, port: number): LbEndpoint {
+  return create(LbEndpointSchema, {
+    hostIdentifier: {
+      case: 'endpoint',
+      value: create(EndpointSchema, { address: endpointAddress(endpoint.address, port) }),
+    },
+    // Healthy is the default, and Envoy's own health checks and outlier detection may say more.
+    healthStatus: endpoint.health === 'draining' ? HealthStatus.DRAINING : HealthStatus.UNKNOWN,
+    loadBalancingWeight: endpointWeight(endpoint),
+    metadata: workloadMetadata(endpoint),
+  });
+}
+
+/** 1 and up. */
+export function endpointWeight({ weight }: Endpoint): number {
+  return weight !== undefined && weight > 0 ? weight : 1;
+}
+
+/** Whether EDS can carry the address: Envoy rejects the whole assignment for one name in it. */
+export function isResolved(address: string): boolean {
+  return isIP(address) !== 0 || address.startsWith('unix:');
+}
+
+/** An IP address or name with a port, or a Unix socket's path. */
+export function endpointAddress(address: string, port: number): Address {
+  if (address.startsWith('unix:')) {
+    const path = address.replace(/^unix:(\/\/)?/, '');
+    return create(AddressSchema, { address: { case: 'pipe', value: { path } } });
+  }
+  const value = { address, portSpecifier: { case: 'portValue', value: port } } as const;
+  return create(AddressSchema, { address: { case: 'socketAddress', value } });
+}
+
+/** `istio.workload`: `WORKLOAD;NAMESPACE;CANONICAL NAME;CANONICAL REVISION;CLUSTER`, as Istio's telemetry reads it. */
+function workloadMetadata(endpoint: Endpoint): Metadata {
+  const { labels, namespace, clusterId = '' } = endpoint;
+  const workload = endpoint.workload ?? endpoint.id;
+  const name = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels.app ?? workload;
+  const revision =
+    labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels.version ?? 'latest';
+  return create(MetadataSchema, {
+    filterMetadata: { istio: { workload: [workload, namespace, name, revision, clusterId].join(';') } },
+  });
+}

@@ -1,0 +1,101 @@
+// A cluster's ClusterLoadAssignment: its usable endpoints grouped by locality, with weights and priorities for one proxy.
+import { create } from '@bufbuild/protobuf';
+import type { Endpoint, ServicePort } from '../../../../events/model.ts';
+import {
+  type LocalityLbEndpoints,
+  LocalityLbEndpointsSchema,
+} from '../../../../gen/envoy/config/endpoint/v3/endpoint_components_pb.js';
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from '../../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
+import type { ClusterSpec } from '../clusters/cluster-spec.ts';
+import { matchesLabels } from '../compute-proxy-scope.ts';
+import { compareNames } from '../names.ts';
+import type { ProxyContext } from '../proxy-context.ts';
+import { endpointWeight, isResolved, lbEndpoint } from './lb-endpoint.ts';
+import { type LocalityUse, parseLocality } from './locality.ts';
+import { type EndpointGroup, prioritise } from './locality-priority.ts';
+
+/** Largest weight Envoy takes for a locality; the sum of all must stay below 2^32. */
+const maxLocalityWeight = 0xffff_ffff;
+
+/**
+ * The assignment of `spec` as `context` sees it. Unhealthy endpoints are left out; draining ones are kept as DRAINING. A
+ * service without usable endpoints has an assignment without any: its clients fail at once instead of waiting.
+ */
+export function loadAssignment(
+  spec: ClusterSpec,
+  endpoints: readonly Endpoint[],
+  proxy: { readonly use: LocalityUse; readonly context: ProxyContext },
+): ClusterLoadAssignment {
+  const groups = byLocality(usableEndpoints(spec, endpoints));
+  return create(ClusterLoadAssignmentSchema, {
+    clusterName: spec.name,
+    endpoints: prioritise(groups, proxy).map((group) => localityEndpoints(group, spec.port)),
+  });
+}
+
+function usableEndpoints(spec: ClusterSpec, endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const { port, subset, discovery } = spec;
+  const selector = subset?.labels ?? {};
+  const usable = (discovery === 'EDS' ? endpoints : named(spec, endpoints)).filter(
+    (endpoint) =>
+      endpoint.health !== 'unhealthy' &&
+      endpointPort(endpoint, port) !== undefined &&
+      (discovery !== 'EDS' || isResolved(endpoint.address)) &&
+      matchesLabels(selector, endpoint.labels),
+  );
+  // Envoy takes one name for a logical DNS cluster.
+  return discovery === 'LOGICAL_DNS' ? usable.slice(0, 1) : usable;
+}
+
+/** A DNS service without endpoints of its own is looked up by its external or its own name. */
+function named(spec: ClusterSpec, endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const { service, port } = spec;
+  const address = service.externalName ?? service.hostname;
+  if (endpoints.length > 0 || address.startsWith('*')) return endpoints;
+  const { hostname, namespace, platform } = service;
+  const target = typeof port.targetPort === 'number' ? port.targetPort : port.port;
+  return [
+    {
+      id: address,
+      hostname,
+      namespace,
+      platform,
+      address,
+      ports: { [port.name]: target },
+      labels: {},
+      health: 'healthy',
+    },
+  ];
+}
+
+/** The port on the endpoint that a service port stands for; undefined when it has no such port. */
+export function endpointPort(endpoint: Endpoint, port: ServicePort): number | undefined {
+  return Object.hasOwn(endpoint.ports, port.name) ? endpoint.ports[port.name] : undefined;
+}
+
+function byLocality(endpoints: readonly Endpoint[]): readonly EndpointGroup[] {
+  const groups = Map.groupBy(endpoints, (endpoint) => endpoint.locality ?? '');
+  return [...groups]
+    .sort(([a], [b]) => compareNames(a, b))
+    .map(([locality, members]) => ({ locality, endpoints: members, weight: totalWeight(members), priority: 0 }));
+}
+
+function totalWeight(endpoints: readonly Endpoint[]): number {
+  return endpoints.reduce((sum, endpoint) => sum + endpointWeight(endpoint), 0);
+}
+
+function localityEndpoints(group: EndpointGroup, port: ServicePort): LocalityLbEndpoints {
+  const { region, zone, subZone } = parseLocality(group.locality);
+  return create(LocalityLbEndpointsSchema, {
+    locality: { region, zone, subZone },
+    lbEndpoints: group.endpoints.flatMap((endpoint) => {
+      const number = endpointPort(endpoint, port);
+      return number === undefined ? [] : [lbEndpoint(endpoint, number)];
+    }),
+    loadBalancingWeight: Math.min(Math.max(1, group.weight), maxLocalityWeight),
+    priority: group.priority,
+  });
+}
