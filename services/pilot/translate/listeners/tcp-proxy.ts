@@ -7,7 +7,7 @@ import {
   TcpProxySchema,
 } from '../../../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
-import type { DestinationRuleSpec } from '../../../../mesh/config/schemas/destination-rule.ts';
+import { type MergedRule, subsetOf } from '../destination-rules.ts';
 import { durationOf } from '../routes/duration.ts';
 import { tcpHashPolicy } from '../routes/hash-policy.ts';
 import { accessLogs } from './access-log.ts';
@@ -20,7 +20,7 @@ export interface TcpTarget {
   /** Subset of a single destination; its own settings come before its rule's. */
   readonly subset: string;
   /** DestinationRule of the (first) destination: idle timeout, hash policy, tunnel. */
-  readonly rule: DestinationRuleSpec | undefined;
+  readonly rule: MergedRule | undefined;
 }
 
 /** A TCP proxy; `mesh` undefined leaves out the access log, as chains that only drop connections do. */
@@ -58,7 +58,7 @@ function clusterSpecifier({ clusters }: TcpTarget): TcpProxy['clusterSpecifier']
 
 /** DestinationRule's `tunnel`: bytes go through a CONNECT (or POST) request. */
 function tunneling({ rule, subset }: TcpTarget) {
-  const policy = subset ? rule?.subsets?.find(({ name }) => name === subset)?.trafficPolicy : rule?.trafficPolicy;
+  const policy = subset ? subsetOf(rule, subset)?.trafficPolicy : rule?.trafficPolicy;
   const tunnel = policy?.tunnel;
   if (tunnel === undefined) return {};
   const { targetHost, targetPort, protocol } = tunnel;

@@ -5,16 +5,17 @@ import {
   RouteAction_HashPolicySchema,
 } from '../../../../gen/envoy/config/route/v3/route_components_pb.js';
 import { type HashPolicy, HashPolicySchema } from '../../../../gen/envoy/type/v3/hash_policy_pb.js';
-import type { ConsistentHashLB, DestinationRuleSpec } from '../../../../mesh/config/schemas/destination-rule.ts';
+import type { ConsistentHashLB, TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
+import { type MergedRule, subsetOf } from '../destination-rules.ts';
 import { durationOf } from './duration.ts';
 
 /** Which consistent hash applies to a destination: its subset's port, then its subset, then the port, then the host. */
 export function consistentHashOf(
-  rule: DestinationRuleSpec | undefined,
+  rule: MergedRule | undefined,
   destination: { readonly subset?: string | undefined; readonly port?: number | undefined },
 ): ConsistentHashLB | undefined {
   if (rule === undefined) return undefined;
-  const subset = destination.subset ? rule.subsets?.find(({ name }) => name === destination.subset) : undefined;
+  const subset = destination.subset ? subsetOf(rule, destination.subset) : undefined;
   return (
     portConsistentHash(subset?.trafficPolicy, destination.port) ??
     subset?.trafficPolicy?.loadBalancer?.consistentHash ??
@@ -23,10 +24,7 @@ export function consistentHashOf(
   );
 }
 
-function portConsistentHash(
-  policy: DestinationRuleSpec['trafficPolicy'],
-  port: number | undefined,
-): ConsistentHashLB | undefined {
+function portConsistentHash(policy: TrafficPolicy | undefined, port: number | undefined): ConsistentHashLB | undefined {
   if (port === undefined) return undefined;
   return policy?.portLevelSettings?.find((setting) => setting.port?.number === port)?.loadBalancer?.consistentHash;
 }
@@ -63,8 +61,8 @@ function hashKey(hash: ConsistentHashLB): RouteAction_HashPolicy['policySpecifie
 }
 
 /** The hash policy of a TCP proxy: only a source address can be hashed there. */
-export function tcpHashPolicy(rule: DestinationRuleSpec | undefined, subset: string): HashPolicy[] {
-  const policy = rule?.subsets?.find(({ name }) => name === subset)?.trafficPolicy;
+export function tcpHashPolicy(rule: MergedRule | undefined, subset: string): HashPolicy[] {
+  const policy = subsetOf(rule, subset)?.trafficPolicy;
   const hash = (policy?.loadBalancer ? policy : rule?.trafficPolicy)?.loadBalancer?.consistentHash;
   if (!hash?.useSourceIp) return [];
   return [create(HashPolicySchema, { policySpecifier: { case: 'sourceIp', value: {} } })];

@@ -1,27 +1,13 @@
 // What a port's protocol means for its listener, and protocols as people write them in Gateways and Sidecars.
 import type { Protocol } from '../../../../events/model.ts';
+import { parseProtocol } from '../../../../mesh/protocol.ts';
 
 /** A protocol of a listener; `HTTP_PROXY` exists in Sidecar egress listeners only. */
 export type ListenerPortProtocol = Protocol | 'HTTP_PROXY';
 
-const names: Readonly<Record<string, ListenerPortProtocol>> = {
-  http: 'HTTP',
-  http2: 'HTTP2',
-  grpc: 'GRPC',
-  'grpc-web': 'GRPC-Web',
-  http_proxy: 'HTTP_PROXY',
-  https: 'HTTPS',
-  tls: 'TLS',
-  tcp: 'TCP',
-  mongo: 'Mongo',
-  mysql: 'MySQL',
-  redis: 'Redis',
-  udp: 'UDP',
-};
-
 /** The protocol of a port in a Gateway or Sidecar, whatever its case; unknown ones are detected. */
-export function parseProtocol(text: string | undefined): ListenerPortProtocol {
-  return names[(text ?? '').toLowerCase()] ?? 'Unsupported';
+export function parsePortProtocol(text: string | undefined): ListenerPortProtocol {
+  return text?.toUpperCase() === 'HTTP_PROXY' ? 'HTTP_PROXY' : parseProtocol(text ?? '');
 }
 
 /** What kind of listener a protocol asks for; undefined: none (UDP). */

@@ -1,0 +1,111 @@
+// Every service and port that may become an outbound listener, with the address it would be bound to.
+import { isIP } from 'node:net';
+import { type Service, serviceKey } from '../../../../events/model.ts';
+import { virtualInboundPort, virtualOutboundPort } from '../names.ts';
+import type { EgressScope } from '../proxy-scope.ts';
+import type { Lookups } from '../routes/lookups.ts';
+import { isHttp, type ListenerPortProtocol, listenerKind, parsePortProtocol } from '../routes/protocol.ts';
+import type { VirtualService } from '../routes/resolve-virtual-service.ts';
+import { isUnixSocket, localhostAddress, wildcardAddress } from './address.ts';
+
+/** One service at one port of one listener. */
+export interface Candidate {
+  /** Index in the scope's egress listeners. */
+  readonly egress: number;
+  readonly service: Service;
+  readonly port: CandidatePort;
+  readonly bind: string;
+  readonly bindToPort: boolean;
+  /** Destination ranges, where the service's address is one. */
+  readonly cidrs: readonly string[];
+  readonly virtualServices: readonly VirtualService[];
+}
+
+interface CandidatePort {
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: ListenerPortProtocol;
+}
+
+/** Ports that belong to Istio's own listeners and the agent's on the wildcard address. */
+const reservedPorts: ReadonlySet<number> = new Set([virtualOutboundPort, virtualInboundPort, 15021, 15090]);
+
+/** The candidates of one egress listener, oldest service first. */
+export function* candidates(
+  index: number,
+  virtualServices: readonly VirtualService[],
+  lookups: Lookups,
+): Generator<Candidate> {
+  const egress = lookups.scope.egress[index];
+  if (egress === undefined) return;
+  const { bind, bindToPort } = binding(egress, lookups.scope.context.interceptionMode === 'NONE');
+  const listenerPort = egress.listener?.port;
+  for (const service of egress.services) {
+    const ports: readonly CandidatePort[] = listenerPort
+      ? [
+          {
+            name: listenerPort.name ?? '',
+            port: listenerPort.number ?? 0,
+            protocol: parsePortProtocol(listenerPort.protocol),
+          },
+        ]
+      : service.ports;
+    for (const port of ports) {
+      if (isReserved(bind, port)) continue;
+      for (const address of addressesFor(service, port, bind, lookups)) {
+        yield { egress: index, service, port, bindToPort, virtualServices, ...address };
+      }
+    }
+  }
+}
+
+/** A bind of '' means: the service's own address. Without interception, or with captureMode NONE, ports are real. */
+function binding({ listener }: EgressScope, isNone: boolean): { bind: string; bindToPort: boolean } {
+  const bind = listener?.bind ?? '';
+  const bindToPort = isNone || listener?.captureMode === 'NONE' || isUnixSocket(bind);
+  return { bind: bind === '' && bindToPort ? localhostAddress : bind, bindToPort };
+}
+
+function isReserved(bind: string, { port, protocol }: CandidatePort): boolean {
+  const isWildcard = bind === wildcardAddress || (bind === '' && isHttp(protocol));
+  return isWildcard && reservedPorts.has(port);
+}
+
+interface Bound {
+  readonly bind: string;
+  readonly cidrs: readonly string[];
+}
+
+function addressesFor(service: Service, port: CandidatePort, bind: string, lookups: Lookups): readonly Bound[] {
+  if (bind !== '') return [{ bind, cidrs: [] }];
+  if (listenerKind(port.protocol) === 'http') return [{ bind: wildcardAddress, cidrs: [] }];
+  if (hasInstanceListeners(service)) {
+    const instances = instanceAddresses(service, port, lookups);
+    // What lists no endpoints and selects none is meant for any address; otherwise they are yet to come.
+    const takesAny = service.platform !== 'kubernetes' && instances.length === 0 && service.selector === undefined;
+    if (!takesAny) {
+      const own = lookups.scope.context.addresses[0];
+      return instances.filter((address) => address !== own).map((address) => ({ bind: address, cidrs: [] }));
+    }
+  }
+  const addresses = service.addresses.length > 0 ? service.addresses : [wildcardAddress];
+  const ranges = addresses.filter((address) => address.includes('/'));
+  return [
+    ...addresses.filter((address) => !address.includes('/')).map((address) => ({ bind: address, cidrs: [] })),
+    ...(ranges.length > 0 ? [{ bind: wildcardAddress, cidrs: ranges }] : []),
+  ];
+}
+
+/** Whether clients connect to the endpoints' own addresses, and there is no address of the service. */
+export function hasInstanceListeners(service: Service): boolean {
+  const isPassthrough = service.headless === true || service.resolution === 'NONE';
+  return isPassthrough && service.addresses.every((address) => address === wildcardAddress);
+}
+
+function instanceAddresses(service: Service, port: CandidatePort, lookups: Lookups): readonly string[] {
+  const endpoints = lookups.scope.snapshot.registry.endpoints(serviceKey(service));
+  const addresses = endpoints
+    .filter(({ ports, address }) => ports[port.name] !== undefined && isIP(address) !== 0)
+    .map(({ address }) => address);
+  return [...new Set(addresses)];
+}

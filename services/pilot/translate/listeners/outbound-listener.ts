@@ -1,0 +1,147 @@
+// Outbound listeners as Envoy messages: filter chains with their matches, inspectors where something must be detected.
+import { create } from '@bufbuild/protobuf';
+import { TrafficDirection } from '../../../../gen/envoy/config/core/v3/base_pb.js';
+import {
+  type FilterChain,
+  type FilterChainMatch,
+  FilterChainMatchSchema,
+  FilterChainSchema,
+} from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
+import { type Listener, ListenerSchema } from '../../../../gen/envoy/config/listener/v3/listener_pb.js';
+import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import { encodeResource } from '../encode.ts';
+import type { Memo } from '../memo.ts';
+import { blackHoleCluster, virtualOutboundListener, virtualOutboundPort } from '../names.ts';
+import { configMetadata } from '../routes/config-metadata.ts';
+import { durationOfMs } from '../routes/duration.ts';
+import { type EncodedResource, typeUrls } from '../translation.ts';
+import { listenerAccessLogs } from './access-log.ts';
+import { bindAddress, cidrRange, wildcardAddress } from './address.ts';
+import { connectionManagerFilter } from './connection-manager.ts';
+import type { L4Chain } from './l4-chains.ts';
+import { httpInspector, plaintextHttpAlpns, rawBuffer, tlsInspector } from './listener-filters.ts';
+import type { HttpChain, OutboundEntry } from './outbound-plan.ts';
+import { tcpProxyFilter, toCluster } from './tcp-proxy.ts';
+
+/** Bounds the time a TLS handshake may take, so that slow clients can't pile up (Istio's default). */
+export const transportSocketConnectTimeoutMs = 15_000;
+/** One connection a wake-up spreads connections over Envoy's workers (Istio's default). */
+export const maxConnectionsToAcceptPerSocketEvent = 1;
+
+/** What all outbound listeners of a proxy share. */
+export interface OutboundOptions {
+  readonly mesh: MeshConfig;
+  /** Cluster of traffic for no service of the registry; undefined: dropped. */
+  readonly unknownCluster: string | undefined;
+}
+
+/** A listener of the plan, encoded once for all proxies that have the same. */
+export function encodeOutbound(entry: OutboundEntry, options: OutboundOptions, memo: Memo): EncodedResource {
+  const l4 = entry.chains.filter((chain) => chain.kind === 'l4');
+  const objects = l4.flatMap(({ owner, target }) => [owner, target.rule]);
+  const content = JSON.stringify(entry, (key, value) => (key === 'owner' || key === 'rule' ? undefined : value));
+  return memo.get('outbound-listener', [options.mesh, ...objects, content, options.unknownCluster], () =>
+    encodeResource(typeUrls.listener, entry.name, ListenerSchema, outboundListener(entry, options)),
+  );
+}
+
+/** See `encodeOutbound`. */
+export function outboundListener(entry: OutboundEntry, options: OutboundOptions): Listener {
+  const chains: FilterChain[] = [];
+  let fallback: FilterChain | undefined;
+  for (const chain of entry.chains) {
+    const message = filterChain(chain, entry, options.mesh);
+    // A connection that meets no chain's match would be reset: the chain without a match is the default one.
+    if (message.filterChainMatch === undefined) fallback = message;
+    else chains.push(message);
+  }
+  const isAlone = chains.length === 0 && fallback !== undefined;
+  return create(ListenerSchema, {
+    name: entry.name,
+    address: bindAddress(entry.bind, entry.port),
+    trafficDirection: TrafficDirection.OUTBOUND,
+    filterChains: isAlone && fallback ? [fallback] : chains,
+    ...(isAlone ? {} : { defaultFilterChain: fallback ?? passthroughChain(options) }),
+    ...inspection(entry, options.mesh),
+    continueOnListenerFiltersTimeout: true,
+    ...(entry.bindToPort ? { maxConnectionsToAcceptPerSocketEvent } : { bindToPort: false }),
+  });
+}
+
+/** The listener that intercepted outbound connections arrive at; it hands each to the listener of its original destination. */
+export function virtualOutbound(options: OutboundOptions & { readonly isTransparent: boolean }): Listener {
+  const { mesh, unknownCluster = blackHoleCluster, isTransparent } = options;
+  return create(ListenerSchema, {
+    name: virtualOutboundListener,
+    address: bindAddress(wildcardAddress, virtualOutboundPort),
+    useOriginalDst: true,
+    trafficDirection: TrafficDirection.OUTBOUND,
+    maxConnectionsToAcceptPerSocketEvent,
+    accessLog: listenerAccessLogs(mesh),
+    filterChains: [
+      {
+        // A connection to the port itself would be handed to itself for ever.
+        name: 'virtualOutbound-blackhole',
+        filterChainMatch: { destinationPort: virtualOutboundPort },
+        filters: [tcpProxyFilter(toCluster(blackHoleCluster), undefined)],
+      },
+      { name: 'virtualOutbound-catchall-tcp', filters: [tcpProxyFilter(toCluster(unknownCluster), mesh)] },
+    ],
+    ...(isTransparent ? { transparent: true } : {}),
+  });
+}
+
+function filterChain(chain: HttpChain | L4Chain, entry: OutboundEntry, mesh: MeshConfig): FilterChain {
+  const match = chainMatch(chain);
+  const filters =
+    chain.kind === 'l4'
+      ? [tcpProxyFilter(chain.target, mesh)]
+      : [
+          connectionManagerFilter({
+            class: 'sidecar-outbound',
+            statPrefix: `outbound_${entry.name}`,
+            protocol: chain.protocol,
+            mesh,
+            routes: { rdsName: chain.rds.name },
+          }),
+        ];
+  return create(FilterChainSchema, {
+    filters,
+    transportSocketConnectTimeout: durationOfMs(transportSocketConnectTimeoutMs),
+    ...(match ? { filterChainMatch: match } : {}),
+    ...(chain.kind === 'l4' && 'kind' in chain.owner ? { metadata: configMetadata(chain.owner) } : {}),
+  });
+}
+
+/** Undefined for a chain that takes everything. */
+function chainMatch(chain: HttpChain | L4Chain): FilterChainMatch | undefined {
+  if (chain.kind === 'http') {
+    if (!chain.isDetected) return undefined;
+    return create(FilterChainMatchSchema, { applicationProtocols: plaintextHttpAlpns, transportProtocol: rawBuffer });
+  }
+  const serverNames = chain.sniHosts.includes('*') ? [] : [...chain.sniHosts].sort();
+  const prefixRanges = [...chain.cidrs]
+    .sort()
+    .map(cidrRange)
+    .filter((range) => range !== undefined);
+  if (serverNames.length === 0 && prefixRanges.length === 0) return undefined;
+  return create(FilterChainMatchSchema, { serverNames, prefixRanges });
+}
+
+function passthroughChain({ mesh, unknownCluster = blackHoleCluster }: OutboundOptions): FilterChain {
+  return create(FilterChainSchema, {
+    name: 'PassthroughFilterChain',
+    filterChainMatch: {},
+    filters: [tcpProxyFilter(toCluster(unknownCluster), mesh)],
+  });
+}
+
+function inspection(entry: OutboundEntry, mesh: MeshConfig) {
+  const needsTls = entry.chains.some((chain) => chain.kind === 'l4' && chain.sniHosts.length > 0);
+  const needsHttp = entry.chains.some((chain) => chain.kind === 'http' && chain.isDetected);
+  return {
+    listenerFilters: [...(needsTls ? [tlsInspector()] : []), ...(needsHttp ? [httpInspector()] : [])],
+    // Protocols where the server speaks first must never run into a timeout of their own.
+    listenerFiltersTimeout: durationOfMs(needsHttp ? mesh.protocolDetectionTimeoutMs : 0),
+  };
+}

@@ -1,0 +1,66 @@
+// All outbound listeners of a sidecar, and the route configurations that they ask for.
+import { ListenerSchema } from '../../../../gen/envoy/config/listener/v3/listener_pb.js';
+import { encodeResource } from '../encode.ts';
+import { listenerName, virtualOutboundListener } from '../names.ts';
+import type { Lookups } from '../routes/lookups.ts';
+import { type EncodedResource, typeUrls } from '../translation.ts';
+import { localhostAddress } from './address.ts';
+import { encodeOutbound, virtualOutbound } from './outbound-listener.ts';
+import { type OutboundEntry, outboundPlan, type RouteName } from './outbound-plan.ts';
+import { unknownTrafficCluster } from './outbound-traffic.ts';
+
+/** Route configuration of the forward proxy that HTTP_PROXY_PORT asks for. */
+const httpProxyRoute = 'http_proxy';
+
+/** The listeners by name; the same map while none of them changes. */
+export function outboundListeners(lookups: Lookups): ReadonlyMap<string, EncodedResource> {
+  const { scope, memo } = lookups;
+  const { mesh } = scope.snapshot;
+  const { interceptionMode, httpProxyPort } = scope.context;
+  const plan = outboundPlan(lookups);
+  const unknownCluster = unknownTrafficCluster(scope);
+  return memo.get('outbound-listeners', [plan, mesh, unknownCluster, interceptionMode, httpProxyPort], () => {
+    const options = { mesh, unknownCluster };
+    const entries = httpProxyPort === 0 ? plan : [...plan, httpProxyEntry(lookups)];
+    const listeners = new Map(entries.map((entry) => [entry.name, encodeOutbound(entry, options, memo)]));
+    if (interceptionMode !== 'NONE') {
+      const virtual = virtualOutbound({ ...options, isTransparent: interceptionMode === 'TPROXY' });
+      const encoded = encodeResource(typeUrls.listener, virtualOutboundListener, ListenerSchema, virtual);
+      listeners.set(virtualOutboundListener, encoded);
+    }
+    return listeners;
+  });
+}
+
+/** The route configurations that outbound listeners ask for, by name; the first of a name is the one that Envoy would get. */
+export function outboundRouteNames(lookups: Lookups): readonly RouteName[] {
+  const plan = outboundPlan(lookups);
+  const { httpProxyPort } = lookups.scope.context;
+  const ofPlan = lookups.memo.get('outbound-route-names', [plan], () => {
+    const names = new Map<string, RouteName>();
+    for (const { chains } of plan) {
+      for (const chain of chains) {
+        if (chain.kind === 'http' && !names.has(chain.rds.name)) names.set(chain.rds.name, chain.rds);
+      }
+    }
+    return [...names.values()];
+  });
+  return httpProxyPort === 0 ? ofPlan : [...ofPlan, httpProxyRouteName(lookups)];
+}
+
+/** A forward proxy knows what the catch-all egress listener knows. */
+function httpProxyRouteName({ scope }: Lookups): RouteName {
+  const egress = scope.egress.findIndex(({ listener }) => listener?.port === undefined);
+  return { name: httpProxyRoute, port: 0, egress, onlyHost: undefined };
+}
+
+function httpProxyEntry(lookups: Lookups): OutboundEntry {
+  const port = lookups.scope.context.httpProxyPort;
+  return {
+    name: listenerName(localhostAddress, port),
+    bind: localhostAddress,
+    port,
+    bindToPort: true,
+    chains: [{ kind: 'http', rds: httpProxyRouteName(lookups), protocol: 'HTTP_PROXY', isDetected: false }],
+  };
+}

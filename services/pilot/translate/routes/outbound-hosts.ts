@@ -1,0 +1,284 @@
+// The virtual hosts that a sidecar knows on one outbound port: services' own and those that VirtualServices make.
+import type { Service, ServicePort } from '../../../../events/model.ts';
+import type { Route } from '../../../../gen/envoy/config/route/v3/route_components_pb.js';
+import type { Memo } from '../memo.ts';
+import { compareNames, isHostWithin, subsetKey } from '../names.ts';
+import type { EgressScope } from '../proxy-scope.ts';
+import { bracketed, serviceDomains, withPort } from './domains.ts';
+import { consistentHashOf } from './hash-policy.ts';
+import { compareSpecificity, hostsOverlap, isWildcard } from './hostname.ts';
+import {
+  completeVirtualServices,
+  destinationRule,
+  type Lookups,
+  labelNames,
+  labelsText,
+  ruleLabels,
+  servicesByHostname,
+} from './lookups.ts';
+import { isHttpOrSniffed } from './protocol.ts';
+import { meshGateway, type VirtualService } from './resolve-virtual-service.ts';
+import { defaultRoute, type EncodedVirtualHost, encodeVirtualHost, virtualHost } from './virtual-host.ts';
+import { virtualServiceRoutes } from './virtual-service-routes.ts';
+
+/** A virtual host together with what it is made of, so that it can be written again for other domains. */
+export interface OutboundHost {
+  readonly encoded: EncodedVirtualHost;
+  /** Hostname that it was made for. */
+  readonly hostname: string;
+  readonly routes: readonly Route[];
+}
+
+/** A service's port on which requests may be HTTP. */
+interface Backend {
+  readonly service: Service;
+  readonly port: ServicePort;
+}
+
+/** A host to be written: its services' names come first come, first served. */
+interface Wanted {
+  readonly hostname: string;
+  readonly port: number;
+  readonly service: Service | undefined;
+  readonly routes: readonly Route[];
+}
+
+/**
+ * All virtual hosts on `listenPort` of an egress scope, in name order; 0 is a forward proxy, which knows every port. What
+ * VirtualServices make comes before services' defaults; of equal names or domains the first keeps them, as in Istio.
+ */
+export function outboundHosts(egress: EgressScope, listenPort: number, lookups: Lookups): readonly OutboundHost[] {
+  const { memo, scope } = lookups;
+  const { context, snapshot } = scope;
+  const virtualServices = completeVirtualServices(egress, lookups);
+  const rules = snapshot.config.list('DestinationRule');
+  const labels = `${sourceLabels(virtualServices, lookups)};${ruleLabels(lookups)}`;
+  const { namespace, dnsDomain, generator } = context;
+  const deps = [egress.services, virtualServices, rules, listenPort, namespace, dnsDomain, generator, labels];
+  return memo.get('outbound-hosts', deps, () => {
+    const wanted = wantedHosts(egress.services, virtualServices, listenPort, lookups);
+    return writeHosts(wanted, listenPort, lookups).sort((a, b) => compareNames(a.encoded.name, b.encoded.name));
+  });
+}
+
+/** The proxy's labels that any of these VirtualServices asks for. */
+function sourceLabels(virtualServices: readonly VirtualService[], { memo, scope }: Lookups): string {
+  const names = memo.get('source-labels', [virtualServices], () =>
+    labelNames(
+      virtualServices.flatMap(({ spec }) =>
+        (spec.http ?? []).flatMap(({ match }) => (match ?? []).map((one) => one.sourceLabels ?? {})),
+      ),
+    ),
+  );
+  return labelsText(names, scope.context.labels);
+}
+
+function wantedHosts(
+  services: readonly Service[],
+  virtualServices: readonly VirtualService[],
+  listenPort: number,
+  lookups: Lookups,
+): Wanted[] {
+  const backends = backendsOn(services, listenPort, lookups.memo);
+  const byHostname = servicesOnPort(services, listenPort, lookups.memo);
+  const ownerOf = wildcardOwners(services, virtualServices, lookups.memo);
+  const wanted: Wanted[] = [];
+  const taken = new Set<string>();
+  const place = {
+    port: listenPort,
+    gateway: meshGateway,
+    isTls: false,
+    service: (hostname: string) => onlyPort(byHostname.get(hostname), listenPort, lookups.memo),
+  };
+  for (const virtualService of virtualServices) {
+    const hosts = virtualService.spec.hosts ?? [];
+    // On port 80 a VirtualService may name hosts that no service has.
+    if (listenPort !== 80 && !hosts.some((host) => matchesAny(host.toLowerCase(), byHostname, lookups.memo))) continue;
+    const routes = virtualServiceRoutes(virtualService, place, lookups);
+    if (routes.length === 0) continue;
+    const { matching, others } = splitHosts(virtualService, byHostname, ownerOf);
+    const served = matching.flatMap((service) => backends.get(service) ?? []);
+    const ports = [...new Set(served.map(({ port }) => port.port))];
+    if (ports.length === 0 && listenPort === 80) ports.push(80);
+    for (const port of ports) {
+      for (const hostname of others) wanted.push({ hostname, port, service: undefined, routes });
+      for (const { service, port: own } of served) {
+        if (own.port !== port) continue;
+        taken.add(service.hostname);
+        wanted.push({ hostname: service.hostname, port, service, routes });
+      }
+    }
+  }
+  for (const [service, ports] of backends) {
+    if (taken.has(service.hostname)) continue;
+    for (const { port } of ports) {
+      const routes = defaultRoutes(service, port.port, lookups);
+      wanted.push({ hostname: service.hostname, port: port.port, service, routes });
+    }
+  }
+  return wanted;
+}
+
+/** Ports of each service that may carry HTTP: `listenPort`, or all for a forward proxy. */
+function backendsOn(
+  services: readonly Service[],
+  listenPort: number,
+  memo: Memo,
+): ReadonlyMap<Service, readonly Backend[]> {
+  return memo.get('backends', [services, listenPort], () => {
+    const backends = new Map<Service, readonly Backend[]>();
+    for (const service of servicesByHostname(services, memo).values()) {
+      const ports = service.ports.filter(
+        ({ port, protocol }) => (listenPort === 0 || port === listenPort) && isHttpOrSniffed(protocol),
+      );
+      if (ports.length > 0) {
+        backends.set(
+          service,
+          ports.map((port) => ({ service, port })),
+        );
+      }
+    }
+    return backends;
+  });
+}
+
+/** Services that have the port, whatever its protocol: VirtualServices are chosen by them. */
+function servicesOnPort(services: readonly Service[], listenPort: number, memo: Memo): ReadonlyMap<string, Service> {
+  const all = servicesByHostname(services, memo);
+  if (listenPort === 0) return all;
+  return memo.get(
+    'services-on-port',
+    [services, listenPort],
+    () => new Map([...all].filter(([, { ports }]) => ports.some(({ port }) => port === listenPort))),
+  );
+}
+
+/** A destination as seen from a port: of a service with several ports only that one counts. */
+function onlyPort(service: Service | undefined, listenPort: number, memo: Memo): Service | undefined {
+  if (service === undefined || listenPort === 0 || service.ports.length === 1) return service;
+  return memo.get('service-at-port', [service, listenPort], () => ({
+    ...service,
+    ports: service.ports.filter(({ port }) => port === listenPort),
+  }));
+}
+
+function matchesAny(host: string, services: ReadonlyMap<string, Service>, memo: Memo): boolean {
+  if (services.has(host)) return true;
+  const candidates = isWildcard(host) ? services.keys() : wildcardHostnames(services, memo);
+  for (const hostname of candidates) if (hostsOverlap(host, hostname)) return true;
+  return false;
+}
+
+function wildcardHostnames(services: ReadonlyMap<string, Service>, memo: Memo): readonly string[] {
+  return memo.get('wildcard-hostnames', [services], () => [...services.keys()].filter(isWildcard));
+}
+
+/** The services that a VirtualService's hosts mean, and the hosts that no service has. */
+function splitHosts(
+  virtualService: VirtualService,
+  services: ReadonlyMap<string, Service>,
+  ownerOf: ReadonlyMap<string, VirtualService>,
+): { readonly matching: readonly Service[]; readonly others: readonly string[] } {
+  const matching = new Set<Service>();
+  const others: string[] = [];
+  for (const text of virtualService.spec.hosts ?? []) {
+    const host = text.toLowerCase();
+    const exact = services.get(host);
+    if (exact) matching.add(exact);
+    else if (!isWildcard(host)) others.push(host);
+    else {
+      let isKnown = false;
+      for (const [hostname, service] of services) {
+        if (!hostsOverlap(hostname, host)) continue;
+        isKnown = true;
+        if (ownerOf.get(hostname) === virtualService) matching.add(service);
+      }
+      if (!isKnown) others.push(host);
+    }
+  }
+  return { matching: [...matching], others };
+}
+
+/** For each service the VirtualService whose host means it most specifically; the older of equals. */
+function wildcardOwners(
+  services: readonly Service[],
+  virtualServices: readonly VirtualService[],
+  memo: Memo,
+): ReadonlyMap<string, VirtualService> {
+  return memo.get('wildcard-owners', [services, virtualServices], () => {
+    const owners = new Map<string, VirtualService>();
+    const hosts = new Map<string, VirtualService>();
+    for (const virtualService of virtualServices) {
+      for (const host of virtualService.spec.hosts ?? []) {
+        if (!hosts.has(host.toLowerCase())) hosts.set(host.toLowerCase(), virtualService);
+      }
+    }
+    const wildcards = [...hosts.keys()].filter(isWildcard).sort(compareSpecificity);
+    if (wildcards.length === 0) return owners;
+    for (const hostname of servicesByHostname(services, memo).keys()) {
+      const host = hosts.has(hostname) ? hostname : wildcards.find((wildcard) => isHostWithin(hostname, wildcard));
+      const owner = host === undefined ? undefined : hosts.get(host);
+      if (owner) owners.set(hostname, owner);
+    }
+    return owners;
+  });
+}
+
+function defaultRoutes(service: Service, port: number, lookups: Lookups): readonly Route[] {
+  const { memo, scope } = lookups;
+  const hash = consistentHashOf(destinationRule(service, lookups), { port });
+  const isProxyless = scope.context.generator === 'grpc';
+  return memo.get('default-routes', [service, hash, port, isProxyless], () => [
+    defaultRoute({
+      cluster: subsetKey('outbound', port, '', service.hostname),
+      operation: `${service.hostname}:${port}/*`,
+      hash,
+      isProxyless,
+    }),
+  ]);
+}
+
+/** Writes the hosts that are wanted, each with the domains that no earlier one has. */
+function writeHosts(wanted: readonly Wanted[], listenPort: number, lookups: Lookups): OutboundHost[] {
+  const names = new Set<string>();
+  const taken = new Set<string>();
+  const known = new Set(wanted.filter(({ service }) => service).map(({ hostname }) => hostname));
+  const { dnsDomain, generator } = lookups.scope.context;
+  const ignoresPort = listenPort !== 0 && generator !== 'grpc';
+  const out: OutboundHost[] = [];
+  for (const { hostname, port, service, routes } of wanted) {
+    const name = `${bracketed(hostname)}:${port}`;
+    if (names.has(name)) continue;
+    names.add(name);
+    const form = { dnsDomain, port: ignoresPort ? 0 : port };
+    const { domains, alternates } = service
+      ? lookups.memo.get('service-domains', [service, form.dnsDomain, form.port], () => serviceDomains(service, form))
+      : { domains: withPort(bracketed(hostname), form.port), alternates: new Set<string>() };
+    const free = domains.filter((domain) => {
+      if (taken.has(domain) || (alternates.has(domain) && known.has(domain))) return false;
+      // Behind a forward proxy only port 80 is implied by a Host without a port.
+      if (listenPort === 0 && port !== 80 && !domain.includes(':')) return false;
+      taken.add(domain);
+      return true;
+    });
+    if (free.length > 0) out.push(writeHost({ name, hostname, routes, domains: free }, lookups.memo));
+  }
+  return out;
+}
+
+function writeHost(
+  host: {
+    readonly name: string;
+    readonly hostname: string;
+    readonly routes: readonly Route[];
+    readonly domains: readonly string[];
+  },
+  memo: Memo,
+): OutboundHost {
+  const { name, hostname, routes, domains } = host;
+  return memo.get('outbound-host', [routes, name, domains.join()], () => ({
+    encoded: encodeVirtualHost(virtualHost(name, domains, routes)),
+    hostname,
+    routes,
+  }));
+}

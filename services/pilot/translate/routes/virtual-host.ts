@@ -1,0 +1,131 @@
+// Virtual hosts, each encoded once and spliced into every route configuration that has it.
+import { create, toBinary } from '@bufbuild/protobuf';
+import {
+  type Route,
+  RouteSchema,
+  type VirtualHost,
+  VirtualHostSchema,
+} from '../../../../gen/envoy/config/route/v3/route_components_pb.js';
+import { type RouteConfiguration, RouteConfigurationSchema } from '../../../../gen/envoy/config/route/v3/route_pb.js';
+import type { ConsistentHashLB } from '../../../../mesh/config/schemas/destination-rule.ts';
+import { encodeSpliced, fieldRecord } from '../encode.ts';
+import { type EncodedResource, typeUrls } from '../translation.ts';
+import { durationOfMs } from './duration.ts';
+import { hashPolicy } from './hash-policy.ts';
+import { retryPolicy } from './retry-policy.ts';
+import { setTimeouts } from './route-action.ts';
+import { routeMatch } from './route-match.ts';
+
+/** Istio's limit of a direct response's body: Envoy's default of 4 KiB is below what validation accepts. */
+const maxDirectResponseBodySizeBytes = 1024 * 1024;
+
+/** Field number of `RouteConfiguration.virtual_hosts`. */
+const virtualHostsField = 2;
+
+/** A virtual host as it goes into route configurations. */
+export interface EncodedVirtualHost {
+  readonly name: string;
+  readonly domains: readonly string[];
+  /** Whole field record of `RouteConfiguration.virtual_hosts`. */
+  readonly record: Uint8Array;
+}
+
+/** A virtual host with these routes. */
+export function virtualHost(name: string, domains: readonly string[], routes: readonly Route[]): VirtualHost {
+  return create(VirtualHostSchema, {
+    name,
+    domains: [...domains],
+    routes: [...routes],
+    includeRequestAttemptCount: true,
+  });
+}
+
+/** Encodes a virtual host. */
+export function encodeVirtualHost(host: VirtualHost): EncodedVirtualHost {
+  const { name, domains } = host;
+  return { name, domains, record: fieldRecord(virtualHostsField, VirtualHostSchema, host) };
+}
+
+/** The route to a service that no VirtualService changes: all requests, Istio's default retries, no timeout. */
+export function defaultRoute(options: {
+  readonly cluster: string;
+  /** `host:port/*`, for traces. */
+  readonly operation: string;
+  readonly hash: ConsistentHashLB | undefined;
+  readonly isProxyless: boolean;
+}): Route {
+  const policy = hashPolicy(options.hash);
+  const retry = retryPolicy(undefined, false);
+  const route = create(RouteSchema, {
+    name: 'default',
+    match: routeMatch(undefined),
+    decorator: { operation: options.operation },
+    action: {
+      case: 'route',
+      value: {
+        clusterSpecifier: { case: 'cluster', value: options.cluster },
+        ...(retry ? { retryPolicy: retry } : {}),
+        ...(policy ? { hashPolicy: [policy] } : {}),
+      },
+    },
+  });
+  if (route.action.case === 'route') setTimeouts(route.action.value, {}, options.isProxyless);
+  return route;
+}
+
+/** Requests for hosts that no service has go where they were going (`cluster`), or are answered 502. */
+export function catchAllVirtualHost(cluster: string | undefined): VirtualHost {
+  if (cluster === undefined) {
+    return virtualHost(
+      'block_all',
+      ['*'],
+      [
+        create(RouteSchema, {
+          name: 'block_all',
+          match: routeMatch(undefined),
+          action: { case: 'directResponse', value: { status: 502 } },
+        }),
+      ],
+    );
+  }
+  const noTimeout = durationOfMs(0);
+  const action = {
+    clusterSpecifier: { case: 'cluster' as const, value: cluster },
+    timeout: noTimeout,
+    maxGrpcTimeout: noTimeout,
+  };
+  return virtualHost(
+    'allow_any',
+    ['*'],
+    [
+      create(RouteSchema, {
+        name: 'allow_any',
+        match: routeMatch(undefined),
+        action: { case: 'route', value: action },
+      }),
+    ],
+  );
+}
+
+/** A route configuration out of ready virtual hosts. */
+export function encodeRouteConfiguration(
+  name: string,
+  hosts: readonly EncodedVirtualHost[],
+  options: Pick<Partial<RouteConfiguration>, 'ignorePortInHostMatching'> & { readonly isProxyless?: boolean } = {},
+): EncodedResource {
+  const head = create(RouteConfigurationSchema, {
+    name,
+    ...(options.isProxyless
+      ? {}
+      : {
+          // Clusters come over CDS, maybe later than routes: a route without its cluster answers 503 instead of a NACK.
+          validateClusters: false,
+          maxDirectResponseBodySizeBytes,
+          ignorePortInHostMatching: options.ignorePortInHostMatching ?? true,
+        }),
+  });
+  return encodeSpliced(typeUrls.route, name, [
+    toBinary(RouteConfigurationSchema, head),
+    ...hosts.map(({ record }) => record),
+  ]);
+}
