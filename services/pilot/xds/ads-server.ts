@@ -135,6 +135,13 @@ export class AdsServer {
     return this.#streams.size;
   }
 
+  /** Bytes written that clients have not taken yet, stalled ones included. */
+  get unreadBytes(): number {
+    let bytes = 0;
+    for (const transport of this.#streams.values()) bytes += transport.unreadBytes;
+    return bytes;
+  }
+
   /**
    * Serves until `signal` aborts; `onListening` gets the ports that were bound, in order. Rejects with MeshError `unavailable` when an
    * address can't be bound.

@@ -3,9 +3,10 @@ import type { Node } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import type { Clock } from '../../../lib/clock.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
 import { type Translation, type TypeUrl, typeUrls } from '../translate/translation.ts';
+import { ClusterWarming } from './cluster-warming.ts';
 import type { NameInterner } from './name-set.ts';
 import { planNext } from './plan.ts';
-import { gateFor, newlyAwaited, type OrderView, pushOrder } from './push-order.ts';
+import { gateFor, type OrderView, pushOrder } from './push-order.ts';
 import { decodeDeltaRequest, decodeSotwRequest, type XdsRequest } from './request-codec.ts';
 import type { ResponseCache } from './response-cache.ts';
 import type { Protocol } from './response-codec.ts';
@@ -20,10 +21,9 @@ import {
   receive,
   type Subscription,
   sent,
-  touch,
 } from './subscription.ts';
 
-/** Istio's agents report their workload's health as a request of this type (istio/api `health/v1/health.proto`… `istio.v1.HealthInformation`). */
+/** Istio's agents report their workload's health as a request of this type (`istio.v1.HealthInformation`; error_detail set means not ready). */
 const healthTypeUrl = 'type.googleapis.com/istio.v1.HealthInformation';
 
 /** The way back to the client. */
@@ -70,9 +70,7 @@ export class AdsStream {
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #serials = new Map<string, number>();
   readonly #heldSinceMs = new Map<string, number>();
-  readonly #awaitedEndpoints = new Set<string>();
-  /** Clusters sent on a resumed stream before endpoints were asked for: their endpoints are owed whatever the client kept. */
-  readonly #rewarmed = new Set<string>();
+  readonly #warming = new ClusterWarming();
   #identity: StreamIdentity | undefined;
   #translation: Translation | undefined;
   #lastHealth: string | undefined;
@@ -110,10 +108,13 @@ export class AdsStream {
       interner: this.#means.interner,
       previousNames: (typeUrl) => this.#subscriptions.get(typeUrl)?.named,
     });
-    if (request === undefined) return this.#fail('invalid', 'the request is not a discovery request');
+    if (request === undefined) {
+      this.#fail('invalid', 'the request is not a discovery request');
+      return;
+    }
     if (!this.#identity && !this.#identify(request.node)) return;
-    if (request.typeUrl === healthTypeUrl) return this.#reportHealth(request);
-    this.#subscribe(request);
+    if (request.typeUrl === healthTypeUrl) this.#reportHealth(request);
+    else this.#subscribe(request);
   }
 
   /** A newer translation: what the client lacks of it is sent as soon as order and the client allow. */
@@ -186,31 +187,29 @@ export class AdsStream {
   }
 
   #subscribe(request: XdsRequest): void {
-    const { limits } = this.#means;
     const before = this.#subscriptions.get(request.typeUrl) ?? newSubscription(this.protocol, request.typeUrl);
-    if (!before.started && this.#subscriptions.size >= limits.maxTypes)
-      return this.#fail('exhausted', 'too many resource types');
     const { next, reception } = receive(before, request);
-    if (next.named.size > limits.maxNames)
-      return this.#fail('exhausted', `more than ${limits.maxNames} names of ${request.typeUrl}`);
-    this.#subscriptions.set(request.typeUrl, this.#oweRewarmed(before, next));
+    const excess = this.#excessOf(next);
+    if (excess !== undefined) {
+      this.#fail('exhausted', excess);
+      return;
+    }
+    this.#subscriptions.set(request.typeUrl, before.started ? next : this.#warming.firstRequest(next));
     this.#answered(request.typeUrl, reception);
     this.flush();
   }
 
-  #oweRewarmed(before: Subscription, next: Subscription): Subscription {
-    if (before.started || next.typeUrl !== typeUrls.endpoints || this.#rewarmed.size === 0) return next;
-    const versions = new Map(next.initial.versions);
-    for (const name of this.#rewarmed) versions.delete(name);
-    this.#rewarmed.clear();
-    return { ...next, initial: { ...next.initial, versions } };
+  #excessOf({ typeUrl, named }: Subscription): string | undefined {
+    const { maxTypes, maxNames } = this.#means.limits;
+    if (!this.#subscriptions.has(typeUrl) && this.#subscriptions.size >= maxTypes) return 'too many resource types';
+    return named.size > maxNames ? `more than ${maxNames} names of ${typeUrl}` : undefined;
   }
 
   #answered(typeUrl: string, reception: Reception): void {
     if (!this.#identity || (reception.kind !== 'ack' && reception.kind !== 'nack')) return;
     const { nonce, position, sentMs, plan } = reception.of;
-    if (typeUrl === typeUrls.endpoints) this.#endpointsArrived(plan);
-    const answer = { typeUrl, nonce, position, latencyMs: this.#means.clock.nowMs() - sentMs };
+    if (typeUrl === typeUrls.endpoints) this.#warming.endpointsAnswered(plan);
+    const answer = { typeUrl, nonce, position, first: plan.first, latencyMs: this.#means.clock.nowMs() - sentMs };
     if (reception.kind === 'ack') this.#means.observer.acknowledged(this.#identity, answer);
     else
       this.#means.observer.rejected(this.#identity, {
@@ -218,12 +217,6 @@ export class AdsStream {
         code: reception.error?.code ?? 0,
         message: reception.error?.message ?? '',
       });
-  }
-
-  #endpointsArrived(plan: Plan): void {
-    if (this.#awaitedEndpoints.size === 0) return;
-    for (const { name } of plan.selection.updated) this.#awaitedEndpoints.delete(name);
-    for (const name of plan.selection.removed) this.#awaitedEndpoints.delete(name);
   }
 
   /** One pass over the types; true when another one may find more to do. */
@@ -259,7 +252,7 @@ export class AdsStream {
       subscriptions: this.#subscriptions,
       translation,
       selections: this.#means.selections,
-      awaitedEndpoints: this.#awaitedEndpoints,
+      awaitedEndpoints: this.#warming.awaited,
       patienceMs: this.#means.limits.patienceMs,
       heldMs: (typeUrl) => nowMs - (this.#heldSinceMs.get(typeUrl) ?? nowMs),
     };
@@ -291,7 +284,8 @@ export class AdsStream {
     };
     this.#serials.set(typeUrl, response.serial);
     this.#subscriptions.set(typeUrl, sent(subscription, inFlight));
-    if (typeUrl === typeUrls.cluster) this.#clustersSent(subscription, plan, translation);
+    if (typeUrl === typeUrls.cluster)
+      this.#warming.clustersSent({ before: subscription, plan, translation, subscriptions: this.#subscriptions });
     this.#transport.write(response.bytes);
     if (this.#identity) {
       this.#means.observer.pushed(this.#identity, {
@@ -299,37 +293,13 @@ export class AdsStream {
         nonce: response.nonce,
         position: translation.position,
         whole: plan.whole,
+        first: plan.first,
         bytes: response.bytes.length,
         kept: plan.kept,
         manifest: () => this.#means.responses.manifest(typeUrl, plan.selection),
       });
     }
   }
-
-  /**
-   * "Warming of Cluster is completed only when a new ClusterLoadAssignment response is supplied … even though there is no change in
-   * endpoints" (xds_protocol, "Resource warming"; Envoy issue 13072): endpoints of clusters that change are sent again.
-   */
-  #clustersSent(before: Subscription, plan: Plan, translation: Translation): void {
-    for (const name of newlyAwaited(plan, before.base, translation)) this.#awaitedEndpoints.add(name);
-    for (const name of this.#awaitedEndpoints) {
-      if (translation.resources(typeUrls.cluster).get(name) === undefined) this.#awaitedEndpoints.delete(name);
-    }
-    const changed = changedClusters(before, plan);
-    if (changed.length === 0) return;
-    const endpoints = this.#subscriptions.get(typeUrls.endpoints);
-    if (endpoints?.started) this.#subscriptions.set(typeUrls.endpoints, touch(endpoints, changed));
-    else if (before.initial.versions.size > 0) for (const name of changed) this.#rewarmed.add(name);
-  }
-}
-
-/** SotW's full states hold unchanged clusters too, which Envoy recognises by their hash and leaves alone. */
-function changedClusters(before: Subscription, { selection }: Plan): string[] {
-  const { base } = before;
-  if (base === undefined || before.protocol === 'delta') return selection.updated.map(({ name }) => name);
-  return selection.updated.flatMap((resource) =>
-    base.get(resource.name)?.version === resource.version ? [] : [resource.name],
-  );
 }
 
 function userAgentOf(node: Node): string {

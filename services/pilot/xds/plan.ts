@@ -26,7 +26,7 @@ export function planNext(subscription: Subscription, set: ResourceSet, gate: Gat
 function planFirst(subscription: Subscription, set: ResourceSet, selections: Selections): Decision {
   const { protocol, typeUrl, wildcard, named, initial } = subscription;
   const interest = interestOf(subscription);
-  const plan = { set, version: set.version, whole: true, kept: [], lingering: noLingering };
+  const plan = { set, version: set.version, whole: true, first: true, kept: [], lingering: noLingering };
   const nothing: Decision = { kind: 'accept', plan: { ...plan, selection: nothingSelected } };
   if (!wildcard && named.size === 0) return nothing;
   if (protocol === 'delta') {
@@ -80,7 +80,7 @@ function planFullState(
   const lingering = stillLingering(subscription, set, interest);
   for (const name of changes.removed) lingering.set(name, base.get(name));
   const whole = withoutRemovals(selections.whole(set, interest));
-  const plan = { set, whole: true };
+  const plan = { set, whole: true, first: false };
   if (gate.removals || lingering.size === 0) {
     const send = asked || changes !== nothingSelected || lingering.size > 0;
     const final = { ...plan, selection: whole, version: set.version, kept: [], lingering: noLingering };
@@ -108,7 +108,7 @@ function planChanges(
   const { due, protocol } = subscription;
   if (due === 'all') {
     const selection = selections.whole(set, interest);
-    const plan = { set, version: set.version, whole: true, kept: [], lingering: noLingering, selection };
+    const plan = { set, version: set.version, whole: true, first: false, kept: [], lingering: noLingering, selection };
     return decide(true, { ...plan, selection: protocol === 'sotw' ? withoutRemovals(selection) : selection }, base);
   }
   if (!gate.changes && due.size === 0) return wait;
@@ -124,6 +124,7 @@ function planChanges(
     set: target,
     version: set.version,
     whole: false,
+    first: false,
     kept: [],
     lingering: gate.removals ? noLingering : lingering,
     selection: protocol === 'sotw' ? withoutRemovals(selection) : selection,

@@ -1,7 +1,7 @@
 // Make before break: which types of one stream must wait for which others (xds_protocol, "Eventual consistency considerations"). Pure.
 import { type Translation, type TypeUrl, typeUrls } from '../translate/translation.ts';
 import type { Selections } from './selection.ts';
-import { type Gate, isBehind, openGate, type Plan, type Subscription } from './subscription.ts';
+import { type Gate, isBehind, openGate, type Subscription } from './subscription.ts';
 
 /** "CDS updates (if any) must always be pushed first", then EDS, LDS, RDS; secrets and extensions are asked for by those. */
 export const pushOrder: readonly string[] = [
@@ -86,15 +86,6 @@ function mayRemoveDependants(view: OrderView, parentType: TypeUrl, waitedMs: num
   const parent = view.subscriptions.get(parentType);
   if (!parent?.started) return true;
   return waitedMs >= view.patienceMs && parent.lingering.size === 0;
-}
-
-/** Clusters in a plan that the client does not know and that have endpoints to wait for; a stream's first clusters are not waited for. */
-export function newlyAwaited(plan: Plan, base: Subscription['base'], translation: Translation): string[] {
-  if (base === undefined) return [];
-  const endpoints = translation.resources(typeUrls.endpoints);
-  return plan.selection.updated.flatMap(({ name }) =>
-    base.get(name) === undefined && endpoints.get(name) ? [name] : [],
-  );
 }
 
 function setOf(view: OrderView, typeUrl: string) {

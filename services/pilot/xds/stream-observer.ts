@@ -21,6 +21,8 @@ export interface PushRecord {
   /** Facts position that it was translated from. */
   readonly position: number;
   readonly whole: boolean;
+  /** The first response of its type on the stream: it brings a proxy up to date rather than a change to the proxy. */
+  readonly first: boolean;
   readonly bytes: number;
   /** Resources in the manifest that the newest state no longer has, kept until nothing uses them. */
   readonly kept: readonly string[];
@@ -33,6 +35,7 @@ export interface AnswerRecord {
   readonly typeUrl: string;
   readonly nonce: string;
   readonly position: number;
+  readonly first: boolean;
   /** From sending to the answer. */
   readonly latencyMs: number;
 }
@@ -47,4 +50,28 @@ export interface StreamObserver {
   rejected(stream: StreamIdentity, answer: AnswerRecord & { readonly code: number; readonly message: string }): void;
   /** The proxy's agent says whether its workload is well (istio.v1.HealthInformation). `reason` is empty when it is. */
   healthReported(stream: StreamIdentity, report: { readonly healthy: boolean; readonly reason: string }): void;
+}
+
+/** Tells several observers. */
+export function observeAll(observers: readonly StreamObserver[]): StreamObserver {
+  return {
+    connected: (stream, position) => {
+      for (const observer of observers) observer.connected(stream, position);
+    },
+    disconnected: (stream, reason) => {
+      for (const observer of observers) observer.disconnected(stream, reason);
+    },
+    pushed: (stream, push) => {
+      for (const observer of observers) observer.pushed(stream, push);
+    },
+    acknowledged: (stream, answer) => {
+      for (const observer of observers) observer.acknowledged(stream, answer);
+    },
+    rejected: (stream, answer) => {
+      for (const observer of observers) observer.rejected(stream, answer);
+    },
+    healthReported: (stream, report) => {
+      for (const observer of observers) observer.healthReported(stream, report);
+    },
+  };
 }

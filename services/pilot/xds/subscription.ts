@@ -16,6 +16,8 @@ export interface Plan {
   readonly version: string;
   /** True when the selection is the type's whole state of this stream, not a change to it. */
   readonly whole: boolean;
+  /** True for a type's first response on the stream. */
+  readonly first: boolean;
   /** Names in the selection that the newest set no longer has and that are kept until their users are gone. */
   readonly kept: readonly string[];
   /** Names not in the newest set that the client still holds after this. */
