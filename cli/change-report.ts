@@ -3,8 +3,8 @@ import { formatProblem } from '../mesh/config/problem.ts';
 import type { ChangeResponse, WaitProgress } from '../services/pilot/admin/schemas.ts';
 import type { AdminClient } from './client.ts';
 import type { CliContext } from './context.ts';
-import { resourceTitle } from './manifest.ts';
 import { json } from './output.ts';
+import { resourceTitle } from './resource-title.ts';
 import { waitForProxies } from './wait-for-proxies.ts';
 
 /** How to report a change. */
@@ -25,7 +25,8 @@ export async function reportChange(
   options: ReportOptions & { readonly apiVersions?: ReadonlyMap<string, string> },
 ): Promise<void> {
   const asJson = options.output === 'json';
-  for (const warning of change.warnings) context.io.err(`${context.errStyle.yellow('warning:')} ${formatProblem({ ...warning, severity: 'error' })}\n`);
+  for (const warning of change.warnings)
+    context.io.err(`${context.errStyle.yellow('warning:')} ${formatProblem({ ...warning, severity: 'error' })}\n`);
   if (!asJson) context.io.out(formatResults(change, options.apiVersions));
   let proxies: WaitProgress | undefined;
   if (options.wait && !change.dryRun) {

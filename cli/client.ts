@@ -1,11 +1,6 @@
 // Talks to the admin API: requests with clear errors, and streams that resume where they broke off.
 import { MeshError, type MeshErrorCode, messageOf } from '../lib/mesh-error.ts';
-import type {
-  ApiError,
-  ApplyRequest,
-  ChangeResponse,
-  DeleteRequest,
-} from '../services/pilot/admin/schemas.ts';
+import type { ApiError, ApplyRequest, ChangeResponse, DeleteRequest } from '../services/pilot/admin/schemas.ts';
 import { readServerSentEvents, type ServerSentEvent } from '../services/pilot/admin/server-sent-events.ts';
 import { RejectedError } from './failure.ts';
 
@@ -41,15 +36,24 @@ export class AdminClient {
   }
 
   /** One stream of server-sent events, until it ends. `after` resumes behind an event id. */
-  async *stream(path: string, query: Query, options: { readonly after?: string } = {}): AsyncGenerator<ServerSentEvent> {
-    const headers = { accept: 'text/event-stream', ...(options.after === undefined ? {} : { 'last-event-id': options.after }) };
+  async *stream(
+    path: string,
+    query: Query,
+    options: { readonly after?: string } = {},
+  ): AsyncGenerator<ServerSentEvent> {
+    const headers = {
+      accept: 'text/event-stream',
+      ...(options.after === undefined ? {} : { 'last-event-id': options.after }),
+    };
     const response = await this.#send(path + queryString(query), { headers }, { stream: true });
     if (response.body === null) return;
     try {
       yield* readServerSentEvents(response.body.pipeThrough(new TextDecoderStream()));
     } catch (error) {
       if (this.#signal.aborted) return;
-      throw new MeshError('unavailable', `the connection to ${this.server} broke: ${messageOf(error)}`, { cause: error });
+      throw new MeshError('unavailable', `the connection to ${this.server} broke: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
   }
 
@@ -62,7 +66,10 @@ export class AdminClient {
     const timeout = options.stream ? [] : [AbortSignal.timeout(requestTimeoutMs)];
     let response: Response;
     try {
-      response = await this.#fetch(this.server + path, { ...init, signal: AbortSignal.any([this.#signal, ...timeout]) });
+      response = await this.#fetch(this.server + path, {
+        ...init,
+        signal: AbortSignal.any([this.#signal, ...timeout]),
+      });
     } catch (error) {
       throw unreachable(this.server, error);
     }
@@ -77,18 +84,25 @@ const requestTimeoutMs = 120_000;
 /** Adds the scheme that people leave out and drops a final slash. Throws MeshError `usage` for anything that is no URL. */
 export function normalizeServer(server: string): string {
   const text = /^https?:\/\//.test(server) ? server : `http://${server}`;
-  if (!URL.canParse(text)) throw new MeshError('usage', `--server "${server}" is not a URL; it looks like ${defaultServer}`);
+  if (!URL.canParse(text))
+    throw new MeshError('usage', `--server "${server}" is not a URL; it looks like ${defaultServer}`);
   return text.replace(/\/+$/, '');
 }
 
 function queryString(query: Query): string {
-  const entries = Object.entries(query).filter((entry): entry is [string, string | number | boolean] => entry[1] !== undefined);
-  return entries.length === 0 ? '' : `?${new URLSearchParams(entries.map(([name, value]): [string, string] => [name, String(value)]))}`;
+  const entries = Object.entries(query).filter(
+    (entry): entry is [string, string | number | boolean] => entry[1] !== undefined,
+  );
+  return entries.length === 0
+    ? ''
+    : `?${new URLSearchParams(entries.map(([name, value]): [string, string] => [name, String(value)]))}`;
 }
 
 function unreachable(server: string, error: unknown): MeshError {
   if (error instanceof Error && error.name === 'TimeoutError') {
-    return new MeshError('unavailable', `${server} did not answer within ${requestTimeoutMs / 1000} s`, { cause: error });
+    return new MeshError('unavailable', `${server} did not answer within ${requestTimeoutMs / 1000} s`, {
+      cause: error,
+    });
   }
   const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error);
   const why = cause === '' ? messageOf(error) : cause;
@@ -113,7 +127,10 @@ async function errorOf(response: Response, server: string): Promise<MeshError> {
   const text = await response.text().catch(() => '');
   const body = parseError(text);
   if (body === undefined) {
-    return new MeshError('unavailable', `${server} answered ${response.status} but does not seem to be Periplus's admin API`);
+    return new MeshError(
+      'unavailable',
+      `${server} answered ${response.status} but does not seem to be Periplus's admin API`,
+    );
   }
   const code = codes.has(body.code) ? (body.code as MeshErrorCode) : 'invalid';
   return new RejectedError(code, body.message, body.problems);

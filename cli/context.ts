@@ -46,14 +46,14 @@ export function withServer(command: Command): Command {
 
 /** Adds `-o`, restricted to `formats`; the first is the default. */
 export function withOutput(command: Command, formats: readonly OutputFormat[] = ['table', 'json']): Command {
-  return command.addOption(new Option('-o, --output <format>', 'how to print').choices([...formats]).default(formats[0]));
+  return command.addOption(
+    new Option('-o, --output <format>', 'how to print').choices([...formats]).default(formats[0]),
+  );
 }
 
 /** Adds `-n` and `-A`. */
 export function withNamespace(command: Command): Command {
-  return command
-    .option('-n, --namespace <namespace>', 'namespace')
-    .option('-A, --all-namespaces', 'all namespaces');
+  return command.option('-n, --namespace <namespace>', 'namespace').option('-A, --all-namespaces', 'all namespaces');
 }
 
 /** Adds `--at WHEN`. */
@@ -101,7 +101,7 @@ export function collect(text: string, before: readonly string[] | undefined): re
 
 /** The client for `--server`, else PERIPLUS_SERVER, else the default. */
 export function clientOf(context: CliContext, options: SharedOptions): AdminClient {
-  const server = options.server ?? (context.io.env['PERIPLUS_SERVER'] || defaultServer);
+  const server = options.server ?? (context.io.env.PERIPLUS_SERVER || defaultServer);
   return new AdminClient({ server, signal: context.io.signal });
 }
 

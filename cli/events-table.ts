@@ -9,7 +9,13 @@ export function shortType(type: string): string {
 
 /** Table of events in the order given. */
 export function eventsTable(events: readonly RecordedEvent[], style: Style = plainStyle): string {
-  const rows = events.map((event) => [String(event.position), event.time, shortType(event.type), event.subject, event.actor]);
+  const rows = events.map((event) => [
+    String(event.position),
+    event.time,
+    shortType(event.type),
+    event.subject,
+    event.actor,
+  ]);
   return table(['POSITION', 'TIME', 'TYPE', 'SUBJECT', 'ACTOR'], rows, style);
 }
 

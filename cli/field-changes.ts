@@ -18,14 +18,18 @@ export function fieldChanges(before: unknown, after: unknown, path = ''): readon
   }
   if (isObject(before) && isObject(after)) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-    return keys.flatMap((key) => changeAt(path === '' ? key : `${path}.${key}`, slotOf(before, key), slotOf(after, key)));
+    return keys.flatMap((key) =>
+      changeAt(path === '' ? key : `${path}.${key}`, slotOf(before, key), slotOf(after, key)),
+    );
   }
   return [{ path, before, after }];
 }
 
 type Slot = { readonly value: unknown } | undefined;
-const slot = (list: readonly unknown[], index: number): Slot => (index < list.length ? { value: list[index] } : undefined);
-const slotOf = (map: Readonly<Record<string, unknown>>, key: string): Slot => (Object.hasOwn(map, key) ? { value: map[key] } : undefined);
+const slot = (list: readonly unknown[], index: number): Slot =>
+  index < list.length ? { value: list[index] } : undefined;
+const slotOf = (map: Readonly<Record<string, unknown>>, key: string): Slot =>
+  Object.hasOwn(map, key) ? { value: map[key] } : undefined;
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 

@@ -14,7 +14,10 @@ export interface SourceText {
 const maxFileBytes = 20 * 1024 * 1024;
 
 /** Reads every path in order; folders are read down to their last subfolder, in name order. Throws MeshError that names the path. */
-export async function readSources(paths: readonly string[], io: Pick<CliIo, 'readStdin'>): Promise<readonly SourceText[]> {
+export async function readSources(
+  paths: readonly string[],
+  io: Pick<CliIo, 'readStdin'>,
+): Promise<readonly SourceText[]> {
   const sources: SourceText[] = [];
   for (const path of paths) {
     if (path === '-') sources.push({ file: '-', text: await io.readStdin() });
@@ -39,7 +42,10 @@ async function readPath(path: string): Promise<readonly SourceText[]> {
 
 async function readOne(file: string, bytes: number): Promise<SourceText> {
   if (bytes > maxFileBytes) {
-    throw new MeshError('exhausted', `${file} has ${Math.ceil(bytes / 1024 / 1024)} MiB; at most ${maxFileBytes / 1024 / 1024} MiB are applied at once: split it`);
+    throw new MeshError(
+      'exhausted',
+      `${file} has ${Math.ceil(bytes / 1024 / 1024)} MiB; at most ${maxFileBytes / 1024 / 1024} MiB are applied at once: split it`,
+    );
   }
   try {
     return { file, text: await readFile(file, 'utf8') };
@@ -50,5 +56,9 @@ async function readOne(file: string, bytes: number): Promise<SourceText> {
 
 function cannotRead(path: string, error: unknown): MeshError {
   const missing = (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
-  return new MeshError('usage', missing ? `${path}: no such file or folder` : `${path} can't be read: ${messageOf(error)}`, { cause: error });
+  return new MeshError(
+    'usage',
+    missing ? `${path}: no such file or folder` : `${path} can't be read: ${messageOf(error)}`,
+    { cause: error },
+  );
 }

@@ -51,9 +51,9 @@ async function readStdin(): Promise<string> {
 
 /** Who asks, for the log: `user:NAME` from PERIPLUS_ACTOR, USER or the operating system. */
 export function actorOf(env: CliIo['env']): string {
-  const given = env['PERIPLUS_ACTOR'];
+  const given = env.PERIPLUS_ACTOR;
   if (given) return given.includes(':') ? given : `user:${given}`;
-  return `user:${env['USER'] || systemUser()}`;
+  return `user:${env.USER || systemUser()}`;
 }
 
 function systemUser(): string {

@@ -28,6 +28,7 @@ export const knownKinds: readonly KnownKind[] = [
   config('Sidecar', 'sidecars'),
   config('EnvoyFilter', 'envoyfilters'),
   config('ProxyConfig', 'proxyconfigs'),
+  config('MeshConfig', 'meshconfigs', 'mesh'),
   config('PeerAuthentication', 'peerauthentications', 'pa'),
   config('RequestAuthentication', 'requestauthentications', 'ra'),
   config('AuthorizationPolicy', 'authorizationpolicies', 'ap'),
@@ -43,12 +44,18 @@ export function kindOf(name: string): KnownKind {
   const found = knownKinds.find((kind) => kind.names.includes(wanted));
   if (found !== undefined) return found;
   const all = knownKinds.flatMap((kind) => kind.names);
-  throw new MeshError('usage', `unknown kind "${name}"${didYouMean(wanted, all)}\n  known: ${knownKinds.map((kind) => kind.names.at(-1)).join(', ')}`);
+  throw new MeshError(
+    'usage',
+    `unknown kind "${name}"${didYouMean(wanted, all)}\n  known: ${knownKinds.map((kind) => kind.names.at(-1)).join(', ')}`,
+  );
 }
 
 /** Like `kindOf`, for configuration only. */
 export function configKindOf(name: string): KnownKind {
   const kind = kindOf(name);
   if (kind.source === 'config') return kind;
-  throw new MeshError('usage', `${kind.kind} come from the platforms' registries, they can't be changed here; use "periplus get ${kind.kind}"`);
+  throw new MeshError(
+    'usage',
+    `${kind.kind} come from the platforms' registries, they can't be changed here; use "periplus get ${kind.kind}"`,
+  );
 }

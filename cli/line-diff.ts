@@ -6,7 +6,10 @@ type Edit = { readonly kind: ' ' | '-' | '+'; readonly line: string };
 const contextLines = 3;
 
 /** Unified diff with `--- before` and `+++ after` heads; '' when the texts are equal. */
-export function unifiedDiff(before: { readonly name: string; readonly text: string }, after: { readonly name: string; readonly text: string }): string {
+export function unifiedDiff(
+  before: { readonly name: string; readonly text: string },
+  after: { readonly name: string; readonly text: string },
+): string {
   if (before.text === after.text) return '';
   const edits = diffLines(lines(before.text), lines(after.text));
   return `--- ${before.name}\n+++ ${after.name}\n${hunks(edits).join('')}`;
@@ -25,7 +28,9 @@ export function diffLines(a: readonly string[], b: readonly string[]): readonly 
   for (let distance = 0; distance <= end; distance++) {
     trace.push(new Map(furthest));
     for (let diagonal = -distance; diagonal <= distance; diagonal += 2) {
-      const down = diagonal === -distance || (diagonal !== distance && (furthest.get(diagonal - 1) ?? -1) < (furthest.get(diagonal + 1) ?? -1));
+      const down =
+        diagonal === -distance ||
+        (diagonal !== distance && (furthest.get(diagonal - 1) ?? -1) < (furthest.get(diagonal + 1) ?? -1));
       let x = down ? (furthest.get(diagonal + 1) ?? 0) : (furthest.get(diagonal - 1) ?? 0) + 1;
       while (x < a.length && x - diagonal < b.length && a[x] === b[x - diagonal]) x++;
       furthest.set(diagonal, x);
@@ -35,18 +40,23 @@ export function diffLines(a: readonly string[], b: readonly string[]): readonly 
   return [];
 }
 
-function backtrack(a: readonly string[], b: readonly string[], trace: readonly ReadonlyMap<number, number>[]): readonly Edit[] {
+function backtrack(
+  a: readonly string[],
+  b: readonly string[],
+  trace: readonly ReadonlyMap<number, number>[],
+): readonly Edit[] {
   const edits: Edit[] = [];
   let [x, y] = [a.length, b.length];
   for (let distance = trace.length - 1; distance >= 0; distance--) {
     const furthest = trace[distance];
     const diagonal = x - y;
     const down =
-      diagonal === -distance || (diagonal !== distance && (furthest?.get(diagonal - 1) ?? -1) < (furthest?.get(diagonal + 1) ?? -1));
+      diagonal === -distance ||
+      (diagonal !== distance && (furthest?.get(diagonal - 1) ?? -1) < (furthest?.get(diagonal + 1) ?? -1));
     const previous = down ? diagonal + 1 : diagonal - 1;
     const fromX = furthest?.get(previous) ?? 0;
     const fromY = fromX - previous;
-    while (x > fromX && y > fromY && x > 0 && y > 0) edits.push({ kind: ' ', line: a[--x] ?? '' }), y--;
+    for (; x > fromX && y > fromY && x > 0 && y > 0; y--) edits.push({ kind: ' ', line: a[--x] ?? '' });
     if (distance === 0) break;
     edits.push(down ? { kind: '+', line: b[--y] ?? '' } : { kind: '-', line: a[--x] ?? '' });
   }
@@ -54,7 +64,9 @@ function backtrack(a: readonly string[], b: readonly string[], trace: readonly R
 }
 
 function hunks(edits: readonly Edit[]): readonly string[] {
-  const wanted = edits.map((_, index) => edits.slice(Math.max(0, index - contextLines), index + contextLines + 1).some((edit) => edit.kind !== ' '));
+  const wanted = edits.map((_, index) =>
+    edits.slice(Math.max(0, index - contextLines), index + contextLines + 1).some((edit) => edit.kind !== ' '),
+  );
   const found: string[] = [];
   let [oldLine, newLine] = [1, 1];
   for (let index = 0; index < edits.length; ) {
@@ -67,8 +79,13 @@ function hunks(edits: readonly Edit[]): readonly string[] {
     let end = index;
     while (end < edits.length && wanted[end]) end++;
     const part = edits.slice(index, end);
-    const [oldCount, newCount] = [part.filter((edit) => edit.kind !== '+').length, part.filter((edit) => edit.kind !== '-').length];
-    found.push(`@@ -${oldLine},${oldCount} +${newLine},${newCount} @@\n${part.map((edit) => `${edit.kind}${edit.line}\n`).join('')}`);
+    const [oldCount, newCount] = [
+      part.filter((edit) => edit.kind !== '+').length,
+      part.filter((edit) => edit.kind !== '-').length,
+    ];
+    found.push(
+      `@@ -${oldLine},${oldCount} +${newLine},${newCount} @@\n${part.map((edit) => `${edit.kind}${edit.line}\n`).join('')}`,
+    );
     oldLine += oldCount;
     newLine += newCount;
     index = end;

@@ -1,4 +1,5 @@
 // How results look: aligned tables for people, JSON for programs, colours only where someone sees them.
+import { stripVTControlCharacters } from 'node:util';
 
 /** The forms that `-o` takes; each command says which it has. */
 export type OutputFormat = 'table' | 'json' | 'yaml';
@@ -27,19 +28,24 @@ const colourStyle: Style = {
 
 /** Colours on a terminal unless NO_COLOR (no-color.org) is set and not empty, or TERM is `dumb`. */
 export function styleFor(isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): Style {
-  return isTerminal && !env['NO_COLOR'] && env['TERM'] !== 'dumb' ? colourStyle : plainStyle;
+  return isTerminal && !env.NO_COLOR && env.TERM !== 'dumb' ? colourStyle : plainStyle;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what is being measured away
-const escapes = /\u001b\[\d+m/g;
-const widthOf = (text: string) => [...text.replace(escapes, '')].length;
+const widthOf = (text: string) => [...stripVTControlCharacters(text)].length;
 
 /** Rows under upper-case headings, columns padded to their widest cell, three spaces apart; no trailing spaces. */
-export function table(headings: readonly string[], rows: readonly (readonly string[])[], style: Style = plainStyle): string {
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  style: Style = plainStyle,
+): string {
   const lines = [headings.map((heading) => style.bold(heading)), ...rows];
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ''))));
   const text = lines.map((line) =>
-    line.map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - widthOf(cell)))).join('   ').trimEnd(),
+    line
+      .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - widthOf(cell))))
+      .join('   ')
+      .trimEnd(),
   );
   return `${text.join('\n')}\n`;
 }

@@ -29,7 +29,18 @@ export function createProgram(context: CliContext): Command {
   const groups: readonly (readonly [heading: string, commands: readonly Command[]])[] = [
     ['Run:', [upCommand(context), serveCommand(context), sidecarCommand(context), gatewayCommand(context)]],
     ['Change:', [applyCommand(context), deleteCommand(context), diffCommand(context)]],
-    ['Look:', [getCommand(context), proxyStatusCommand(context), proxyConfigCommand(context), renderCommand(context), analyzeCommand(context), checkCommand(context), versionCommand(context)]],
+    [
+      'Look:',
+      [
+        getCommand(context),
+        proxyStatusCommand(context),
+        proxyConfigCommand(context),
+        renderCommand(context),
+        analyzeCommand(context),
+        checkCommand(context),
+        versionCommand(context),
+      ],
+    ],
     ['Look back:', [eventsCommand(context), historyCommand(context), atCommand(context), replayCommand(context)]],
   ];
   for (const [heading, commands] of groups) {

@@ -19,7 +19,8 @@ export type ResourceList = (typeof resourceLists)[number];
 const record = (value: unknown): Message => (typeof value === 'object' && value !== null ? (value as Message) : {});
 const list = (value: unknown): readonly Message[] => (Array.isArray(value) ? value.map(record) : []);
 const text = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '');
-const at = (message: unknown, ...path: readonly string[]): unknown => path.reduce<unknown>((value, field) => record(value)[field], message);
+const at = (message: unknown, ...path: readonly string[]): unknown =>
+  path.reduce<unknown>((value, field) => record(value)[field], message);
 
 /** The table of one list. */
 export function proxyConfigTable(name: ResourceList, resources: ProxyResources, style: Style): string {
@@ -39,9 +40,10 @@ export function proxyConfigTable(name: ResourceList, resources: ProxyResources, 
 
 function clustersTable(clusters: readonly Message[], style: Style): string {
   const rows = clusters.map((cluster) => {
-    const parts = text(cluster['name']).split('|');
-    const [direction = '', port = '', subset = '', host = ''] = parts.length === 4 ? parts : ['', '', '', text(cluster['name'])];
-    return [orDash(host), orDash(port), orDash(subset), orDash(direction), orDash(text(cluster['type']))];
+    const parts = text(cluster.name).split('|');
+    const [direction = '', port = '', subset = '', host = ''] =
+      parts.length === 4 ? parts : ['', '', '', text(cluster.name)];
+    return [orDash(host), orDash(port), orDash(subset), orDash(direction), orDash(text(cluster.type))];
   });
   return table(['SERVICE FQDN', 'PORT', 'SUBSET', 'DIRECTION', 'TYPE'], rows, style);
 }
@@ -54,21 +56,30 @@ function socketAddress(address: unknown): readonly [address: string, port: strin
 
 function listenersTable(listeners: readonly Message[], style: Style): string {
   const rows = listeners.flatMap((listener) => {
-    const [address, port] = socketAddress(listener['address']);
-    const chains = [...list(listener['filterChains']), ...(listener['defaultFilterChain'] ? [record(listener['defaultFilterChain'])] : [])];
-    return chains.map((chain) => [orDash(text(listener['name'])), orDash(address), orDash(port), chainMatch(chain), chainTarget(chain)]);
+    const [address, port] = socketAddress(listener.address);
+    const chains = [
+      ...list(listener.filterChains),
+      ...(listener.defaultFilterChain ? [record(listener.defaultFilterChain)] : []),
+    ];
+    return chains.map((chain) => [
+      orDash(text(listener.name)),
+      orDash(address),
+      orDash(port),
+      chainMatch(chain),
+      chainTarget(chain),
+    ]);
   });
   return table(['NAME', 'ADDRESS', 'PORT', 'MATCH', 'DESTINATION'], rows, style);
 }
 
 function chainMatch(chain: Message): string {
-  const match = record(chain['filterChainMatch']);
-  const prefixes = list(match['prefixRanges']).map((range) => `${text(range['addressPrefix'])}/${text(range['prefixLen'])}`);
+  const match = record(chain.filterChainMatch);
+  const prefixes = list(match.prefixRanges).map((range) => `${text(range.addressPrefix)}/${text(range.prefixLen)}`);
   const parts = [
-    ['Trans', text(match['transportProtocol'])],
-    ['App', joined(match['applicationProtocols'])],
-    ['SNI', joined(match['serverNames'])],
-    ['Port', text(match['destinationPort'])],
+    ['Trans', text(match.transportProtocol)],
+    ['App', joined(match.applicationProtocols)],
+    ['SNI', joined(match.serverNames)],
+    ['Port', text(match.destinationPort)],
     ['Addr', prefixes.join(',')],
   ].filter(([, value]) => value !== '');
   return parts.length === 0 ? 'ALL' : parts.map(([name, value]) => `${name}: ${value}`).join('; ');
@@ -77,16 +88,16 @@ function chainMatch(chain: Message): string {
 const joined = (value: unknown) => (Array.isArray(value) ? value.map(text).join(',') : '');
 
 function chainTarget(chain: Message): string {
-  for (const filter of list(chain['filters'])) {
-    const config = record(filter['typedConfig']);
+  for (const filter of list(chain.filters)) {
+    const config = record(filter.typedConfig);
     const type = text(config['@type']);
     if (type.endsWith('.HttpConnectionManager')) {
       const route = text(at(config, 'rds', 'routeConfigName'));
       return route === '' ? `Inline route: ${text(at(config, 'routeConfig', 'name'))}` : `Route: ${route}`;
     }
     if (type.endsWith('.TcpProxy')) {
-      const weighted = list(at(config, 'weightedClusters', 'clusters')).map((cluster) => text(cluster['name']));
-      return `Cluster: ${weighted.length === 0 ? text(config['cluster']) : weighted.join(',')}`;
+      const weighted = list(at(config, 'weightedClusters', 'clusters')).map((cluster) => text(cluster.name));
+      return `Cluster: ${weighted.length === 0 ? text(config.cluster) : weighted.join(',')}`;
     }
   }
   return '-';
@@ -94,12 +105,12 @@ function chainTarget(chain: Message): string {
 
 function routesTable(routes: readonly Message[], style: Style): string {
   const rows = routes.flatMap((route) =>
-    list(route['virtualHosts']).flatMap((host) =>
-      list(host['routes']).map((entry) => [
-        orDash(text(route['name'])),
-        orDash(text(host['name'])),
-        domains(host['domains']),
-        routeMatch(record(entry['match'])),
+    list(route.virtualHosts).flatMap((host) =>
+      list(host.routes).map((entry) => [
+        orDash(text(route.name)),
+        orDash(text(host.name)),
+        domains(host.domains),
+        routeMatch(record(entry.match)),
         routeTarget(entry),
       ]),
     ),
@@ -113,27 +124,33 @@ function domains(value: unknown): string {
 }
 
 function routeMatch(match: Message): string {
-  const path = text(match['prefix']) || text(match['path']) || text(match['pathSeparatedPrefix']) || text(at(match, 'safeRegex', 'regex'));
-  const star = typeof match['path'] === 'string' ? '' : '*';
-  const headers = list(match['headers']).map((header) => text(header['name']));
+  const path =
+    text(match.prefix) || text(match.path) || text(match.pathSeparatedPrefix) || text(at(match, 'safeRegex', 'regex'));
+  const star = typeof match.path === 'string' ? '' : '*';
+  const headers = list(match.headers).map((header) => text(header.name));
   return `${path}${star}${headers.length === 0 ? '' : ` [${headers.join(',')}]`}`;
 }
 
 function routeTarget(entry: Message): string {
-  if (entry['redirect'] !== undefined) return 'redirect';
-  if (entry['directResponse'] !== undefined) return `${text(at(entry, 'directResponse', 'status'))} direct response`;
+  if (entry.redirect !== undefined) return 'redirect';
+  if (entry.directResponse !== undefined) return `${text(at(entry, 'directResponse', 'status'))} direct response`;
   const weighted = list(at(entry, 'route', 'weightedClusters', 'clusters'));
   if (weighted.length === 0) return orDash(text(at(entry, 'route', 'cluster')));
-  return weighted.map((cluster) => `${text(cluster['name'])} ${text(cluster['weight']) || '0'}`).join(', ');
+  return weighted.map((cluster) => `${text(cluster.name)} ${text(cluster.weight) || '0'}`).join(', ');
 }
 
 function endpointsTable(assignments: readonly Message[], style: Style): string {
   const rows = assignments.flatMap((assignment) =>
-    list(assignment['endpoints']).flatMap((locality) =>
-      list(locality['lbEndpoints']).map((entry) => {
+    list(assignment.endpoints).flatMap((locality) =>
+      list(locality.lbEndpoints).map((entry) => {
         const [address, port] = socketAddress(at(entry, 'endpoint', 'address'));
-        const weight = text(entry['loadBalancingWeight']);
-        return [`${address}:${port}`, text(entry['healthStatus']) || 'HEALTHY', orDash(weight), text(assignment['clusterName'])];
+        const weight = text(entry.loadBalancingWeight);
+        return [
+          `${address}:${port}`,
+          text(entry.healthStatus) || 'HEALTHY',
+          orDash(weight),
+          text(assignment.clusterName),
+        ];
       }),
     ),
   );

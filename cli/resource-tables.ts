@@ -12,10 +12,17 @@ export interface TableOptions {
 
 /** Fields of a kind's spec worth a column (the CRDs' additionalPrinterColumns). */
 const columns: Readonly<Record<string, readonly (readonly [heading: string, field: string])[]>> = {
-  VirtualService: [['GATEWAYS', 'gateways'], ['HOSTS', 'hosts']],
+  VirtualService: [
+    ['GATEWAYS', 'gateways'],
+    ['HOSTS', 'hosts'],
+  ],
   DestinationRule: [['HOST', 'host']],
   Gateway: [],
-  ServiceEntry: [['HOSTS', 'hosts'], ['LOCATION', 'location'], ['RESOLUTION', 'resolution']],
+  ServiceEntry: [
+    ['HOSTS', 'hosts'],
+    ['LOCATION', 'location'],
+    ['RESOLUTION', 'resolution'],
+  ],
   WorkloadEntry: [['ADDRESS', 'address']],
   AuthorizationPolicy: [['ACTION', 'action']],
   PeerAuthentication: [['MODE', 'mtls']],
@@ -50,7 +57,15 @@ export function servicesTable(services: readonly ServiceItem[], options: TableOp
     `${service.healthyCount}/${service.endpointCount}`,
     age(service.createdAt, options.nowMs),
   ]);
-  const headings = [...(options.namespaces ? ['NAMESPACE'] : []), 'NAME', 'HOSTNAME', 'PLATFORM', 'PORTS', 'HEALTHY', 'AGE'];
+  const headings = [
+    ...(options.namespaces ? ['NAMESPACE'] : []),
+    'NAME',
+    'HOSTNAME',
+    'PLATFORM',
+    'PORTS',
+    'HEALTHY',
+    'AGE',
+  ];
   return table(headings, rows, options.style);
 }
 
@@ -102,7 +117,15 @@ export function endpointsTable(endpoints: readonly Endpoint[], options: TableOpt
     row.platform,
     labels(row.labels),
   ]);
-  const headings = [...(options.namespaces ? ['NAMESPACE'] : []), 'SERVICE', 'ADDRESS', 'PORT', 'HEALTH', 'PLATFORM', 'LABELS'];
+  const headings = [
+    ...(options.namespaces ? ['NAMESPACE'] : []),
+    'SERVICE',
+    'ADDRESS',
+    'PORT',
+    'HEALTH',
+    'PLATFORM',
+    'LABELS',
+  ];
   return table(headings, rows, style);
 }
 
@@ -117,6 +140,14 @@ export function workloadsTable(workloads: readonly Workload[], options: TableOpt
     labels(workload.labels),
     age(workload.createdAt, options.nowMs),
   ]);
-  const headings = [...(options.namespaces ? ['NAMESPACE'] : []), 'NAME', 'ADDRESSES', 'HEALTH', 'PLATFORM', 'LABELS', 'AGE'];
+  const headings = [
+    ...(options.namespaces ? ['NAMESPACE'] : []),
+    'NAME',
+    'ADDRESSES',
+    'HEALTH',
+    'PLATFORM',
+    'LABELS',
+    'AGE',
+  ];
   return table(headings, rows, options.style);
 }

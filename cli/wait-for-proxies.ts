@@ -22,7 +22,10 @@ export async function waitForProxies(
       if (message.event === 'rejected') throw rejected(latest);
       if (message.event === 'timeout') throw timedOut(latest, options.timeoutMs);
     }
-    throw new MeshError('unavailable', `the connection ended before every proxy had position ${options.position}; "periplus proxy-status" shows where they are`);
+    throw new MeshError(
+      'unavailable',
+      `the connection ended before every proxy had position ${options.position}; "periplus proxy-status" shows where they are`,
+    );
   };
   return await withProgress(context, text, finished());
 }

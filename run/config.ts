@@ -1,7 +1,7 @@
 // The one typed configuration of a process, made from the command line's flags; every wrong combination is named here.
 import { join, resolve } from 'node:path';
-import { MeshError } from '../lib/mesh-error.ts';
 import type { LogLevel } from '../lib/logger.ts';
+import { MeshError } from '../lib/mesh-error.ts';
 
 /** What `serve` can be. */
 export type Role = 'pilot' | 'adapters';
@@ -55,7 +55,10 @@ const roleNames: readonly string[] = ['pilot', 'adapters'] satisfies readonly Ro
 const laterRoles: readonly string[] = ['mixer', 'citadel'];
 
 /** The configuration that `flags` mean. Throws MeshError `usage` saying what is wrong and what can be had. */
-export function processConfigOf(flags: ServeFlags, defaults: { readonly name: string; readonly workingDirectory: string }): ProcessConfig {
+export function processConfigOf(
+  flags: ServeFlags,
+  defaults: { readonly name: string; readonly workingDirectory: string },
+): ProcessConfig {
   refuseLaterParts(flags);
   const dataDirectory = resolve(defaults.workingDirectory, flags.data ?? defaultDataDirectory);
   const roles = rolesOf(flags.roles ?? 'pilot,adapters');
@@ -75,11 +78,16 @@ export function processConfigOf(flags: ServeFlags, defaults: { readonly name: st
 
 /** Parses `--roles`. */
 export function rolesOf(text: string): ReadonlySet<Role> {
-  const names = text.split(',').map((name) => name.trim()).filter((name) => name !== '');
+  const names = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
   if (names.length === 0) throw new MeshError('usage', `--roles is empty: give ${roleNames.join(',')}`);
   for (const name of names) {
-    if (laterRoles.includes(name)) throw notYet(`the role ${name} is`, `the roles of this version are ${roleNames.join(' and ')}`);
-    if (!roleNames.includes(name)) throw new MeshError('usage', `--roles: "${name}" is no role; the roles are ${roleNames.join(', ')}`);
+    if (laterRoles.includes(name))
+      throw notYet(`the role ${name} is`, `the roles of this version are ${roleNames.join(' and ')}`);
+    if (!roleNames.includes(name))
+      throw new MeshError('usage', `--roles: "${name}" is no role; the roles are ${roleNames.join(', ')}`);
   }
   return new Set(names as Role[]);
 }
@@ -105,7 +113,8 @@ function refuseLaterParts(flags: ServeFlags): void {
     ['--docker', flags.docker],
   ] as const;
   for (const [flag, value] of later) {
-    if (value !== undefined && value !== false) throw notYet(`the adapter behind ${flag} is`, 'use --config DIR with YAML files');
+    if (value !== undefined && value !== false)
+      throw notYet(`the adapter behind ${flag} is`, 'use --config DIR with YAML files');
   }
 }
 

@@ -7,7 +7,8 @@ export function packageRoot(): string {
   let folder = import.meta.dirname;
   while (!existsSync(join(folder, 'package.json'))) {
     const above = dirname(folder);
-    if (above === folder) throw new Error('package.json is missing: the installation is incomplete, install periplus again');
+    if (above === folder)
+      throw new Error('package.json is missing: the installation is incomplete, install periplus again');
     folder = above;
   }
   return folder;

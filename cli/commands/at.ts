@@ -1,9 +1,9 @@
 // `periplus at WHEN …`: any reading command, at a moment of the past; alone, a summary of that moment.
 import type { Command } from 'commander';
 import { MeshError } from '../../lib/mesh-error.ts';
+import { didYouMean } from '../../mesh/config/suggest-name.ts';
 import type { MomentSummary } from '../../services/pilot/admin/routes-summary.ts';
 import { type CliContext, checkWhen, clientOf, newCommand, withExamples, withOutput, withServer } from '../context.ts';
-import { didYouMean } from '../../mesh/config/suggest-name.ts';
 import { json, type OutputFormat, plainStyle, type Style } from '../output.ts';
 
 /** Commands that read a moment; the others would change or outlive it. */
@@ -18,18 +18,31 @@ export function atCommand(context: CliContext): Command {
     .argument('[command...]', `${readers.join(', ')} with its own arguments`)
     .allowUnknownOption()
     .passThroughOptions()
-    .action(async (when: string, rest: readonly string[], options: { readonly server?: string; readonly output?: OutputFormat }) => {
-      checkWhen(when);
-      const [name, ...args] = rest;
-      // Options that stand behind a WHEN such as -15m were passed through with it.
-      if (name === undefined || name.startsWith('-')) return await summarize(context, when, await lateOptions(context, rest, options));
-      if (!readers.includes(name)) {
-        throw new MeshError('usage', `"at" can't be used with "${name}"${didYouMean(name, readers)}\n  it goes with ${readers.join(', ')}`);
-      }
-      const io = options.server === undefined ? context.io : { ...context.io, env: { ...context.io.env, PERIPLUS_SERVER: options.server } };
-      const { main } = await import('../main.ts');
-      context.exitCode = await main([name, ...args], io, when);
-    });
+    .action(
+      async (
+        when: string,
+        rest: readonly string[],
+        options: { readonly server?: string; readonly output?: OutputFormat },
+      ) => {
+        checkWhen(when);
+        const [name, ...args] = rest;
+        // Options that stand behind a WHEN such as -15m were passed through with it.
+        if (name === undefined || name.startsWith('-'))
+          return await summarize(context, when, await lateOptions(context, rest, options));
+        if (!readers.includes(name)) {
+          throw new MeshError(
+            'usage',
+            `"at" can't be used with "${name}"${didYouMean(name, readers)}\n  it goes with ${readers.join(', ')}`,
+          );
+        }
+        const io =
+          options.server === undefined
+            ? context.io
+            : { ...context.io, env: { ...context.io.env, PERIPLUS_SERVER: options.server } };
+        const { main } = await import('../main.ts');
+        context.exitCode = await main([name, ...args], io, when);
+      },
+    );
   return withExamples(withOutput(withServer(command)), [
     ['periplus at -15m', 'what the mesh looked like a quarter of an hour ago'],
     ['periplus at -15m get vs reviews -o yaml', 'a resource as it was'],
@@ -51,7 +64,11 @@ async function lateOptions(context: CliContext, rest: readonly string[], options
   late.parse([...rest], { from: 'user' });
   const found = late.opts<AtOptions>();
   const given = late.getOptionValueSource('output') === 'cli' ? found.output : options.output;
-  return { ...options, ...(found.server === undefined ? {} : { server: found.server }), ...(given === undefined ? {} : { output: given }) };
+  return {
+    ...options,
+    ...(found.server === undefined ? {} : { server: found.server }),
+    ...(given === undefined ? {} : { output: given }),
+  };
 }
 
 async function summarize(context: CliContext, when: string, options: AtOptions): Promise<void> {

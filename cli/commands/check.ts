@@ -2,7 +2,15 @@
 import type { Command } from 'commander';
 import type { ReadinessCheck } from '../../services/pilot/admin/context.ts';
 import type { ListResponse, ProxyStatus } from '../../services/pilot/admin/schemas.ts';
-import { type CliContext, clientOf, newCommand, type SharedOptions, withExamples, withOutput, withServer } from '../context.ts';
+import {
+  type CliContext,
+  clientOf,
+  newCommand,
+  type SharedOptions,
+  withExamples,
+  withOutput,
+  withServer,
+} from '../context.ts';
 import { exitCodes } from '../failure.ts';
 import { json } from '../output.ts';
 
@@ -30,8 +38,11 @@ export function checkCommand(context: CliContext): Command {
 export function proxyChecks(proxies: readonly ProxyStatus[]): readonly ReadinessCheck[] {
   const connected = proxies.filter((proxy) => proxy.connected);
   const rejecting = connected.flatMap((proxy) =>
-    proxy.types.filter((type) => type.state === 'REJECTED').map((type) => `${proxy.name} ${type.type}: ${type.error ?? ''}`),
+    proxy.types
+      .filter((type) => type.state === 'REJECTED')
+      .map((type) => `${proxy.name} ${type.type}: ${type.error ?? ''}`),
   );
-  const detail = rejecting.length === 0 ? `${connected.length} connected, none rejects its configuration` : rejecting.join('; ');
+  const detail =
+    rejecting.length === 0 ? `${connected.length} connected, none rejects its configuration` : rejecting.join('; ');
   return [{ name: 'proxies', ready: rejecting.length === 0, detail }];
 }

@@ -4,7 +4,18 @@ import type { RecordedEvent } from '../../events/envelope.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { ListResponse } from '../../services/pilot/admin/schemas.ts';
 import type { AdminClient, Query } from '../client.ts';
-import { atOf, type CliContext, checkWhen, clientOf, count, newCommand, type SharedOptions, withExamples, withOutput, withServer } from '../context.ts';
+import {
+  atOf,
+  type CliContext,
+  checkWhen,
+  clientOf,
+  count,
+  newCommand,
+  type SharedOptions,
+  withExamples,
+  withOutput,
+  withServer,
+} from '../context.ts';
 import { eventLine, eventsTable } from '../events-table.ts';
 import { json } from '../output.ts';
 
@@ -63,7 +74,8 @@ async function list(context: CliContext, options: EventsOptions): Promise<void> 
 }
 
 async function follow(context: CliContext, options: EventsOptions): Promise<void> {
-  if (context.at !== undefined || options.to !== undefined) throw new MeshError('usage', 'new events can only be followed from now on: leave out "at" and --to');
+  if (context.at !== undefined || options.to !== undefined)
+    throw new MeshError('usage', 'new events can only be followed from now on: leave out "at" and --to');
   const client = clientOf(context, options);
   for await (const event of followEvents(client, queryOf(context, options), context)) {
     context.io.out(options.output === 'json' ? `${JSON.stringify(event)}\n` : eventLine(event));
@@ -77,7 +89,11 @@ async function* followEvents(client: AdminClient, query: Query, context: CliCont
   let retryMs = 500;
   while (!signal.aborted) {
     try {
-      for await (const message of client.stream('/api/v1/events', { ...query, follow: true }, after === undefined ? {} : { after })) {
+      for await (const message of client.stream(
+        '/api/v1/events',
+        { ...query, follow: true },
+        after === undefined ? {} : { after },
+      )) {
         after = message.id ?? after;
         retryMs = 500;
         if (message.event === 'event') yield JSON.parse(message.data) as RecordedEvent;

@@ -2,20 +2,40 @@
 import type { Command } from 'commander';
 import type { ConfigResource, Endpoint, Workload } from '../../events/model.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
+import { didYouMean } from '../../mesh/config/suggest-name.ts';
 import type { ServiceItem } from '../../services/pilot/admin/routes-registry.ts';
 import type { ListResponse } from '../../services/pilot/admin/schemas.ts';
 import type { AdminClient, Query } from '../client.ts';
-import { atOf, type CliContext, clientOf, namespaceOf, newCommand, type SharedOptions, withAt, withExamples, withNamespace, withOutput, withServer } from '../context.ts';
+import {
+  atOf,
+  type CliContext,
+  clientOf,
+  namespaceOf,
+  newCommand,
+  type SharedOptions,
+  withAt,
+  withExamples,
+  withNamespace,
+  withOutput,
+  withServer,
+} from '../context.ts';
 import { type KnownKind, kindOf, knownKinds } from '../kinds.ts';
-import { manifestOf } from '../manifest.ts';
-import { didYouMean } from '../../mesh/config/suggest-name.ts';
 import { json } from '../output.ts';
-import { configTable, endpointRows, endpointsTable, servicesTable, type TableOptions, workloadsTable } from '../resource-tables.ts';
+import {
+  configTable,
+  endpointRows,
+  endpointsTable,
+  servicesTable,
+  type TableOptions,
+  workloadsTable,
+} from '../resource-tables.ts';
 
 /** The command. The registry is shown for all namespaces unless one is named: platforms choose theirs, users don't. */
 export function getCommand(context: CliContext): Command {
   const command = newCommand('get')
-    .description('list configuration (vs, dr, gw, se, we, sidecars, …) or the registry (services, endpoints, workloads)')
+    .description(
+      'list configuration (vs, dr, gw, se, we, sidecars, …) or the registry (services, endpoints, workloads)',
+    )
     .argument('<kind>', 'kind, or KIND/NAME')
     .argument('[name]', 'name; for endpoints that of their service')
     .action(async (kindText: string, nameText: string | undefined, options: SharedOptions) => {
@@ -24,9 +44,12 @@ export function getCommand(context: CliContext): Command {
       if (request.kind.source === 'config') await getConfig(context, request);
       else await getRegistry(context, request);
     })
-    .addHelpText('after', () => `\nKinds:\n${knownKinds.map((kind) => `  ${kind.kind.padEnd(22)} ${kind.names.join(', ')}`).join('\n')}`);
+    .addHelpText(
+      'after',
+      () => `\nKinds:\n${knownKinds.map((kind) => `  ${kind.kind.padEnd(22)} ${kind.names.join(', ')}`).join('\n')}`,
+    );
   return withExamples(withAt(withOutput(withNamespace(withServer(command)), ['table', 'json', 'yaml'])), [
-    ['periplus get vs', "VirtualServices of namespace default"],
+    ['periplus get vs', 'VirtualServices of namespace default'],
     ['periplus get vs reviews -o yaml', 'one of them, ready to edit and apply'],
     ['periplus get gw -A', 'Gateways of all namespaces'],
     ['periplus get services', 'what the platforms report'],
@@ -46,9 +69,16 @@ async function getConfig(context: CliContext, { kind, name, options }: GetReques
   const query = { kind: kind.kind, namespace, name, at: atOf(context, options) };
   const { items } = await client.get<ListResponse<ConfigResource>>('/api/v1/config', query);
   if (items.length === 0 && name !== undefined) throw await notFound(client, query, name);
-  const manifests = items.map(manifestOf);
   if (options.output === 'json') {
-    context.io.out(json(name !== undefined && manifests.length === 1 ? manifests[0] : { apiVersion: 'v1', kind: 'List', items: manifests }));
+    const { manifestOf } = await import('../../mesh/config/print.ts');
+    const manifests = items.map(manifestOf);
+    context.io.out(
+      json(
+        name !== undefined && manifests.length === 1
+          ? manifests[0]
+          : { apiVersion: 'v1', kind: 'List', items: manifests },
+      ),
+    );
   } else if (options.output === 'yaml') {
     const { printYaml } = await import('../../mesh/config/print.ts');
     context.io.out(printYaml(items));
@@ -60,7 +90,8 @@ async function getRegistry(context: CliContext, { kind, name, options }: GetRequ
   const namespace = namespaceOf(options, undefined);
   const query = { namespace, name, at: atOf(context, options) };
   const { items } = await clientOf(context, options).get<ListResponse<unknown>>(`/api/v1/${kind.kind}`, query);
-  if (items.length === 0 && name !== undefined && kind.kind !== 'endpoints') throw new MeshError('not-found', `no ${kind.kind} named "${name}"; list them with "periplus get ${kind.kind}"`);
+  if (items.length === 0 && name !== undefined && kind.kind !== 'endpoints')
+    throw new MeshError('not-found', `no ${kind.kind} named "${name}"; list them with "periplus get ${kind.kind}"`);
   const plain = kind.kind === 'endpoints' ? endpointRows(items as readonly Endpoint[]) : items;
   if (options.output === 'json') context.io.out(json(plain));
   else if (options.output === 'yaml') {
@@ -81,13 +112,24 @@ function tableOptions(context: CliContext, namespaces: boolean): TableOptions {
 }
 
 function nothingFound(kind: string, namespace: string | undefined): string {
-  return namespace === undefined ? `no ${kind} found\n` : `no ${kind} found in namespace ${namespace}; -A shows all namespaces\n`;
+  return namespace === undefined
+    ? `no ${kind} found\n`
+    : `no ${kind} found in namespace ${namespace}; -A shows all namespaces\n`;
 }
 
 async function notFound(client: AdminClient, query: Query, name: string): Promise<MeshError> {
-  const { items } = await client.get<ListResponse<ConfigResource>>('/api/v1/config', { kind: query['kind'], at: query['at'] });
+  const { items } = await client.get<ListResponse<ConfigResource>>('/api/v1/config', {
+    kind: query.kind,
+    at: query.at,
+  });
   const elsewhere = items.filter((item) => item.name === name).map((item) => item.namespace);
-  const hint = elsewhere.length > 0 ? `; there is one in namespace ${elsewhere.join(', ')}` : didYouMean(name, items.map((item) => item.name));
-  const where = query['namespace'] === undefined ? '' : ` in namespace ${query['namespace']}`;
-  return new MeshError('not-found', `no ${query['kind']} named "${name}"${where}${hint}`);
+  const hint =
+    elsewhere.length > 0
+      ? `; there is one in namespace ${elsewhere.join(', ')}`
+      : didYouMean(
+          name,
+          items.map((item) => item.name),
+        );
+  const where = query.namespace === undefined ? '' : ` in namespace ${query.namespace}`;
+  return new MeshError('not-found', `no ${query.kind} named "${name}"${where}${hint}`);
 }

@@ -3,7 +3,18 @@ import type { Command } from 'commander';
 import type { RecordedEvent } from '../../events/envelope.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { ListResponse } from '../../services/pilot/admin/schemas.ts';
-import { atOf, type CliContext, clientOf, newCommand, type SharedOptions, withAt, withExamples, withNamespace, withOutput, withServer } from '../context.ts';
+import {
+  atOf,
+  type CliContext,
+  clientOf,
+  newCommand,
+  type SharedOptions,
+  withAt,
+  withExamples,
+  withNamespace,
+  withOutput,
+  withServer,
+} from '../context.ts';
 import { shortType } from '../events-table.ts';
 import { type FieldChange, fieldChanges, formatFieldChange } from '../field-changes.ts';
 import { configKindOf } from '../kinds.ts';
@@ -46,7 +57,11 @@ export function formatHistory(events: readonly RecordedEvent[], style: Style = p
   for (const event of events) {
     const deleted = isRemoval(event);
     const changes: readonly FieldChange[] = deleted || before === undefined ? [] : fieldChanges(before, event.data);
-    const what = deleted ? style.red('deleted') : before === undefined ? style.green('created') : style.yellow('changed');
+    const what = deleted
+      ? style.red('deleted')
+      : before === undefined
+        ? style.green('created')
+        : style.yellow('changed');
     text += `${style.bold(`version ${event.version}`)}  ${what}  position ${event.position}  ${event.time}  ${event.actor}  ${style.dim(shortType(event.type))}\n`;
     for (const change of changes) text += `    ${formatFieldChange(change)}\n`;
     before = deleted ? undefined : event.data;

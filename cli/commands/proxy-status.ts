@@ -1,9 +1,20 @@
 // `periplus proxy-status`: what each proxy has been sent, holds and refuses.
 import type { Command } from 'commander';
 import { MeshError } from '../../lib/mesh-error.ts';
-import type { ListResponse, ProxyStatus, TypeStatus } from '../../services/pilot/admin/schemas.ts';
-import { atOf, type CliContext, clientOf, newCommand, type SharedOptions, withAt, withExamples, withNamespace, withOutput, withServer } from '../context.ts';
 import { didYouMean } from '../../mesh/config/suggest-name.ts';
+import type { ListResponse, ProxyStatus, TypeStatus } from '../../services/pilot/admin/schemas.ts';
+import {
+  atOf,
+  type CliContext,
+  clientOf,
+  newCommand,
+  type SharedOptions,
+  withAt,
+  withExamples,
+  withNamespace,
+  withOutput,
+  withServer,
+} from '../context.ts';
 import { json, orDash, plainStyle, type Style, table } from '../output.ts';
 
 /** The command. */
@@ -16,7 +27,8 @@ export function proxyStatusCommand(context: CliContext): Command {
     .action(async (name: string | undefined, options: SharedOptions & { readonly all?: boolean }) => {
       const query = { at: atOf(context, options) };
       const { items } = await clientOf(context, options).get<ListResponse<ProxyStatus>>('/api/v1/proxies', query);
-      const found = name === undefined ? items.filter((proxy) => options.all || proxy.connected) : [findProxy(items, name)];
+      const found =
+        name === undefined ? items.filter((proxy) => options.all || proxy.connected) : [findProxy(items, name)];
       const shown = found.filter((proxy) => options.namespace === undefined || proxy.namespace === options.namespace);
       if (options.output === 'json') context.io.out(json(shown));
       else if (shown.length === 0) context.io.err('no proxies are connected\n');
@@ -36,9 +48,16 @@ export function findProxy(proxies: readonly ProxyStatus[], name: string): ProxyS
   const connected = matches.filter((proxy) => proxy.connected);
   const [first, second] = connected.length > 0 ? connected : matches;
   if (first === undefined) {
-    throw new MeshError('not-found', `no proxy named "${name}"${didYouMean(name, proxies.map((proxy) => proxy.name))}; "periplus proxy-status" lists them`);
+    throw new MeshError(
+      'not-found',
+      `no proxy named "${name}"${didYouMean(
+        name,
+        proxies.map((proxy) => proxy.name),
+      )}; "periplus proxy-status" lists them`,
+    );
   }
-  if (second !== undefined) throw new MeshError('usage', `"${name}" means ${first.id} and ${second.id}: give the whole node id`);
+  if (second !== undefined)
+    throw new MeshError('usage', `"${name}" means ${first.id} and ${second.id}: give the whole node id`);
   return first;
 }
 
@@ -56,9 +75,15 @@ export function formatProxyStatus(proxies: readonly ProxyStatus[], style: Style 
   const rejected = proxies.flatMap((proxy) =>
     proxy.types
       .filter((type) => type.state === 'REJECTED')
-      .map((type) => `${style.red('rejected')}  ${proxy.name} ${type.type}${type.rejectedPosition === undefined ? '' : ` of position ${type.rejectedPosition}`}: ${type.error ?? ''}\n`),
+      .map(
+        (type) =>
+          `${style.red('rejected')}  ${proxy.name} ${type.type}${type.rejectedPosition === undefined ? '' : ` of position ${type.rejectedPosition}`}: ${type.error ?? ''}\n`,
+      ),
   );
-  return table(['NAME', ...shownTypes, 'POSITION', 'PILOT', 'VERSION'], rows, style) + (rejected.length === 0 ? '' : `\n${rejected.join('')}`);
+  return (
+    table(['NAME', ...shownTypes, 'POSITION', 'PILOT', 'VERSION'], rows, style) +
+    (rejected.length === 0 ? '' : `\n${rejected.join('')}`)
+  );
 }
 
 function paintState(proxy: ProxyStatus, type: string, style: Style): string {

@@ -2,7 +2,15 @@
 import type { Command } from 'commander';
 import { MeshError } from '../../lib/mesh-error.ts';
 import { packageVersion } from '../../run/package-info.ts';
-import { type CliContext, clientOf, newCommand, type SharedOptions, withExamples, withOutput, withServer } from '../context.ts';
+import {
+  type CliContext,
+  clientOf,
+  newCommand,
+  type SharedOptions,
+  withExamples,
+  withOutput,
+  withServer,
+} from '../context.ts';
 import { json } from '../output.ts';
 
 /** The command. Not reaching a server is no failure here: the client's version is the answer then. */

@@ -46,7 +46,9 @@ async function listen(app: FastifyInstance, host: string, port: number, what: st
   try {
     await app.listen({ host, port });
   } catch (error) {
-    throw new MeshError('unavailable', `${what} can't listen on ${host}:${port}: ${messageOf(error)}`, { cause: error });
+    throw new MeshError('unavailable', `${what} can't listen on ${host}:${port}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   const address = app.server.address();
   return typeof address === 'object' && address !== null ? address.port : port;

@@ -38,7 +38,8 @@ export async function createAdminApp(
       info: {
         title: 'Periplus admin API',
         version: context.version,
-        description: 'Configuration, registry, log and proxies of a mesh. WHEN parameters take a position, an RFC 3339 time or -15m.',
+        description:
+          'Configuration, registry, log and proxies of a mesh. WHEN parameters take a position, an RFC 3339 time or -15m.',
       },
     },
   });
@@ -82,7 +83,10 @@ function createServer(options: { readonly loopbackOnly: boolean }): FastifyInsta
   if (options.loopbackOnly) {
     app.addHook('onRequest', async (request) => {
       if (!isLoopbackHost(request.headers.host)) {
-        throw new MeshError('forbidden', 'this admin API listens on loopback only; use http://127.0.0.1 or http://localhost');
+        throw new MeshError(
+          'forbidden',
+          'this admin API listens on loopback only; use http://127.0.0.1 or http://localhost',
+        );
       }
     });
   }

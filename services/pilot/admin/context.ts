@@ -6,6 +6,7 @@ import type { Logger } from '../../../lib/logger.ts';
 import { MeshError } from '../../../lib/mesh-error.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import type { DeliveriesWatch } from './deliveries-watch.ts';
+import type { StreamProgress } from './stream-progress.ts';
 import { type Moment, parseWhen, resolveWhen } from './when.ts';
 
 /** One thing that has to be well before this process is ready. `detail` says what is missing, for people. */
@@ -21,6 +22,8 @@ export interface AdminContext {
   /** Pilot's newest snapshot; empty until the log has been read once. */
   readonly snapshots: Latest<Snapshot>;
   readonly deliveries: DeliveriesWatch;
+  /** How far each open xDS stream is. */
+  readonly progress: () => readonly StreamProgress[];
   /** The mesh as of a position of the facts log. */
   readonly snapshotAt: (position: number) => Promise<Snapshot>;
   /** What parts other than Pilot's snapshot and the logs say of themselves, e.g. adapters. */

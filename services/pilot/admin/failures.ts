@@ -28,7 +28,11 @@ const statusOf: Readonly<Record<MeshErrorCode, number>> = {
 export function registerFailures(app: FastifyInstance, logger: { error(fields: object, message: string): void }): void {
   app.setNotFoundHandler(async (request, reply) => {
     const path = request.url.split('?')[0];
-    const body: ApiError = { code: 'not-found', message: `there is no ${request.method} ${path}; see /openapi.json`, problems: [] };
+    const body: ApiError = {
+      code: 'not-found',
+      message: `there is no ${request.method} ${path}; see /openapi.json`,
+      problems: [],
+    };
     return await reply.code(404).send(body);
   });
   app.setErrorHandler<FastifyError | MeshError>(async (error, request, reply) => {
@@ -51,10 +55,17 @@ function describe(error: FastifyError | MeshError): { readonly status: number; r
       path: fieldPath(found.instancePath),
       message: detailOf(found.message ?? 'is invalid', found.params),
     }));
-    return { status: 400, body: { code: 'invalid', message: 'the request does not have the expected shape', problems } };
+    return {
+      status: 400,
+      body: { code: 'invalid', message: 'the request does not have the expected shape', problems },
+    };
   }
   const status = error.statusCode ?? 500;
-  if (status >= 500) return { status, body: { code: 'internal', message: 'an internal error; the log of the server has the details', problems: [] } };
+  if (status >= 500)
+    return {
+      status,
+      body: { code: 'internal', message: 'an internal error; the log of the server has the details', problems: [] },
+    };
   const code: MeshErrorCode = status === 413 ? 'exhausted' : 'invalid';
   return { status, body: { code, message: messageOf(error), problems: [] } };
 }
@@ -70,6 +81,6 @@ export function fieldPath(pointer: string): string {
 }
 
 function detailOf(message: string, params: Readonly<Record<string, unknown>>): string {
-  const extra = params['additionalProperty'];
+  const extra = params.additionalProperty;
   return typeof extra === 'string' ? `unknown field "${extra}"` : message;
 }

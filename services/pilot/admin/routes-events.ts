@@ -85,7 +85,12 @@ async function readOptions(context: AdminContext, query: EventsQuery): Promise<R
   const types = typesOf(query.type);
   const fromMoment = from === undefined ? undefined : await resolveWhen(from, log, context.clock);
   // A time names the state after the last event not later than it, so the first event wanted is the one behind that.
-  const first = fromMoment === undefined ? undefined : fromMoment.time === undefined ? fromMoment.position : fromMoment.position + 1;
+  const first =
+    fromMoment === undefined
+      ? undefined
+      : fromMoment.time === undefined
+        ? fromMoment.position
+        : fromMoment.position + 1;
   const last = to === undefined ? undefined : (await resolveWhen(to, log, context.clock)).position;
   return {
     ...(first === undefined ? {} : { from: Math.max(1, first) }),
@@ -115,7 +120,8 @@ async function startOf(context: AdminContext, request: FastifyRequest<{ Querystr
   const head = (await logOf(context, request.query).head()).position;
   if (typeof seen === 'string' && seen !== '') {
     if (!/^\d{1,15}$/.test(seen)) throw new MeshError('invalid', `Last-Event-ID "${seen}" is not a position`);
-    if (Number(seen) > head) throw new MeshError('not-found', `Last-Event-ID ${seen} is beyond the end of the log, ${head}`);
+    if (Number(seen) > head)
+      throw new MeshError('not-found', `Last-Event-ID ${seen} is beyond the end of the log, ${head}`);
     return Number(seen);
   }
   const { from } = await readOptions(context, request.query);
@@ -143,7 +149,11 @@ async function follow(
         await stream.send({ id: String(event.position), event: 'event', data: JSON.stringify(event) });
       }
       // A bookmark lets a filtered stream resume where it is, not at its last match.
-      await stream.send({ id: String(batch.bookmark), event: 'bookmark', data: JSON.stringify({ position: batch.bookmark, live: batch.live }) });
+      await stream.send({
+        id: String(batch.bookmark),
+        event: 'bookmark',
+        data: JSON.stringify({ position: batch.bookmark, live: batch.live }),
+      });
     }
   } catch (error) {
     if (!stream.signal.aborted) context.logger.warn({ error: String(error) }, 'an event stream broke');

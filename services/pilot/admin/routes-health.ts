@@ -6,11 +6,10 @@ import { formatMetrics, type Metric } from './metrics.ts';
 
 /** Registers /healthz (the process answers), /readyz (it can serve) and /metrics. */
 export function registerHealthRoutes(app: FastifyInstance, context: AdminContext): void {
-  app.get(
-    '/healthz',
-    { schema: { summary: 'Whether the process answers', tags: ['health'] } },
-    async () => ({ status: 'ok', version: context.version }),
-  );
+  app.get('/healthz', { schema: { summary: 'Whether the process answers', tags: ['health'] } }, async () => ({
+    status: 'ok',
+    version: context.version,
+  }));
   app.get(
     '/readyz',
     { schema: { summary: 'Whether the control plane can serve, and what is missing', tags: ['health'] } },
@@ -20,10 +19,14 @@ export function registerHealthRoutes(app: FastifyInstance, context: AdminContext
       return await reply.code(ready ? 200 : 503).send({ ready, checks });
     },
   );
-  app.get('/metrics', { schema: { summary: 'Metrics in Prometheus text format', tags: ['health'] } }, async (_, reply) => {
-    const body = formatMetrics(await metricsOf(context));
-    return await reply.type('text/plain; version=0.0.4; charset=utf-8').send(body);
-  });
+  app.get(
+    '/metrics',
+    { schema: { summary: 'Metrics in Prometheus text format', tags: ['health'] } },
+    async (_, reply) => {
+      const body = formatMetrics(await metricsOf(context));
+      return await reply.type('text/plain; version=0.0.4; charset=utf-8').send(body);
+    },
+  );
 }
 
 /** Everything that has to be well: the logs answer, Pilot has read them, and what the other parts say. */
@@ -49,8 +52,18 @@ async function logCheck(context: AdminContext): Promise<ReadinessCheck> {
 async function metricsOf(context: AdminContext): Promise<readonly Metric[]> {
   const [facts, deliveries] = await Promise.all([context.logs.facts.head(), context.logs.deliveries.head()]);
   const counts = context.deliveries.counts();
-  const gauge = (name: string, help: string, value: number): Metric => ({ name, help, type: 'gauge', samples: [{ value }] });
-  const counter = (name: string, help: string, value: number): Metric => ({ name, help, type: 'counter', samples: [{ value }] });
+  const gauge = (name: string, help: string, value: number): Metric => ({
+    name,
+    help,
+    type: 'gauge',
+    samples: [{ value }],
+  });
+  const counter = (name: string, help: string, value: number): Metric => ({
+    name,
+    help,
+    type: 'counter',
+    samples: [{ value }],
+  });
   const { rss, heapUsed } = process.memoryUsage();
   const cpu = process.cpuUsage();
   return [
@@ -63,7 +76,11 @@ async function metricsOf(context: AdminContext): Promise<readonly Metric[]> {
         { labels: { log: 'deliveries' }, value: deliveries.position },
       ],
     },
-    gauge('periplus_snapshot_position', 'Facts position of the newest snapshot', context.snapshots.value?.position ?? 0),
+    gauge(
+      'periplus_snapshot_position',
+      'Facts position of the newest snapshot',
+      context.snapshots.value?.position ?? 0,
+    ),
     gauge('periplus_services', 'Services in the newest snapshot', context.snapshots.value?.registry.services.size ?? 0),
     gauge('periplus_connected_proxies', 'Proxies with an open ADS stream', counts.connected),
     counter('periplus_pushes_total', 'xDS responses sent, as recorded in the deliveries log', counts.pushed),

@@ -34,7 +34,10 @@ export function registerRegistryRoutes(app: FastifyInstance, context: AdminConte
     schema('Services; name is a short name or a hostname'),
     async ({ query }): Promise<ListResponse<ServiceItem>> => {
       const { registry, position } = await snapshotFor(context, query.at);
-      return { position, items: servicesMatching(registry, query).map(([key, service]) => withCounts(registry, key, service)) };
+      return {
+        position,
+        items: servicesMatching(registry, query).map(([key, service]) => withCounts(registry, key, service)),
+      };
     },
   );
 

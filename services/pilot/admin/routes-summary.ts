@@ -27,11 +27,20 @@ export interface MomentSummary {
 export function registerSummaryRoutes(app: FastifyInstance, context: AdminContext, kinds: readonly string[]): void {
   app.get<{ Querystring: { at?: string } }>(
     '/summary',
-    { schema: { summary: 'A moment of the mesh in numbers', tags: ['events'], querystring: atQuery, response: { '4xx': errorSchema } } },
+    {
+      schema: {
+        summary: 'A moment of the mesh in numbers',
+        tags: ['events'],
+        querystring: atQuery,
+        response: { '4xx': errorSchema },
+      },
+    },
     async ({ query }): Promise<MomentSummary> => {
       const snapshot = await snapshotFor(context, query.at);
       const moment = query.at === undefined ? undefined : await momentOf(context, query.at);
-      const proxies = await context.deliveries.proxiesAt(moment === undefined ? undefined : moment.time ?? snapshot.time);
+      const proxies = await context.deliveries.proxiesAt(
+        moment === undefined ? undefined : (moment.time ?? snapshot.time),
+      );
       const event = await eventAt(context, snapshot.position);
       return {
         position: snapshot.position,
@@ -41,7 +50,8 @@ export function registerSummaryRoutes(app: FastifyInstance, context: AdminContex
         config: configCounts(snapshot, kinds),
         proxies: {
           connected: proxies.filter((proxy) => proxy.connected).length,
-          rejecting: proxies.filter((proxy) => proxy.connected && proxy.types.some((type) => type.state === 'REJECTED')).length,
+          rejecting: proxies.filter((proxy) => proxy.connected && proxy.types.some((type) => type.state === 'REJECTED'))
+            .length,
         },
       };
     },
@@ -50,7 +60,8 @@ export function registerSummaryRoutes(app: FastifyInstance, context: AdminContex
 
 async function eventAt(context: AdminContext, position: number): Promise<MomentSummary['event']> {
   if (position === 0) return undefined;
-  for await (const { type, subject, actor } of context.logs.facts.read({ from: position, to: position })) return { type, subject, actor };
+  for await (const { type, subject, actor } of context.logs.facts.read({ from: position, to: position }))
+    return { type, subject, actor };
   return undefined;
 }
 

@@ -21,25 +21,22 @@ export type ApiProblem = Static<typeof problemSchema>;
 
 /** Every error body. */
 export const errorSchema = Type.Object({
-  code: Type.String({ description: 'invalid, conflict, not-found, unavailable, corrupt, exhausted, forbidden or internal' }),
+  code: Type.String({
+    description: 'invalid, conflict, not-found, unavailable, corrupt, exhausted, forbidden or internal',
+  }),
   message: Type.String(),
   problems: Type.Array(problemSchema),
 });
 export type ApiError = Static<typeof errorSchema>;
 
-/** A configuration resource as it travels. */
-export const resourceSchema = Type.Object(
+/** A configuration resource as its user writes it, in JSON. Its own fields are checked by its kind's schema. */
+export const manifestSchema = Type.Object(
   {
     apiVersion: Type.String(),
     kind: Type.String(),
-    namespace: Type.String(),
-    name: Type.String(),
-    labels: optional(Type.Record(Type.String(), Type.String())),
-    annotations: optional(Type.Record(Type.String(), Type.String())),
-    createdAt: optional(Type.String()),
-    spec: Type.Unknown(),
+    metadata: Type.Object({ name: Type.String(), namespace: optional(Type.String()) }, { additionalProperties: true }),
   },
-  { additionalProperties: false },
+  { additionalProperties: true, description: 'A resource as written in YAML: apiVersion, kind, metadata, spec' },
 );
 
 /** Names one configuration resource. */
@@ -54,14 +51,19 @@ const dryRun = optional(Type.Boolean({ description: 'Decide and report, but appe
 
 /** Body of POST /api/v1/apply. */
 export const applyRequestSchema = Type.Object(
-  { resources: Type.Array(resourceSchema, { minItems: 1 }), dryRun, actor },
+  { resources: Type.Array(manifestSchema, { minItems: 1 }), dryRun, actor },
   { additionalProperties: false },
 );
 export type ApplyRequest = Static<typeof applyRequestSchema>;
 
 /** Body of POST /api/v1/delete. */
 export const deleteRequestSchema = Type.Object(
-  { resources: Type.Array(resourceRefSchema, { minItems: 1 }), dryRun, actor, ignoreNotFound: optional(Type.Boolean()) },
+  {
+    resources: Type.Array(resourceRefSchema, { minItems: 1 }),
+    dryRun,
+    actor,
+    ignoreNotFound: optional(Type.Boolean()),
+  },
   { additionalProperties: false },
 );
 export type DeleteRequest = Static<typeof deleteRequestSchema>;
@@ -82,7 +84,9 @@ export type ApiResult = Static<typeof resultSchema>;
 
 /** Answer to apply and delete. */
 export const changeResponseSchema = Type.Object({
-  position: Type.Integer({ description: 'Position of the log that holds the change; wait for it to know that proxies have it' }),
+  position: Type.Integer({
+    description: 'Position of the log that holds the change; wait for it to know that proxies have it',
+  }),
   dryRun: Type.Boolean(),
   results: Type.Array(resultSchema),
   warnings: Type.Array(problemSchema),
@@ -126,7 +130,9 @@ export const eventsQuery = Type.Object(
   {
     log: optional(Type.Union([Type.Literal('facts'), Type.Literal('deliveries')])),
     subject: optional(Type.String({ description: 'A subject, or a prefix of it up to a /' })),
-    type: optional(Type.String({ description: 'Event types, separated by commas; the io.periplus. prefix may be left out' })),
+    type: optional(
+      Type.String({ description: 'Event types, separated by commas; the io.periplus. prefix may be left out' }),
+    ),
     from: optional(Type.String({ description: 'WHEN of the first event' })),
     to: optional(Type.String({ description: 'WHEN of the last event' })),
     limit: optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
@@ -140,7 +146,12 @@ export type EventsQuery = Static<typeof eventsQuery>;
 /** How far one proxy is for one xDS type. */
 export const typeStatusSchema = Type.Object({
   type: Type.String({ description: 'CDS, LDS, EDS, RDS, SDS or ECDS' }),
-  state: Type.Union([Type.Literal('SYNCED'), Type.Literal('STALE'), Type.Literal('REJECTED'), Type.Literal('NOT SENT')]),
+  state: Type.Union([
+    Type.Literal('SYNCED'),
+    Type.Literal('STALE'),
+    Type.Literal('REJECTED'),
+    Type.Literal('NOT SENT'),
+  ]),
   sentPosition: optional(Type.Integer()),
   ackedPosition: optional(Type.Integer()),
   error: optional(Type.String()),

@@ -1,6 +1,7 @@
 // Server-sent events (html.spec.whatwg.org/multipage/server-sent-events.html): writing them to a response, reading them from a stream.
-import type { ServerResponse } from 'node:http';
+
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 
 /** One event of a stream. `data` is JSON text. */
 export interface ServerSentEvent {
@@ -11,8 +12,12 @@ export interface ServerSentEvent {
 
 /** The wire form of an event. */
 export function formatServerSentEvent(event: ServerSentEvent): string {
-  const head = (event.id === undefined ? '' : `id: ${event.id}\n`) + (event.event === undefined ? '' : `event: ${event.event}\n`);
-  return `${head}${event.data.split('\n').map((line) => `data: ${line}\n`).join('')}\n`;
+  const head =
+    (event.id === undefined ? '' : `id: ${event.id}\n`) + (event.event === undefined ? '' : `event: ${event.event}\n`);
+  return `${head}${event.data
+    .split('\n')
+    .map((line) => `data: ${line}\n`)
+    .join('')}\n`;
 }
 
 /**

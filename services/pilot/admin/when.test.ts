@@ -17,9 +17,12 @@ describe('parseWhen', () => {
     expect(parseWhen(undefined)).toEqual({ kind: 'now' });
   });
 
-  it.each(['yesterday', '-', '-15', '-15x', '1.5', '2026-13-40T00:00:00Z', '2026-11-22', ''])('refuses %j and says what it wants', (text) => {
-    expect(() => parseWhen(text)).toThrow(/is not a moment: give a position/);
-  });
+  it.each(['yesterday', '-', '-15', '-15x', '1.5', '2026-13-40T00:00:00Z', '2026-11-22', ''])(
+    'refuses %j and says what it wants',
+    (text) => {
+      expect(() => parseWhen(text)).toThrow(/is not a moment: give a position/);
+    },
+  );
 
   it('adds up compound durations', () => {
     expect(parseDurationMs('1h30m')).toBe(5_400_000);

@@ -27,7 +27,8 @@ const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h:
 const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 
 /** How WHEN is written, for error messages and help. */
-export const whenSyntax = 'a position such as 42, an RFC 3339 time such as 2026-11-22T15:04:05Z, or a time ago such as -15m (ms, s, m, h, d; also -1h30m)';
+export const whenSyntax =
+  'a position such as 42, an RFC 3339 time such as 2026-11-22T15:04:05Z, or a time ago such as -15m (ms, s, m, h, d; also -1h30m)';
 
 /** Parses WHEN; undefined or `now` is the newest state. Throws MeshError `usage` saying what is expected. */
 export function parseWhen(text: string | undefined): When {
@@ -62,7 +63,10 @@ export async function resolveWhen(when: When, log: MomentSource, clock: Clock): 
     case 'position': {
       const head = await log.head();
       if (when.position > head.position) {
-        throw new MeshError('not-found', `position ${when.position} does not exist yet: the log ends at ${head.position}`);
+        throw new MeshError(
+          'not-found',
+          `position ${when.position} does not exist yet: the log ends at ${head.position}`,
+        );
       }
       return { position: when.position, time: undefined };
     }

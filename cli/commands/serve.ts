@@ -1,0 +1,26 @@
+// `periplus serve`: the control plane, in the roles that this process is to have.
+import type { Command } from 'commander';
+import type { ServeFlags } from '../../run/config.ts';
+import { type CliContext, newCommand, withExamples } from '../context.ts';
+import { withServeOptions } from '../serve-options.ts';
+
+/** The command. */
+export function serveCommand(context: CliContext): Command {
+  const command = newCommand('serve')
+    .description('run the control plane (the same binary in every container, in chosen roles)')
+    .option('--roles <roles>', 'pilot, adapters, or both separated by a comma (default: pilot,adapters)')
+    .option('--config <dir>', 'folder of YAML to watch: services, endpoints and Istio resources')
+    .option('--kubeconfig <file>', 'read a Kubernetes cluster (not in this version yet)')
+    .option('--consul <url>', 'read a Consul agent (not in this version yet)')
+    .option('--nomad <url>', 'read a Nomad agent (not in this version yet)')
+    .option('--docker', 'read the Docker engine (not in this version yet)')
+    .action(async (flags: ServeFlags) => {
+      const { serve } = await import('../../run/main.ts');
+      context.exitCode = await serve(flags, context.io);
+    });
+  return withExamples(withServeOptions(command), [
+    ['periplus serve --config mesh/', 'everything in one process, log in .periplus/log'],
+    ['periplus serve --roles pilot,adapters --log sqlite:/var/lib/periplus --config /etc/mesh --host 0.0.0.0', ''],
+    ['periplus serve --log memory: --xds-port 0 --admin-port 0', 'a trial on free ports'],
+  ]);
+}

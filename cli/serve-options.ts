@@ -1,0 +1,29 @@
+// Flags that `serve` and `up` share.
+import { type Command, Option } from 'commander';
+import { defaultDataDirectory, defaultPorts } from '../run/config.ts';
+import { portNumber } from './context.ts';
+
+/** Adds ports, folders, name and log level. */
+export function withServeOptions(command: Command): Command {
+  return command
+    .option('--data <dir>', `folder for everything that is kept (default: ${defaultDataDirectory})`)
+    .option('--log <store>', 'where the log is kept: sqlite:DIR, or memory: for a trial (default: sqlite:DATA/log)')
+    .option('--host <address>', 'address to listen on; 0.0.0.0 in a container (default: 127.0.0.1)')
+    .option('--xds-port <port>', `xDS in plaintext (default: ${defaultPorts.xds})`, portNumber)
+    .option('--admin-port <port>', `admin API (default: ${defaultPorts.admin})`, portNumber)
+    .option(
+      '--metrics-port <port>',
+      'metrics and health alone, on a port of their own (Istio: 15014); they are on the admin port too',
+      portNumber,
+    )
+    .option('--name <name>', "this Pilot's name in events and proxy-status (default: pilot-HOSTNAME)")
+    .addOption(
+      new Option('--log-level <level>', 'how much to log on standard error').choices([
+        'debug',
+        'info',
+        'warn',
+        'error',
+        'silent',
+      ]),
+    );
+}

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { MeshError } from '../lib/mesh-error.ts';
+import { processConfigOf, type ServeFlags } from './config.ts';
+
+const configOf = (flags: ServeFlags) => processConfigOf(flags, { name: 'pilot-1', workingDirectory: '/w' });
+
+describe('processConfigOf', () => {
+  it('has the public defaults', () => {
+    const config = configOf({});
+    expect(config).toMatchObject({
+      log: { kind: 'sqlite', directory: '/w/.periplus/log' },
+      dataDirectory: '/w/.periplus',
+      host: '127.0.0.1',
+      xdsPort: 15010,
+      adminPort: 15015,
+      name: 'pilot-1',
+    });
+    expect([...config.roles]).toEqual(['pilot', 'adapters']);
+  });
+
+  it('reads every flag', () => {
+    const config = configOf({
+      roles: 'pilot',
+      log: 'memory:',
+      config: 'mesh',
+      data: '/d',
+      xdsPort: 0,
+      adminPort: 1,
+      name: 'p',
+      host: '0.0.0.0',
+    });
+    expect(config).toMatchObject({
+      log: { kind: 'memory' },
+      configDirectory: '/w/mesh',
+      dataDirectory: '/d',
+      host: '0.0.0.0',
+      xdsPort: 0,
+      adminPort: 1,
+      name: 'p',
+    });
+  });
+
+  it.each<[string, ServeFlags, RegExp]>([
+    ['a later role', { roles: 'pilot,mixer' }, /role mixer is not in this version yet/],
+    ['an unknown role', { roles: 'pilots' }, /"pilots" is no role/],
+    ['no role', { roles: ' , ' }, /--roles is empty/],
+    ['a later log', { log: 'nats://127.0.0.1' }, /nats:\/\/ is not in this version yet/],
+    ['an unknown log', { log: 'sqlite:' }, /is no log store/],
+    ['kubernetes', { kubeconfig: 'x' }, /--kubeconfig is not in this version yet/],
+    ['docker', { docker: true }, /--docker is not in this version yet/],
+  ])('refuses %s as wrong usage', (_, flags, message) => {
+    expect(() => configOf(flags)).toThrow(message);
+    try {
+      configOf(flags);
+    } catch (error) {
+      expect(error).toBeInstanceOf(MeshError);
+      expect((error as MeshError).code).toBe('usage');
+    }
+  });
+});

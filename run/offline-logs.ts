@@ -1,0 +1,18 @@
+// Opens a log that lies at rest, for commands that read it without a control plane.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MeshLogs } from '../events/event-log.ts';
+import { MeshError } from '../lib/mesh-error.ts';
+import { logStoreOf } from './config.ts';
+
+/** Opens `sqlite:DIR` (or DIR). Throws MeshError `usage` when there is no log, `unavailable` when a running process holds it. */
+export async function openOfflineLogs(store: string, workingDirectory: string): Promise<MeshLogs> {
+  const found = logStoreOf(store.includes(':') ? store : `sqlite:${store}`, workingDirectory);
+  if (found.kind === 'memory') throw new MeshError('usage', '--log memory: holds nothing to read: give sqlite:DIR');
+  // Opening makes what is missing; a reader must not.
+  if (!existsSync(join(found.directory, 'facts.db'))) {
+    throw new MeshError('usage', `${found.directory} holds no log: there is no facts.db in it`);
+  }
+  const { openSqliteLogs } = await import('../events/logs/sqlite.ts');
+  return await openSqliteLogs(found.directory);
+}
