@@ -2,7 +2,7 @@
 import { type CheckpointRecorded, checkpointSubject } from './checkpoint.ts';
 import type { RecordedEvent } from './envelope.ts';
 import { newEventProblem } from './event-codec.ts';
-import { rollHash, sha256Hex } from './event-hash.ts';
+import { hashEventText, rollHash } from './event-hash.ts';
 
 /** A verifier's findings so far. */
 export interface ChainState {
@@ -35,7 +35,7 @@ export class ChainVerifier {
 
   /** Takes the next event, as stored (not upcast), with the canonical text that was hashed. Returns what is wrong, or undefined. */
   add(event: RecordedEvent, text: string): string | undefined {
-    const hash = sha256Hex(text);
+    const hash = hashEventText(text);
     const problem = this.#problem(event) ?? this.#checkpointProblem(event);
     if (problem !== undefined) return problem;
     this.#ids?.add(event.id);

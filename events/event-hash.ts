@@ -3,17 +3,17 @@ import { hash } from 'node:crypto';
 import type { RecordedEvent } from './envelope.ts';
 import { encodeEvent } from './event-codec.ts';
 
-/** SHA-256 of a text's UTF-8 bytes, lower-case hex. */
-export function sha256Hex(text: string | Uint8Array): string {
-  return hash('sha256', text, 'hex');
+/** Identity of a recorded event's whole content, its place included: `hashEventText` of its canonical JSON. */
+export function eventHash(event: RecordedEvent): string {
+  return hashEventText(encodeEvent(event));
 }
 
-/** Identity of a recorded event's whole content, its place included: SHA-256 of its canonical JSON, hex. */
-export function eventHash(event: RecordedEvent): string {
-  return sha256Hex(encodeEvent(event));
+/** 128 bits of SHA-256 as 22 characters of base64url: as safe a chain, and a tenth less to store and parse with every event. */
+export function hashEventText(text: string): string {
+  return hash('sha256', text, 'base64url').slice(0, 22);
 }
 
 /** Rolling hash of a log after one more event: SHA-256 of the hash before ('' for an empty log) and the event's own, hex. */
 export function rollHash(logHash: string, hashOfEvent: string): string {
-  return sha256Hex(logHash + hashOfEvent);
+  return hash('sha256', logHash + hashOfEvent, 'hex');
 }

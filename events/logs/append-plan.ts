@@ -4,7 +4,7 @@ import { canonicalJson } from '../canonical-json.ts';
 import { checkpointDue, checkpointEvent, checkpointSubject } from '../checkpoint.ts';
 import type { RecordedEvent } from '../envelope.ts';
 import { encodePlaced, maxEventChars, newEventProblem } from '../event-codec.ts';
-import { rollHash, sha256Hex } from '../event-hash.ts';
+import { hashEventText, rollHash } from '../event-hash.ts';
 import type { Append, AppendResult } from '../event-log.ts';
 
 /** An append that has passed its checks, with its data encoded. */
@@ -12,10 +12,10 @@ export interface PreparedAppend extends Append {
   readonly dataJson: string;
 }
 
-/** An event about to be stored: `text` is its canonical JSON, `logHash` the rolling hash through it. */
+/** An event about to be stored: `dataJson` is its data's canonical JSON, `hash` its eventHash, `logHash` the rolling hash through it. */
 export interface PlannedEvent {
   readonly event: RecordedEvent;
-  readonly text: string;
+  readonly dataJson: string;
   readonly hash: string;
   readonly logHash: string;
 }
@@ -121,9 +121,8 @@ class Draft {
       version: (before?.version ?? 0) + 1,
       previousHash: before?.hash ?? '',
     };
-    const text = encodePlaced(recorded, recorded, dataJson);
-    const hash = sha256Hex(text);
-    this.events.push({ event: recorded, text, hash, logHash: rollHash(last?.logHash ?? this.#view.logHash, hash) });
+    const hash = hashEventText(encodePlaced(recorded, recorded, dataJson));
+    this.events.push({ event: recorded, dataJson, hash, logHash: rollHash(last?.logHash ?? this.#view.logHash, hash) });
     this.#ids.set(recorded.id, recorded);
     this.#subjects.set(recorded.subject, { version: recorded.version, hash });
     return recorded;

@@ -3,7 +3,7 @@ import { MeshError } from '../../lib/mesh-error.ts';
 import { ChainVerifier } from '../chain-verifier.ts';
 import { checkpointSubject } from '../checkpoint.ts';
 import type { RecordedEvent } from '../envelope.ts';
-import { decodeEvent } from '../event-codec.ts';
+import { decodeEvent, encodePlaced } from '../event-codec.ts';
 import { eventFilter } from '../event-filter.ts';
 import type {
   Append,
@@ -177,7 +177,8 @@ export class MemoryLog implements EventLog {
 
   #store(batch: readonly PlannedEvent[]): void {
     const batchEnd = batch.at(-1)?.event.position ?? 0;
-    for (const { event, text, hash, logHash } of batch) {
+    for (const { event, dataJson, hash, logHash } of batch) {
+      const text = encodePlaced(event, event, dataJson);
       this.#rows.push({ text, timeMs: Date.parse(event.time), logHash, batchEnd });
       this.#positions.set(event.id, event.position);
       this.#subjects.set(event.subject, { version: event.version, hash });

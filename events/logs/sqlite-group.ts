@@ -27,7 +27,7 @@ export class GroupView implements LogView {
 
   find(id: string): RecordedEvent | undefined {
     const position = this.#store.findId(id);
-    return position === undefined ? undefined : this.#store.rows.at(position).event;
+    return position === undefined ? undefined : this.#store.rows.at(position);
   }
 
   subject(subject: string): SubjectHead | undefined {

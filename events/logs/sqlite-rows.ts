@@ -1,9 +1,9 @@
-// Reads rows of the events table in checked chunks: each names the first position that can't be trusted.
+// Events as rows: encodes them, and reads them in checked chunks that name the first position that can't be trusted.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
 import type { RecordedEvent } from '../envelope.ts';
-import { sqliteError } from './sqlite-schema.ts';
+import { asArrays, sqliteError } from './sqlite-schema.ts';
 
 /** A span of positions, read upwards or downwards. */
 export interface RowSpan {
@@ -12,18 +12,10 @@ export interface RowSpan {
   readonly reverse: boolean;
 }
 
-/** A checked row, as stored (not upcast). */
-export interface EventRow {
-  readonly event: RecordedEvent;
-  /** Its canonical JSON. */
-  readonly text: string;
-  readonly batchEnd: number;
-}
-
-/** Rows up to where the chunk ends or the damage begins. */
+/** Events, as stored (not upcast), up to where the chunk ends or the damage begins. */
 export interface RowChunk {
-  readonly rows: readonly EventRow[];
-  /** MeshError `corrupt` or `unavailable` about the row after the last of `rows`. */
+  readonly events: readonly RecordedEvent[];
+  /** MeshError `corrupt` or `unavailable` about the row after the last of `events`. */
   readonly problem: MeshError | undefined;
 }
 
@@ -31,7 +23,32 @@ export interface RowChunk {
 const chunkRows = 500;
 const chunkChars = 4 * 1024 * 1024;
 
-type RawRow = [position: number, batchEnd: number, crc: number, body: string];
+/** Attributes that few values of occur, kept once in the table envelopes. */
+type Envelope = Pick<RecordedEvent, 'source' | 'type' | 'actor' | 'dataversion'>;
+
+type RawRow = [position: number, envelope: number, version: number, crc: number, body: string];
+type Body = [
+  id: string,
+  subject: string,
+  time: string,
+  previousHash: string,
+  causes: string[],
+  data: unknown,
+  traceparent?: string,
+];
+
+/** The attributes of an event that are its own, as a JSON array. */
+export function encodeBody(event: RecordedEvent, dataJson: string): string {
+  const trace = event.traceparent === undefined ? '' : `,${JSON.stringify(event.traceparent)}`;
+  const { id, subject, time, previousHash, causes } = event;
+  const names = `${JSON.stringify(id)},${JSON.stringify(subject)},${JSON.stringify(time)},"${previousHash}"`;
+  return `[${names},${JSON.stringify(causes)},${dataJson}${trace}]`;
+}
+
+/** CRC-32 of a row's body and of the columns that reading an event relies on. */
+export function rowCrc(row: { position: number; envelope: number; version: number; body: string }): number {
+  return crc32(row.body, crc32(`${row.position} ${row.envelope} ${row.version}`));
+}
 
 /** The prepared statements that read events. */
 export class SqliteRows {
@@ -39,51 +56,51 @@ export class SqliteRows {
   readonly #up: StatementSync;
   readonly #down: StatementSync;
   readonly #one: StatementSync;
+  readonly #envelope: StatementSync;
+  readonly #addEnvelope: StatementSync;
+  readonly #envelopes = new Map<number, Envelope>();
+  readonly #envelopeKeys = new Map<string, number>();
   #chunkRows = chunkRows;
 
   constructor(db: DatabaseSync, path: string) {
     this.#path = path;
-    const select = 'SELECT position, batch_end, crc, body FROM events WHERE position';
+    const select = 'SELECT position, envelope, version, crc, body FROM events WHERE position';
     this.#up = asArrays(db.prepare(`${select} BETWEEN ? AND ? ORDER BY position`));
     this.#down = asArrays(db.prepare(`${select} BETWEEN ? AND ? ORDER BY position DESC`));
     this.#one = asArrays(db.prepare(`${select} = ?`));
+    this.#envelope = asArrays(db.prepare('SELECT source, type, actor, dataversion FROM envelopes WHERE key = ?'));
+    this.#addEnvelope = db.prepare('INSERT INTO envelopes (source, type, actor, dataversion) VALUES (?, ?, ?, ?)');
+    const all = asArrays(db.prepare('SELECT source, type, actor, dataversion, key FROM envelopes')).all();
+    for (const row of all as unknown as [string, string, string, number, number][]) {
+      this.#envelopeKeys.set(row.slice(0, 4).join('\n'), row[4]);
+    }
   }
 
-  /** Rows of the span from its start on, without a gap; with `whole` all of them, else about a chunk's worth. */
+  /** Events of the span from its start on, without a gap; with `whole` all of them, else about a chunk's worth. */
   chunk(span: RowSpan, whole = false): RowChunk {
     const step = span.reverse ? -1 : 1;
     const count = whole ? span.to - span.from + 1 : Math.min(this.#chunkRows, span.to - span.from + 1);
     const first = span.reverse ? span.to : span.from;
     const last = first + step * (count - 1);
-    const rows: EventRow[] = [];
+    const events: RecordedEvent[] = [];
     let expected = first;
     let chars = 0;
     try {
       for (const raw of this.#raw(Math.min(first, last), Math.max(first, last), span.reverse)) {
-        rows.push(this.#check(raw, expected));
+        events.push(this.#check(raw, expected));
         expected += step;
-        chars += raw[3].length;
+        chars += raw[4].length;
       }
       if (expected !== last + step) throw this.#corrupt(expected, 'is missing');
-      this.#chunkRows = Math.max(1, Math.min(chunkRows, Math.floor((chunkChars * rows.length) / chars)));
-      return { rows, problem: undefined };
+      this.#chunkRows = Math.max(1, Math.min(chunkRows, Math.floor((chunkChars * events.length) / chars) || 1));
+      return { events, problem: undefined };
     } catch (error) {
-      return { rows, problem: sqliteError(error, this.#path, `near position ${expected}`) };
+      return { events, problem: sqliteError(error, this.#path, `near position ${expected}`) };
     }
   }
 
-  /** All at once is a third quicker; one by one gives what is before a damaged page. */
-  #raw(from: number, to: number, reverse: boolean): Iterable<RawRow> {
-    const statement = reverse ? this.#down : this.#up;
-    try {
-      return statement.all(from, to) as unknown as RawRow[];
-    } catch {
-      return statement.iterate(from, to) as unknown as Iterable<RawRow>;
-    }
-  }
-
-  /** One row. Throws MeshError `corrupt` when it is missing or damaged. */
-  at(position: number): EventRow {
+  /** One event. Throws MeshError `corrupt` when it is missing or damaged. */
+  at(position: number): RecordedEvent {
     try {
       const raw = this.#one.get(position) as unknown as RawRow | undefined;
       if (raw === undefined) throw this.#corrupt(position, 'is missing');
@@ -93,31 +110,81 @@ export class SqliteRows {
     }
   }
 
-  #check(raw: RawRow, expected: number): EventRow {
-    const [position, batchEnd, crc, body] = raw;
-    if (position !== expected) throw this.#corrupt(expected, 'is missing');
-    if (crc32(body) !== crc) throw this.#corrupt(expected, 'fails its checksum');
-    // The checksum vouches for the shape: it was checked when the event was appended.
-    const event = this.#parse(body, expected);
-    if (event.position !== expected) throw this.#corrupt(expected, `says that it is ${event.position}`);
-    return { event, text: body, batchEnd };
+  /** Key of an event's shared attributes, stored when they are new; within a transaction. */
+  envelopeKey(event: Envelope): number {
+    const { source, type, actor, dataversion = 0 } = event;
+    const text = `${source}\n${type}\n${actor}\n${dataversion}`;
+    const known = this.#envelopeKeys.get(text);
+    if (known !== undefined) return known;
+    const key = Number(this.#addEnvelope.run(source, type, actor, dataversion).lastInsertRowid);
+    this.#envelopeKeys.set(text, key);
+    return key;
   }
 
-  #parse(body: string, position: number): RecordedEvent {
+  /** Forgets what a transaction that failed had stored. */
+  forget(): void {
+    this.#envelopeKeys.clear();
+    this.#envelopes.clear();
+  }
+
+  /** All at once is quicker; one by one gives what is before a damaged page. */
+  #raw(from: number, to: number, reverse: boolean): Iterable<RawRow> {
+    const statement = reverse ? this.#down : this.#up;
     try {
-      return JSON.parse(body) as RecordedEvent;
-    } catch (error) {
-      throw this.#corrupt(position, messageOf(error));
+      return statement.all(from, to) as unknown as RawRow[];
+    } catch {
+      return statement.iterate(from, to) as unknown as Iterable<RawRow>;
     }
+  }
+
+  #check(raw: RawRow, expected: number): RecordedEvent {
+    const [position, envelope, version, crc, body] = raw;
+    if (position !== expected) throw this.#corrupt(expected, 'is missing');
+    if (rowCrc({ position, envelope, version, body }) !== crc) throw this.#corrupt(expected, 'fails its checksum');
+    const [id, subject, time, previousHash, causes, data, traceparent] = this.#parse(body, expected);
+    const { source, type, actor, dataversion } =
+      this.#envelopes.get(envelope) ?? this.#loadEnvelope(envelope, expected);
+    const specversion = '1.0';
+    const event = {
+      id,
+      source,
+      type,
+      subject,
+      time,
+      actor,
+      causes,
+      data,
+      specversion,
+      position,
+      version,
+      previousHash,
+    } as const;
+    if (traceparent === undefined && dataversion === undefined) return event;
+    return {
+      ...event,
+      ...(traceparent === undefined ? {} : { traceparent }),
+      ...(dataversion === undefined ? {} : { dataversion }),
+    };
+  }
+
+  #parse(body: string, position: number): Body {
+    try {
+      return JSON.parse(body) as Body;
+    } catch (error) {
+      throw this.#corrupt(position, `is not JSON: ${messageOf(error)}`);
+    }
+  }
+
+  #loadEnvelope(key: number, position: number): Envelope {
+    const row = this.#envelope.get(key) as unknown as [string, string, string, number] | undefined;
+    if (row === undefined) throw this.#corrupt(position, 'has lost its envelope');
+    const [source, type, actor, dataversion] = row;
+    const envelope = { source, type, actor, ...(dataversion === 0 ? {} : { dataversion }) };
+    this.#envelopes.set(key, envelope);
+    return envelope;
   }
 
   #corrupt(position: number, problem: string): MeshError {
     return new MeshError('corrupt', `${this.#path}: the event at position ${position} ${problem}`);
   }
-}
-
-/** Rows as arrays: quicker to make than objects. */
-export function asArrays(statement: StatementSync): StatementSync {
-  statement.setReturnArrays(true);
-  return statement;
 }

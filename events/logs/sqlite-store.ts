@@ -1,15 +1,15 @@
 // The tables of a SQLite log: what is written and looked up, synchronously. Order, conflicts and waiting are sqlite.ts's business.
+import { hash } from 'node:crypto';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { crc32 } from 'node:zlib';
+import type { MeshError } from '../../lib/mesh-error.ts';
 import { checkpointSubject } from '../checkpoint.ts';
-import { sha256Hex } from '../event-hash.ts';
+import { eventHash } from '../event-hash.ts';
 import type { LogSnapshot } from '../event-log.ts';
 import type { PlannedEvent, SubjectHead } from './append-plan.ts';
-import { asArrays, SqliteRows } from './sqlite-rows.ts';
-import { openDatabase, sqliteError } from './sqlite-schema.ts';
+import { blockOf, blockSize, fingerprintOf, type IndexBlock, type IndexEntry, SqliteIndex } from './sqlite-index.ts';
+import { encodeBody, rowCrc, SqliteRows } from './sqlite-rows.ts';
+import { asArrays, openDatabase, sqliteError } from './sqlite-schema.ts';
 
-/** Positions of a block in the table of earliest times. */
-const blockSize = 1024;
 /** Subjects whose last version and hash are kept at hand: about 5 MB, and most writes go to few subjects. */
 const maxCachedSubjects = 20_000;
 /** Above so many matches a scan of the whole log is quicker than looking up each, and needs no list. */
@@ -26,6 +26,7 @@ export class SqliteStore {
   readonly #path: string;
   readonly #statements: Readonly<Record<StatementName, StatementSync>>;
   readonly #subjects = new Map<string, CachedSubject>();
+  #index = new SqliteIndex();
 
   constructor(path: string) {
     this.#path = path;
@@ -42,31 +43,42 @@ export class SqliteStore {
       body();
       this.#db.exec('COMMIT');
     } catch (error) {
-      this.#subjects.clear();
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      this.#rollBack();
       throw sqliteError(error, this.#path, 'while writing');
     }
   }
 
+  #rollBack(): void {
+    if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+    this.#subjects.clear();
+    this.rows.forget();
+    this.loadIndex(this.lastPosition());
+  }
+
   /** Stores a batch; within a transaction. */
   insert(batch: readonly PlannedEvent[]): void {
-    const first = batch[0];
-    const last = batch.at(-1);
-    if (first === undefined || last === undefined) return;
-    for (const { event, text, hash, logHash } of batch) {
-      const key = this.#subject(event.subject)?.key ?? this.#addSubject(event.subject);
-      const { position, id, version } = event;
+    const batchEnd = batch.at(-1)?.event.position ?? 0;
+    for (const { event, dataJson, hash, logHash } of batch) {
+      const { position, version } = event;
+      const subject = this.#subject(event.subject)?.key ?? this.#addSubject(event.subject);
+      const envelope = this.rows.envelopeKey(event);
+      const body = encodeBody(event, dataJson);
+      const crc = rowCrc({ position, envelope, version, body });
       const timeMs = Date.parse(event.time);
       const bytes = Buffer.from(logHash, 'hex');
-      this.#statements.insert.run(position, id, key, version, last.event.position, timeMs, crc32(text), bytes, text);
-      this.#cache(event.subject, { key, version, hash });
+      this.#statements.insert.run(position, envelope, version, crc, subject, batchEnd, timeMs, bytes, body);
+      this.#cache(event.subject, { key: subject, version, hash });
+      this.#index.add({ fingerprint: fingerprintOf(event.id), subject, timeMs });
+      if (position % blockSize === 0) this.#saveBlock(blockOf(position));
     }
-    this.#noteTimes(batch);
   }
 
   /** Position of the event with this id. */
   findId(id: string): number | undefined {
-    return this.#number('findId', id);
+    for (const position of this.#index.candidates(fingerprintOf(id))) {
+      if (this.rows.at(position).id === id) return position;
+    }
+    return undefined;
   }
 
   /** Version and hash of a subject's last event. */
@@ -82,7 +94,23 @@ export class SqliteStore {
 
   /** Position of the last checkpoint event, 0 when there is none. */
   lastCheckpoint(): number {
-    return this.#number('lastOfSubject', checkpointSubject) ?? 0;
+    const key = this.#number('findSubject', checkpointSubject);
+    return key === undefined ? 0 : this.#index.lastOf(key);
+  }
+
+  /** Reads the index of all events up to `last`. Gives the MeshError `corrupt` of an event that can't be read. */
+  loadIndex(last: number): MeshError | undefined {
+    this.#index = new SqliteIndex();
+    const sealed = Math.floor(last / blockSize);
+    for (let block = 0; block < sealed; block++) {
+      const stored = this.#storedBlock(block);
+      if (stored !== undefined) this.#index.addBlock(stored);
+      else {
+        const problem = this.#indexRows((block + 1) * blockSize);
+        if (problem !== undefined) return problem;
+      }
+    }
+    return this.#indexRows(last);
   }
 
   /** Rolling hash through a position, hex; '' for position 0 or a row that is missing. */
@@ -93,43 +121,51 @@ export class SqliteStore {
 
   /** Last position whose time is at most `timeMs`; 0 when there is none. */
   positionAt(timeMs: number): number {
-    const block = this.#number('blockAt', timeMs);
-    if (block === undefined) return 0;
-    return this.#number('positionAt', block * blockSize, (block + 1) * blockSize - 1, timeMs) ?? 0;
+    const block = this.#index.blockAt(timeMs);
+    if (block < 0) return 0;
+    return this.#number('positionAt', block * blockSize + 1, (block + 1) * blockSize, timeMs) ?? 0;
   }
 
-  /** Positions within a span of the subject and those below it; undefined when they are too many to be listed. */
+  /** Positions within a span of the subject and those below it; undefined when they are too many, or not all known. */
   positionsOf(subject: string, from: number, to: number): readonly number[] | undefined {
-    const below = [`${subject}/`, `${subject}0`] as const;
-    const found = this.#all('positionsOf', subject, ...below, from, to, maxListedPositions + 1);
-    if (found.length > maxListedPositions) return undefined;
-    return found.map((row) => row[0] as number).sort((a, b) => a - b);
+    if (this.#index.through < to) return undefined;
+    const keys = this.#all('findSubjects', subject, `${subject}/`, `${subject}0`).map((row) => row[0] as number);
+    return this.#index.positionsOf(new Set(keys), { from, to, max: maxListedPositions });
   }
 
-  /** The columns beside `body` of a row, as the indexes find them; for verification. */
+  /** Last position of the batch that an event was appended in. */
+  batchEnd(position: number): number {
+    return this.#number('batchEnd', position) ?? position;
+  }
+
+  /** The columns of a row that its checksum leaves out; for verification. */
   columnsOf(position: number): StoredColumns | undefined {
     const row = this.#row('columns', position);
     if (row === undefined) return undefined;
-    const [id, subject, key, version, timeMs, logHash] = row as [
-      string,
-      string | null,
-      number,
-      number,
-      number,
-      Uint8Array,
-    ];
-    const indexed = this.#number('findId', id) === position && this.#number('inSubject', key, position) === position;
-    return { id, subject, version, timeMs, logHash: Buffer.from(logHash).toString('hex'), indexed };
+    const [subjectKey, subject, batchEnd, timeMs, logHash] = row as [number, string | null, number, number, Uint8Array];
+    return { subjectKey, subject, batchEnd, timeMs, logHash: Buffer.from(logHash).toString('hex') };
   }
 
-  /** Earliest time that `positionAt` believes of the block of a position. */
-  blockTime(position: number): number | undefined {
-    return this.#number('blockTime', Math.floor(position / blockSize));
+  /** Key of a subject, as its index finds it. */
+  keyOf(subject: string): number | undefined {
+    return this.#number('findSubject', subject);
+  }
+
+  /** What the index has of an event; its time is the earliest of its block. */
+  indexed(position: number): IndexEntry {
+    return this.#index.entry(position);
+  }
+
+  /** Whether a full block is stored as the index has it. */
+  blockIsSound(block: number): boolean {
+    const stored = this.#storedBlock(block);
+    return stored !== undefined && blockChecksum(stored) === blockChecksum(this.#index.block(block));
   }
 
   saveSnapshot(snapshot: LogSnapshot): void {
-    const { name, position, hash, state } = snapshot;
-    this.transaction(() => this.#statements.saveSnapshot.run(name, position, hash, sha256Hex(state), state));
+    const { name, position, state } = snapshot;
+    const checksum = hash('sha256', state, 'hex');
+    this.transaction(() => this.#statements.saveSnapshot.run(name, position, snapshot.hash, checksum, state));
   }
 
   /** Snapshots of a name at or before a position, newest first, each with a whole state. */
@@ -137,8 +173,8 @@ export class SqliteStore {
     for (const [at] of this.#all('snapshotPositions', name, position)) {
       const row = this.#row('loadSnapshot', name, at as number);
       if (row === undefined) continue;
-      const [hash, checksum, state] = row as [string, string, Uint8Array];
-      if (sha256Hex(state) === checksum) yield { name, position: at as number, hash, state };
+      const [logHash, checksum, state] = row as [string, string, Uint8Array];
+      if (hash('sha256', state, 'hex') === checksum) yield { name, position: at as number, hash: logHash, state };
     }
   }
 
@@ -151,8 +187,10 @@ export class SqliteStore {
     if (cached !== undefined) return cached;
     const key = this.#number('findSubject', subject);
     if (key === undefined) return undefined;
-    const last = this.#row('lastBody', key) as [number, string] | undefined;
-    return this.#cache(subject, { key, version: last?.[0] ?? 0, hash: last === undefined ? '' : sha256Hex(last[1]) });
+    const position = this.#index.lastOf(key);
+    if (position === 0) return this.#cache(subject, { key, version: 0, hash: '' });
+    const last = this.rows.at(position);
+    return this.#cache(subject, { key, version: last.version, hash: eventHash(last) });
   }
 
   #addSubject(subject: string): number {
@@ -170,14 +208,32 @@ export class SqliteStore {
     return entry;
   }
 
-  #noteTimes(batch: readonly PlannedEvent[]): void {
-    const earliest = new Map<number, number>();
-    for (const { event } of batch) {
-      const block = Math.floor(event.position / blockSize);
-      const timeMs = Date.parse(event.time);
-      earliest.set(block, Math.min(timeMs, earliest.get(block) ?? timeMs));
+  #indexRows(last: number): MeshError | undefined {
+    while (this.#index.through < last) {
+      const { events, problem } = this.rows.chunk({ from: this.#index.through + 1, to: last, reverse: false });
+      for (const event of events) {
+        const subject = this.#number('subjectOf', event.position) ?? 0;
+        this.#index.add({ fingerprint: fingerprintOf(event.id), subject, timeMs: Date.parse(event.time) });
+      }
+      if (problem !== undefined) return problem;
     }
-    for (const [block, timeMs] of earliest) this.#statements.noteTime.run(block, timeMs);
+    return undefined;
+  }
+
+  #saveBlock(block: number): void {
+    const content = this.#index.block(block);
+    const { minTimeMs, fingerprints, subjects } = content;
+    const checksum = blockChecksum(content);
+    this.#statements.saveBlock.run(block, minTimeMs, checksum, bytesOf(fingerprints), bytesOf(subjects));
+  }
+
+  /** A block that is there and sound. */
+  #storedBlock(block: number): IndexBlock | undefined {
+    const row = this.#row('loadBlock', block);
+    if (row === undefined) return undefined;
+    const [minTimeMs, checksum, fingerprints, subjects] = row as [number, string, Uint8Array, Uint8Array];
+    const content = { minTimeMs, fingerprints: intsOf(fingerprints), subjects: intsOf(subjects) };
+    return blockChecksum(content) === checksum ? content : undefined;
   }
 
   #number(name: StatementName, ...values: (string | number)[]): number | undefined {
@@ -204,36 +260,40 @@ export class SqliteStore {
 
 /** What `columnsOf` gives; `subject` is null when the row's key names none. */
 export interface StoredColumns {
-  readonly id: string;
+  readonly subjectKey: number;
   readonly subject: string | null;
-  readonly version: number;
+  readonly batchEnd: number;
   readonly timeMs: number;
   readonly logHash: string;
-  /** Both indexes lead to the row. */
-  readonly indexed: boolean;
+}
+
+function blockChecksum(block: IndexBlock): string {
+  return hash('sha256', Buffer.concat([bytesOf(block.fingerprints), bytesOf(block.subjects)]), 'hex') + block.minTimeMs;
+}
+
+function bytesOf(ints: Int32Array): Uint8Array {
+  return new Uint8Array(ints.buffer, ints.byteOffset, ints.byteLength);
+}
+
+function intsOf(bytes: Uint8Array): Int32Array {
+  return new Int32Array(bytes.slice().buffer, 0, bytes.byteLength >> 2);
 }
 
 const sql = {
   insert: 'INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   addSubject: 'INSERT INTO subjects (subject) VALUES (?)',
-  noteTime:
-    'INSERT INTO blocks VALUES (?, ?) ON CONFLICT DO UPDATE SET min_time_ms = min(min_time_ms, excluded.min_time_ms)',
-  findId: 'SELECT position FROM events WHERE id = ?',
   findSubject: 'SELECT key FROM subjects WHERE subject = ?',
-  inSubject: 'SELECT position FROM events INDEXED BY events_by_subject WHERE subject = ? AND position = ?',
-  lastBody: 'SELECT version, body FROM events WHERE subject = ? ORDER BY position DESC LIMIT 1',
-  lastOfSubject:
-    'SELECT position FROM events WHERE subject = (SELECT key FROM subjects WHERE subject = ?) ORDER BY position DESC LIMIT 1',
+  findSubjects: 'SELECT key FROM subjects WHERE subject = ? OR (subject >= ? AND subject < ?)',
   lastPosition: 'SELECT max(position) FROM events',
   logHash: 'SELECT log_hash FROM events WHERE position = ?',
-  blockAt: 'SELECT block FROM blocks WHERE min_time_ms <= ? ORDER BY block DESC LIMIT 1',
-  blockTime: 'SELECT min_time_ms FROM blocks WHERE block = ?',
+  batchEnd: 'SELECT batch_end FROM events WHERE position = ?',
+  subjectOf: 'SELECT subject FROM events WHERE position = ?',
   positionAt:
     'SELECT position FROM events WHERE position BETWEEN ? AND ? AND time_ms <= ? ORDER BY position DESC LIMIT 1',
-  positionsOf: `SELECT e.position FROM subjects s CROSS JOIN events e INDEXED BY events_by_subject ON e.subject = s.key
-    WHERE (s.subject = ? OR (s.subject >= ? AND s.subject < ?)) AND e.position BETWEEN ? AND ? LIMIT ?`,
-  columns: `SELECT e.id, s.subject, e.subject, e.version, e.time_ms, e.log_hash
+  columns: `SELECT e.subject, s.subject, e.batch_end, e.time_ms, e.log_hash
     FROM events e LEFT JOIN subjects s ON s.key = e.subject WHERE e.position = ?`,
+  saveBlock: 'INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?)',
+  loadBlock: 'SELECT min_time_ms, checksum, fingerprints, subjects FROM blocks WHERE block = ?',
   saveSnapshot: 'INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)',
   snapshotPositions: 'SELECT position FROM snapshots WHERE name = ? AND position <= ? ORDER BY position DESC',
   loadSnapshot: 'SELECT hash, checksum, state FROM snapshots WHERE name = ? AND position = ?',

@@ -2,10 +2,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
 import { ChainVerifier } from '../chain-verifier.ts';
-import { decodeEvent } from '../event-codec.ts';
-import { rollHash, sha256Hex } from '../event-hash.ts';
+import type { RecordedEvent } from '../envelope.ts';
+import { encodeEvent } from '../event-codec.ts';
+import { eventHash, rollHash } from '../event-hash.ts';
 import type { Head, Verification } from '../event-log.ts';
-import type { EventRow } from './sqlite-rows.ts';
+import { blockOf, blockSize } from './sqlite-index.ts';
 import type { SqliteStore } from './sqlite-store.ts';
 
 /** Events at the end that are checked whenever a log is opened: where a crash would show, in a few milliseconds. */
@@ -23,7 +24,7 @@ export interface Tail {
 export function inspectTail(store: SqliteStore): Tail {
   try {
     const position = store.lastPosition();
-    const problem = tailProblem(store, position);
+    const problem = store.loadIndex(position) ?? tailProblem(store, position);
     if (problem !== undefined) return damagedTail(store, position, problem);
     return { head: headAt(store, position), lastCheckpoint: store.lastCheckpoint(), problem: undefined };
   } catch (error) {
@@ -36,7 +37,7 @@ export function inspectTail(store: SqliteStore): Tail {
 /** Head as of a position that the log has; '' and no time before the first event. */
 export function headAt(store: SqliteStore, position: number): Head {
   if (position < 1) return { position: 0, hash: '', time: undefined };
-  return { position, hash: store.logHash(position), time: store.rows.at(position).event.time };
+  return { position, hash: store.logHash(position), time: store.rows.at(position).time };
 }
 
 function damagedTail(store: SqliteStore, last: number | undefined, problem: MeshError): Tail {
@@ -51,19 +52,19 @@ function damagedTail(store: SqliteStore, last: number | undefined, problem: Mesh
 /** How many events can be read from the first on. */
 function readableEvents(store: SqliteStore): number {
   for (let count = 0; ; ) {
-    const { rows, problem } = store.rows.chunk({ from: count + 1, to: count + tailEvents, reverse: false });
-    count += rows.length;
-    if (problem !== undefined || rows.length === 0) return count;
+    const { events, problem } = store.rows.chunk({ from: count + 1, to: count + tailEvents, reverse: false });
+    count += events.length;
+    if (problem !== undefined) return count;
   }
 }
 
 function tailProblem(store: SqliteStore, last: number): MeshError | undefined {
   if (last === 0) return undefined;
   const from = Math.max(1, last - tailEvents + 1);
-  const { rows, problem } = store.rows.chunk({ from, to: last, reverse: false }, true);
+  const { events, problem } = store.rows.chunk({ from, to: last, reverse: false }, true);
   let hash = store.logHash(from - 1);
-  for (const { event, text } of rows) {
-    hash = rollHash(hash, sha256Hex(text));
+  for (const event of events) {
+    hash = rollHash(hash, eventHash(event));
     if (hash !== store.logHash(event.position)) {
       return new MeshError('corrupt', `the rolling hash is wrong at position ${event.position}`);
     }
@@ -79,10 +80,11 @@ export async function verifyStore(store: SqliteStore, head: Head, beforeChunk: (
     await nextTurn();
     beforeChunk();
     const chunk = store.rows.chunk({ from: verifier.state.position + 1, to: head.position, reverse: false });
-    for (const row of chunk.rows) {
-      const problem = rowProblem(store, verifier, row) ?? batchProblem(row, batchEnd, head.position);
-      if (problem !== undefined) return { ok: false, position: row.event.position, problem };
-      batchEnd = row.batchEnd;
+    for (const event of chunk.events) {
+      const problem =
+        eventProblem(store, verifier, event) ?? batchProblem(store, event.position, batchEnd, head.position);
+      if (problem !== undefined) return { ok: false, position: event.position, problem };
+      batchEnd = store.batchEnd(event.position);
     }
     if (chunk.problem?.code === 'unavailable') throw chunk.problem;
     if (chunk.problem !== undefined)
@@ -93,33 +95,34 @@ export async function verifyStore(store: SqliteStore, head: Head, beforeChunk: (
   return { ok: true, events: position, head: verifier.state };
 }
 
-function rowProblem(store: SqliteStore, verifier: ChainVerifier, row: EventRow): string | undefined {
+function eventProblem(store: SqliteStore, verifier: ChainVerifier, event: RecordedEvent): string | undefined {
   try {
-    const event = decodeEvent(row.text);
-    return verifier.add(event, row.text) ?? columnProblem(store, row, verifier.state.hash);
+    return verifier.add(event, encodeEvent(event)) ?? columnProblem(store, event, verifier.state.hash);
   } catch (error) {
     return messageOf(error);
   }
 }
 
-/** What disagrees between an event and the columns that it is found by. */
-function columnProblem(store: SqliteStore, row: EventRow, logHash: string): string | undefined {
-  const { event } = row;
-  const columns = store.columnsOf(event.position);
+/** What disagrees between an event and the columns and the index that it is found by. */
+function columnProblem(store: SqliteStore, event: RecordedEvent, logHash: string): string | undefined {
+  const { position } = event;
+  const columns = store.columnsOf(position);
+  const indexed = store.indexed(position);
   const timeMs = Date.parse(event.time);
   if (columns === undefined) return 'the row is missing';
-  if (columns.id !== event.id) return 'the column id is wrong';
   if (columns.subject !== event.subject) return 'the column subject is wrong';
-  if (columns.version !== event.version) return 'the column version is wrong';
   if (columns.timeMs !== timeMs) return 'the column time_ms is wrong';
   if (columns.logHash !== logHash) return 'the column log_hash is wrong';
-  if (!columns.indexed) return 'an index does not lead to the row';
-  if (!((store.blockTime(event.position) ?? Number.POSITIVE_INFINITY) <= timeMs)) return 'the table of times is wrong';
+  if (store.keyOf(event.subject) !== columns.subjectKey) return 'the index of subjects is wrong';
+  if (indexed.subject !== columns.subjectKey || indexed.timeMs > timeMs) return 'the table blocks is wrong';
+  if (store.findId(event.id) !== position) return 'its id leads to another event';
+  if (position % blockSize === 0 && !store.blockIsSound(blockOf(position))) return 'the table blocks is wrong';
   return undefined;
 }
 
-function batchProblem(row: EventRow, batchEnd: number, head: number): string | undefined {
-  const { position } = row.event;
-  const fits = position <= batchEnd ? row.batchEnd === batchEnd : row.batchEnd >= position && row.batchEnd <= head;
+/** Whether batches end where the column says; `open` is where the batch of the event before ends. */
+function batchProblem(store: SqliteStore, position: number, open: number, head: number): string | undefined {
+  const end = store.batchEnd(position);
+  const fits = position <= open ? end === open : end >= position && end <= head;
   return fits ? undefined : 'the column batch_end is wrong';
 }

@@ -21,7 +21,6 @@ import { type PreparedAppend, planAppend, prepareAppends } from './append-plan.t
 import { assertSnapshotFits, closedError, parseTime } from './log-checks.ts';
 import { GroupView } from './sqlite-group.ts';
 import { takeLock } from './sqlite-lock.ts';
-import type { EventRow } from './sqlite-rows.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import { headAt, inspectTail, verifyStore } from './sqlite-verify.ts';
 import { HeadWaiters, type SubscriptionSource, subscribeTo } from './subscription.ts';
@@ -137,17 +136,17 @@ class SqliteLog implements EventLog {
     if (listed !== undefined) {
       for (const position of reverse ? listed.toReversed() : listed) {
         this.#assertOpen();
-        yield [this.#guarded(() => this.#store.rows.at(position)).event];
+        yield [this.#guarded(() => this.#store.rows.at(position))];
       }
       return;
     }
     while (from <= to) {
       this.#assertOpen();
-      const { rows, problem } = this.#store.rows.chunk({ from, to, reverse });
-      yield rows.map((row) => row.event);
+      const { events, problem } = this.#store.rows.chunk({ from, to, reverse });
+      yield events;
       if (problem !== undefined) throw this.#noted(problem);
-      if (reverse) to -= rows.length;
-      else from += rows.length;
+      if (reverse) to -= events.length;
+      else from += events.length;
       await nextTurn();
     }
   }
@@ -176,21 +175,28 @@ class SqliteLog implements EventLog {
     this.#assertOpen();
     const to = this.#head.position;
     const chunk = this.#store.rows.chunk({ from: position + 1, to, reverse: false });
-    let { rows, problem } = chunk;
-    const end = Math.min(rows.at(-1)?.batchEnd ?? 0, to);
-    const reached = position + rows.length;
+    let { events, problem } = chunk;
+    const reached = position + events.length;
+    const end = Math.min(
+      this.#guarded(() => this.#store.batchEnd(reached)),
+      to,
+    );
     if (problem === undefined && end > reached) {
       const rest = this.#store.rows.chunk({ from: reached + 1, to: end, reverse: false }, true);
-      rows = rows.concat(rest.rows);
+      events = events.concat(rest.events);
       problem = rest.problem;
     }
-    if (problem !== undefined) rows = wholeBatches(rows);
-    if (problem !== undefined && rows.length === 0) throw this.#noted(problem);
-    const events: RecordedEvent[] = [];
-    for (const { event } of rows) {
-      if (wanted === undefined || wanted(event)) events.push(upcastEvent(event, this.#options.upcasts));
-    }
-    return { events, through: position + rows.length };
+    if (problem !== undefined) events = this.#wholeBatches(events);
+    if (problem !== undefined && events.length === 0) throw this.#noted(problem);
+    const through = position + events.length;
+    if (wanted !== undefined) events = events.filter(wanted);
+    return { events: events.map((event) => upcastEvent(event, this.#options.upcasts)), through };
+  }
+
+  /** The events up to the last that ends its batch. */
+  #wholeBatches(events: readonly RecordedEvent[]): readonly RecordedEvent[] {
+    const ends = (event: RecordedEvent) => this.#store.batchEnd(event.position) === event.position;
+    return events.slice(0, events.findLastIndex(ends) + 1);
   }
 
   async head(position = this.#head.position): Promise<Head> {
@@ -312,9 +318,4 @@ class SqliteLog implements EventLog {
   #assertOpen(): void {
     if (this.#closed) throw closedError();
   }
-}
-
-/** The rows up to the last that ends its batch. */
-function wholeBatches(rows: readonly EventRow[]): readonly EventRow[] {
-  return rows.slice(0, rows.findLastIndex((row) => row.event.position === row.batchEnd) + 1);
 }
