@@ -11,7 +11,7 @@ export type Discovery = 'EDS' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'ORIGINAL_DST';
 
 /** What one outbound cluster and its load assignment are made from. The same object while service and rule are. */
 export interface ClusterSpec {
-  /** `subsetKey` of port, subset and hostname. */
+  /** `subsetKey` of port, subset and hostname; an ExternalName service stands for the name it points to. */
   readonly name: string;
   readonly service: Service;
   readonly port: ServicePort;
@@ -37,7 +37,7 @@ export function clusterSpecs(options: {
       .flatMap((port) =>
         [undefined, ...(rule?.subsets ?? [])].map((subset) => {
           const policy = effectivePolicy(rule, subset, port.port);
-          const name = subsetKey('outbound', port.port, subset?.name ?? '', service.hostname);
+          const name = subsetKey('outbound', port.port, subset?.name ?? '', service.externalName ?? service.hostname);
           const discovery = discoveryOf(service, policy, { type: context.type, intercepts });
           return { name, service, port, rule, subset, policy, discovery };
         }),

@@ -1,0 +1,133 @@
+// Clusters that hand inbound traffic to the application: one a port that the proxy serves, or one an ingress listener.
+import { create } from '@bufbuild/protobuf';
+import type { Service, ServicePort } from '../../../../events/model.ts';
+import {
+  type Cluster,
+  Cluster_DiscoveryType,
+  Cluster_LbPolicy,
+  ClusterSchema,
+} from '../../../../gen/envoy/config/cluster/v3/cluster_pb.js';
+import { ClusterLoadAssignmentSchema } from '../../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
+import type { ConnectionPoolSettings } from '../../../../mesh/config/schemas/destination-rule.ts';
+import type { IstioIngressListener } from '../../../../mesh/config/schemas/sidecar.ts';
+import { destinationRuleOf, effectivePolicy } from '../destination-rules.ts';
+import { endpointAddress } from '../endpoints/lb-endpoint.ts';
+import { endpointPort } from '../endpoints/load-assignment.ts';
+import type { Memo } from '../memo.ts';
+import { inboundClusterName } from '../names.ts';
+import type { ProxyScope } from '../proxy-scope.ts';
+import { durationOfMs } from '../routes/duration.ts';
+import { isHttp2, type ListenerPortProtocol, parsePortProtocol } from '../routes/protocol.ts';
+import { clusterMetadata } from './cluster-metadata.ts';
+import { applyConnectionPool } from './connection-pool.ts';
+import { inboundBindConfig } from './fixed-clusters.ts';
+import { applyProtocolOptions, upstreamHttpVersion } from './protocol-options.ts';
+
+/** Where applications listen when nothing else is said and traffic is not intercepted. */
+const localApplication = '127.0.0.1';
+
+/** The sidecar's inbound clusters in port order; a router has none. */
+export function inboundClusters(scope: ProxyScope, memo: Memo): readonly Cluster[] {
+  if (scope.context.type === 'router') return [];
+  const served = scope.ingress === undefined ? servedPorts(scope, memo) : ingressPorts(scope, scope.ingress);
+  return [...served.values()].sort((a, b) => a.port - b.port).map((port) => inboundCluster(port, scope));
+}
+
+interface ServedPort {
+  /** The port in the cluster's name. */
+  readonly port: number;
+  readonly protocol: ListenerPortProtocol;
+  readonly services: Service[];
+  readonly pool: ConnectionPoolSettings | undefined;
+  /** Where the application is; undefined: where the traffic was going. */
+  readonly target: { readonly address: string; readonly port: number } | undefined;
+}
+
+/** By port on the endpoint; services that share one are named in its metadata, and the first decides the rest. */
+function servedPorts(scope: ProxyScope, memo: Memo): ReadonlyMap<number, ServedPort> {
+  const served = new Map<number, ServedPort>();
+  for (const { service, endpoint } of scope.instances) {
+    for (const servicePort of service.ports) {
+      const port = endpointPort(endpoint, servicePort);
+      if (port === undefined || servicePort.protocol === 'UDP') continue;
+      const known = served.get(port);
+      if (known !== undefined) {
+        if (!known.services.includes(service)) known.services.push(service);
+        continue;
+      }
+      const pool = scope.sidecar?.spec.inboundConnectionPool ?? rulePool(scope, service, servicePort, memo);
+      const target = intercepts(scope) ? undefined : { address: localApplication, port };
+      served.set(port, { port, protocol: servicePort.protocol, services: [service], pool, target });
+    }
+  }
+  return served;
+}
+
+/** Limits meant for a service's clients hold for its own sidecars too, or the default would cap what clients may send. */
+function rulePool(
+  scope: ProxyScope,
+  service: Service,
+  port: ServicePort,
+  memo: Memo,
+): ConnectionPoolSettings | undefined {
+  const rule = destinationRuleOf({ snapshot: scope.snapshot, context: scope.context, service, memo });
+  return effectivePolicy(rule, undefined, port.port).connectionPool;
+}
+
+function ingressPorts(scope: ProxyScope, listeners: readonly IstioIngressListener[]): ReadonlyMap<number, ServedPort> {
+  const served = new Map<number, ServedPort>();
+  for (const listener of listeners) {
+    const port = listener.port.number ?? 0;
+    if (port === 0 || served.has(port)) continue;
+    const services = scope.instances
+      .map(({ service }) => service)
+      .filter((service) => service.ports.some((servicePort) => servicePort.port === port));
+    const pool = listener.connectionPool ?? scope.sidecar?.spec.inboundConnectionPool;
+    const target = ingressTarget(scope, listener.defaultEndpoint ?? '', port);
+    served.set(port, { port, protocol: parsePortProtocol(listener.port.protocol), services, pool, target });
+  }
+  return served;
+}
+
+/** `defaultEndpoint` is `ADDRESS:PORT` or `unix:///PATH`; `0.0.0.0` and `[::]` mean the proxy's own address. */
+function ingressTarget(scope: ProxyScope, endpoint: string, port: number): ServedPort['target'] {
+  if (endpoint.startsWith('unix:')) return { address: endpoint, port: 0 };
+  if (endpoint === '') return intercepts(scope) ? undefined : { address: localApplication, port };
+  const colon = endpoint.lastIndexOf(':');
+  const host = endpoint.slice(0, colon).replace(/^\[|\]$/g, '');
+  const own = host === '0.0.0.0' || host === '::';
+  const address = own ? (scope.context.addresses[0] ?? localApplication) : host;
+  return { address, port: Number(endpoint.slice(colon + 1)) };
+}
+
+function intercepts(scope: ProxyScope): boolean {
+  return scope.context.interceptionMode !== 'NONE';
+}
+
+function inboundCluster(served: ServedPort, scope: ProxyScope): Cluster {
+  const { mesh } = scope.snapshot;
+  const name = inboundClusterName(served.port);
+  const cluster = create(ClusterSchema, { name, connectTimeout: durationOfMs(mesh.connectTimeoutMs) });
+  if (served.target === undefined) {
+    cluster.clusterDiscoveryType = { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST };
+    cluster.lbPolicy = Cluster_LbPolicy.CLUSTER_PROVIDED;
+    cluster.upstreamBindConfig = inboundBindConfig();
+  } else {
+    cluster.clusterDiscoveryType = { case: 'type', value: Cluster_DiscoveryType.STATIC };
+    const address = endpointAddress(served.target.address, served.target.port);
+    cluster.loadAssignment = create(ClusterLoadAssignmentSchema, {
+      clusterName: name,
+      endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: { address } } }] }],
+    });
+  }
+  applyConnectionPool(cluster, served.pool);
+  const version = upstreamHttpVersion({
+    isHttp2Port: isHttp2(served.protocol),
+    isDetected: served.protocol === 'Unsupported',
+    // h2UpgradePolicy is about clients' connections to the service, not about its sidecar's to the application.
+    http: served.pool?.http?.useClientProtocol === true ? { useClientProtocol: true } : undefined,
+  });
+  applyProtocolOptions(cluster, { version, pool: served.pool });
+  cluster.metadata = clusterMetadata({ services: served.services });
+  return cluster;
+}

@@ -1,0 +1,174 @@
+// Reads Envoy's node (Istio's id and metadata) into a ProxyContext, refusing what is malformed, too large or not for Pilot.
+import { hash } from 'node:crypto';
+import { isIP } from 'node:net';
+import { fromJson, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
+import { type Node, NodeSchema } from '../../../gen/envoy/config/core/v3/base_pb.js';
+import { messageOf } from '../../../lib/mesh-error.ts';
+import { compareNames } from './names.ts';
+import type { ProxyContext } from './proxy-context.ts';
+
+/** A context, or for people what is wrong with the node. */
+export type NodeResult = { readonly context: ProxyContext } | { readonly problem: string };
+
+/** Longest text taken from a node: Kubernetes' names have 253 characters, ids are made of three. */
+const maxTextLength = 1024;
+/** Workloads have tens of labels and a few addresses; more is an attack on Pilot's memory. */
+const maxLabels = 256;
+const maxAddresses = 64;
+
+/**
+ * The context of a node with Istio's id `TYPE~IP~NAME.NAMESPACE~DNSDOMAIN` and metadata
+ * (istio.io/latest/docs/ops/diagnostic-tools/proxy-cmd; Envoy's message core.v3.Node).
+ */
+export function proxyContextOf(node: Node): NodeResult {
+  try {
+    return { context: readNode(node) };
+  } catch (error) {
+    if (error instanceof NodeProblem) return { problem: error.message };
+    throw error;
+  }
+}
+
+/** As `proxyContextOf`, from a node in proto3 JSON; fields that newer Envoys have are ignored. */
+export function proxyContextOfJson(json: unknown): NodeResult {
+  let node: Node;
+  try {
+    node = fromJson(NodeSchema, json as JsonValue, { ignoreUnknownFields: true });
+  } catch (error) {
+    return { problem: `not an Envoy node: ${messageOf(error)}` };
+  }
+  return proxyContextOf(node);
+}
+
+/** Equal for equal contexts: 32 hex digits. */
+export function contextKey(context: ProxyContext): string {
+  const labels = Object.entries(context.labels).sort(([a], [b]) => compareNames(a, b));
+  const fields = Object.entries({ ...context, labels, addresses: [...context.addresses].sort() });
+  fields.sort(([a], [b]) => compareNames(a, b));
+  return hash('sha256', JSON.stringify(fields), 'hex').slice(0, 32);
+}
+
+/** Thrown and caught in this file only: reading has many places where it may end. */
+class NodeProblem extends Error {}
+
+function readNode(node: Node): ProxyContext {
+  const { type, address, namespace, dnsDomain } = readId(node.id);
+  const metadata = node.metadata ?? {};
+  const interceptionMode = choice(metadata, 'INTERCEPTION_MODE', ['REDIRECT', 'TPROXY', 'NONE']) ?? 'REDIRECT';
+  const labels = readLabels(metadata);
+  return {
+    type,
+    generator: choice(metadata, 'GENERATOR', ['envoy', 'grpc']) ?? 'envoy',
+    namespace: dnsLabel('metadata NAMESPACE', text(metadata, 'NAMESPACE') || namespace),
+    labels,
+    addresses: readAddresses(metadata, address),
+    dnsDomain,
+    clusterId: text(metadata, 'CLUSTER_ID'),
+    network: text(metadata, 'NETWORK'),
+    locality: readLocality(node, labels),
+    serviceAccount: text(metadata, 'SERVICE_ACCOUNT'),
+    interceptionMode,
+    httpProxyPort: readPort(metadata, 'HTTP_PROXY_PORT'),
+  };
+}
+
+function readId(id: string) {
+  const shown = JSON.stringify(id.slice(0, 200));
+  const parts = checkedText('id', id).split('~');
+  const [type, address, name, dnsDomain] = parts;
+  if (
+    parts.length !== 4 ||
+    type === undefined ||
+    address === undefined ||
+    name === undefined ||
+    dnsDomain === undefined
+  ) {
+    throw new NodeProblem(`node id ${shown}: expected TYPE~IP~NAME.NAMESPACE~DNSDOMAIN`);
+  }
+  if (type !== 'sidecar' && type !== 'router') {
+    throw new NodeProblem(`node id ${shown}: type is ${JSON.stringify(type)}, expected sidecar or router`);
+  }
+  if (address !== '' && isIP(address) === 0)
+    throw new NodeProblem(`node id ${shown}: ${JSON.stringify(address)} is not an IP address`);
+  const namespace = name.slice(name.lastIndexOf('.') + 1);
+  return { type, address, namespace, dnsDomain } as const;
+}
+
+function readAddresses(metadata: JsonObject, own: string): readonly string[] {
+  const listed = text(metadata, 'INSTANCE_IPS')
+    .split(',')
+    .map((address) => address.trim());
+  const addresses = [...new Set([own, ...listed].filter((address) => address !== ''))];
+  const wrong = addresses.find((address) => isIP(address) === 0);
+  if (wrong !== undefined)
+    throw new NodeProblem(`metadata INSTANCE_IPS: ${JSON.stringify(wrong)} is not an IP address`);
+  if (addresses.length > maxAddresses)
+    throw new NodeProblem(`metadata INSTANCE_IPS: more than ${maxAddresses} addresses`);
+  return addresses.sort(compareNames);
+}
+
+function readLabels(metadata: JsonObject): Readonly<Record<string, string>> {
+  const labels = metadata.LABELS;
+  if (labels === undefined || labels === null) return {};
+  if (typeof labels !== 'object' || Array.isArray(labels)) throw new NodeProblem('metadata LABELS: expected an object');
+  const entries = Object.entries(labels).sort(([a], [b]) => compareNames(a, b));
+  if (entries.length > maxLabels) throw new NodeProblem(`metadata LABELS: more than ${maxLabels} labels`);
+  return Object.fromEntries(
+    entries.map(([name, value]) => {
+      if (typeof value !== 'string') throw new NodeProblem(`metadata LABELS ${JSON.stringify(name)}: expected text`);
+      return [checkedText('metadata LABELS', name), checkedText(`metadata LABELS ${name}`, value)];
+    }),
+  );
+}
+
+/** Envoy's own locality, else Istio's label, in which dots stand for slashes. */
+function readLocality(node: Node, labels: Readonly<Record<string, string>>): string {
+  const { region = '', zone = '', subZone = '' } = node.locality ?? {};
+  const parts = [region, zone, subZone].map((part) => checkedText('locality', part));
+  const label = labels['istio-locality'] ?? '';
+  const given = parts.some((part) => part !== '') ? parts : label.includes('/') ? label.split('/') : label.split('.');
+  return given.join('/').replace(/\/+$/, '');
+}
+
+function readPort(metadata: JsonObject, key: string): number {
+  const value = metadata[key];
+  if (value === undefined || value === null || value === '') return 0;
+  const port = Number(value);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new NodeProblem(`metadata ${key}: expected a port from 1 to 65535`);
+  return port;
+}
+
+function choice<const Value extends string>(
+  metadata: JsonObject,
+  key: string,
+  values: readonly Value[],
+): Value | undefined {
+  const value = text(metadata, key);
+  if (value === '') return undefined;
+  const found = values.find((candidate) => candidate === value);
+  if (found === undefined)
+    throw new NodeProblem(`metadata ${key}: ${JSON.stringify(value)} is none of ${values.join(', ')}`);
+  return found;
+}
+
+function text(metadata: JsonObject, key: string): string {
+  const value = metadata[key];
+  if (value === undefined || value === null) return '';
+  if (typeof value !== 'string') throw new NodeProblem(`metadata ${key}: expected text`);
+  return checkedText(`metadata ${key}`, value);
+}
+
+function checkedText(where: string, value: string): string {
+  if (value.length > maxTextLength) throw new NodeProblem(`${where}: longer than ${maxTextLength} characters`);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not come in
+  if (/[\u0000-\u001f\u007f]/.test(value)) throw new NodeProblem(`${where}: contains control characters`);
+  return value;
+}
+
+/** RFC 1123: what a namespace may be called, and nothing that could be mistaken for a path. */
+function dnsLabel(where: string, value: string): string {
+  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value))
+    throw new NodeProblem(`${where}: ${JSON.stringify(value)} is not a namespace's name`);
+  return value;
+}

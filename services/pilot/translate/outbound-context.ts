@@ -1,0 +1,95 @@
+// The part of a proxy's context that its outbound configuration depends on: proxies that agree in it share that configuration.
+
+import type { DestinationRuleSpec, TrafficPolicy } from '../../../mesh/config/schemas/destination-rule.ts';
+import type { VirtualServiceSpec } from '../../../mesh/config/schemas/virtual-service.ts';
+import type { Snapshot } from '../../../mesh/snapshot.ts';
+import { failoverLabel } from './endpoints/locality.ts';
+import type { Memo } from './memo.ts';
+import { contextKey } from './node.ts';
+import type { ProxyContext } from './proxy-context.ts';
+
+/** Kinds whose resources shape what proxies send out; each may select workloads by labels. */
+const outboundKinds = [
+  'VirtualService',
+  'DestinationRule',
+  'Gateway',
+  'Sidecar',
+  'EnvoyFilter',
+  'ProxyConfig',
+  'Telemetry',
+  'PeerAuthentication',
+  'RequestAuthentication',
+  'AuthorizationPolicy',
+  'WasmPlugin',
+] as const;
+
+/** An array that is the same one while no resource of a kind that shapes configuration changes. */
+export function configToken(snapshot: Snapshot, memo: Memo): readonly (readonly unknown[])[] {
+  return memo.get('config-token', [snapshot], () =>
+    memo.stable(
+      'config-token',
+      memo,
+      outboundKinds.map((kind) => snapshot.config.list(kind)),
+    ),
+  );
+}
+
+/**
+ * `context` without addresses and service account, and with those labels only that some resource reads: translation of
+ * outbound traffic is given this, so it can't read anything that proxies sharing the result differ in. The same object for
+ * equal contexts.
+ */
+export function outboundContext(snapshot: Snapshot, context: ProxyContext, memo: Memo): ProxyContext {
+  const names = labelsRead(snapshot, memo);
+  return memo.get('outbound-context', [context, names], () => {
+    const labels = Object.fromEntries(Object.entries(context.labels).filter(([name]) => names.has(name)));
+    const shared: ProxyContext = { ...context, addresses: [], serviceAccount: '', labels };
+    return memo.get('shared-outbound-context', [memo, contextKey(shared)], () => shared);
+  });
+}
+
+function labelsRead(snapshot: Snapshot, memo: Memo): ReadonlySet<string> {
+  return memo.get('labels-read', [configToken(snapshot, memo)], () => {
+    const names = new Set<string>();
+    for (const kind of outboundKinds) {
+      for (const { spec } of snapshot.config.list(kind)) for (const name of selectorLabels(spec)) names.add(name);
+    }
+    for (const { spec } of snapshot.config.list<VirtualServiceSpec>('VirtualService')) {
+      for (const name of sourceLabels(spec)) names.add(name);
+    }
+    for (const { spec } of snapshot.config.list<DestinationRuleSpec>('DestinationRule')) {
+      for (const name of failoverLabels(spec)) names.add(name);
+    }
+    const key = JSON.stringify([...names].sort());
+    return memo.get('label-names', [memo, key], () => names);
+  });
+}
+
+/** Labels in `workloadSelector` and `selector`, whichever of Istio's three forms they take. */
+function selectorLabels(spec: unknown): readonly string[] {
+  const { workloadSelector, selector } = record(spec);
+  return [workloadSelector, selector].flatMap((value) => {
+    const { labels, matchLabels, ...direct } = record(value);
+    return [labels, matchLabels, direct].flatMap((map) => Object.keys(record(map)));
+  });
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}
+
+function sourceLabels(spec: VirtualServiceSpec): readonly string[] {
+  const matches = [...(spec.http ?? []), ...(spec.tcp ?? []), ...(spec.tls ?? [])].flatMap(
+    (route) => route.match ?? [],
+  );
+  return matches.flatMap((match) => Object.keys(match.sourceLabels ?? {}));
+}
+
+function failoverLabels(spec: DestinationRuleSpec): readonly string[] {
+  const policies = [spec.trafficPolicy, ...(spec.subsets ?? []).map((subset) => subset.trafficPolicy)];
+  return policies.flatMap((policy) => [policy, ...(policy?.portLevelSettings ?? [])]).flatMap(failoverLabelsOf);
+}
+
+function failoverLabelsOf(policy: Pick<TrafficPolicy, 'loadBalancer'> | undefined): readonly string[] {
+  return (policy?.loadBalancer?.localityLbSetting?.failoverPriority ?? []).map(failoverLabel);
+}

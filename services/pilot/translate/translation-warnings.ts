@@ -1,0 +1,32 @@
+// What translation left out or could not do as written, in words for people.
+import { serviceKey } from '../../../events/model.ts';
+import { clusterSpecs } from './clusters/cluster-spec.ts';
+import { destinationRuleOf } from './destination-rules.ts';
+import { isResolved } from './endpoints/lb-endpoint.ts';
+import type { Memo } from './memo.ts';
+import { outboundServices } from './outbound-services.ts';
+import type { ProxyScope } from './proxy-scope.ts';
+
+/** One line each: endpoints that EDS can't carry, DNS services without a name to look up. */
+export function translationWarnings(scope: ProxyScope, memo: Memo): readonly string[] {
+  const { snapshot, context } = scope;
+  return outboundServices(scope, memo).flatMap((service) => {
+    const rule = destinationRuleOf({ snapshot, context, service, memo });
+    const specs = clusterSpecs({ service, rule, context, memo });
+    const key = serviceKey(service);
+    const endpoints = snapshot.registry.endpoints(key);
+    if (specs.some(({ discovery }) => discovery === 'EDS')) {
+      return endpoints
+        .filter(({ address }) => !isResolved(address))
+        .map(
+          ({ id, address }) =>
+            `Service/${key}: endpoint ${id} left out: ${address} is a name, which resolution STATIC can't look up`,
+        );
+    }
+    const looksUp = specs.some(({ discovery }) => discovery.endsWith('_DNS'));
+    const nameless = looksUp && endpoints.length === 0 && (service.externalName ?? service.hostname).startsWith('*');
+    return nameless
+      ? [`Service/${key}: no clusters: a wildcard host has no name to look up and it has no endpoints`]
+      : [];
+  });
+}
