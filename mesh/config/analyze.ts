@@ -1,0 +1,30 @@
+// Findings across resources, as `istioctl analyze` has them (istio.io/latest/docs/reference/config/analysis): pure, on one snapshot.
+import type { Snapshot } from '../snapshot.ts';
+import { analyzeDestinationRules } from './analyze/destination-rules.ts';
+import { analyzeGateways } from './analyze/gateways.ts';
+import { indexOf } from './analyze/mesh-index.ts';
+import { analyzeSelectors } from './analyze/selectors.ts';
+import { analyzeServiceEntries } from './analyze/service-entries.ts';
+import { analyzeVirtualServices } from './analyze/virtual-services.ts';
+import type { Problem } from './problem.ts';
+
+/**
+ * Everything that is valid by itself but does not fit together, as warnings with istioctl's codes; ordered by resource, then path.
+ * Conflicts name the other object, and which of the two wins.
+ */
+export function analyze(snapshot: Snapshot): readonly Problem[] {
+  const index = indexOf(snapshot);
+  const problems = [
+    ...analyzeVirtualServices(index),
+    ...analyzeGateways(index),
+    ...analyzeDestinationRules(index),
+    ...analyzeServiceEntries(index),
+    ...analyzeSelectors(index),
+  ];
+  const order = (problem: Problem) =>
+    `${problem.resource}\u0000${problem.path}\u0000${problem.code}\u0000${problem.message}`;
+  return problems
+    .map((problem) => [order(problem), problem] as const)
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([, problem]) => problem);
+}

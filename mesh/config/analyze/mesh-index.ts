@@ -1,0 +1,76 @@
+// What analyzers look things up in: built once per snapshot.
+import { type ConfigResource, configKey, type Service } from '../../../events/model.ts';
+import type { Snapshot } from '../../snapshot.ts';
+import { formatPath, type Path, type Problem } from '../problem.ts';
+import { fullHostname, hostsOverlap } from '../resolve-host.ts';
+import type { DestinationRuleSpec } from '../schemas/destination-rule.ts';
+
+/** See the file's first line. */
+export interface MeshIndex {
+  readonly snapshot: Snapshot;
+  /** The services that a host in a resource of `namespace` means and that `namespace` can see; wildcards match on both sides. */
+  servicesFor(host: string, namespace: string): readonly Service[];
+  /** Names of the subsets that DestinationRules define for a host in a resource of `namespace`. */
+  subsetsFor(host: string, namespace: string): ReadonlySet<string>;
+}
+
+/** Indexes a snapshot. */
+export function indexOf(snapshot: Snapshot): MeshIndex {
+  const services = [...snapshot.registry.services.values()];
+  const wildcards = services.filter((service) => service.hostname.startsWith('*'));
+  const subsets = new Map<string, Set<string>>();
+  for (const rule of snapshot.config.list<DestinationRuleSpec>('DestinationRule')) {
+    const host = fullHostname(rule.spec.host, rule.namespace);
+    const names = subsets.get(host) ?? new Set();
+    for (const subset of rule.spec.subsets ?? []) names.add(subset.name);
+    subsets.set(host, names);
+  }
+  return {
+    snapshot,
+    servicesFor: (host, namespace) => {
+      const name = fullHostname(host, namespace);
+      const candidates = name.startsWith('*')
+        ? services.filter((service) => hostsOverlap(service.hostname, name))
+        : [
+            ...snapshot.registry.servicesOf(name),
+            ...wildcards.filter((service) => hostsOverlap(service.hostname, name)),
+          ];
+      return candidates.filter((service) => isVisible(service, namespace));
+    },
+    subsetsFor: (host, namespace) => {
+      const name = fullHostname(host, namespace);
+      const matching = [...subsets].filter(
+        ([ruleHost]) => ruleHost === name || (ruleHost.startsWith('*') && hostsOverlap(ruleHost, name)),
+      );
+      return new Set(matching.flatMap(([, names]) => [...names]));
+    },
+  };
+}
+
+function isVisible(service: Service, namespace: string): boolean {
+  const { exportTo } = service;
+  if (exportTo === undefined || exportTo.length === 0 || exportTo.includes('*')) return true;
+  return exportTo.includes(namespace) || (exportTo.includes('.') && service.namespace === namespace);
+}
+
+/** A warning on `resource`. */
+export function finding(resource: ConfigResource, path: Path, code: string, message: string): Problem {
+  return { severity: 'warning', resource: configKey(resource), path: formatPath(path), code, message };
+}
+
+/** `namespace/name`, for messages. */
+export function nameOf(resource: ConfigResource): string {
+  return `${resource.namespace}/${resource.name}`;
+}
+
+/** Groups in order of first appearance. */
+export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
+}

@@ -1,0 +1,120 @@
+// Validates one HTTP route: what it does, and that its parts fit together.
+import { durationMs } from '../quantities.ts';
+import type {
+  HeaderOperations,
+  Headers,
+  HTTPDirectResponse,
+  HTTPRedirect,
+  HTTPRewrite,
+  HTTPRoute,
+} from '../schemas/virtual-service.ts';
+import { checkDestination, checkWeights } from './destination.ts';
+import { checkHttpMatch } from './http-match.ts';
+import { checkCors, checkFault, checkRetries } from './http-policies.ts';
+import { checkOneOf, forEachAt, type Place } from './place.ts';
+import { checkPort } from './ports.ts';
+import { checkHeaderName, checkPercent, checkPercentage, checkRegex } from './string-match.ts';
+
+/** Reports everything wrong with `route`. `isDelegate`: its VirtualService has no hosts. */
+export function checkHttpRoute(route: HTTPRoute, place: Place, { isDelegate }: { readonly isDelegate: boolean }): void {
+  forEachAt(route.match, place.at('match'), checkHttpMatch);
+  checkAction(route, place, isDelegate);
+  if (route.route) checkWeights(route.route, place.at('route'));
+  forEachAt(route.route, place.at('route'), (destination, at) => checkHeaders(destination.headers, at.at('headers')));
+  if (route.redirect) checkRedirect(route.redirect, place.at('redirect'));
+  if (route.directResponse) checkDirectResponse(route.directResponse, place.at('directResponse'));
+  if (route.rewrite) checkRewrite(route.rewrite, place.at('rewrite'));
+  if (route.retries) checkRetries(route.retries, place.at('retries'));
+  if (route.fault) checkFault(route.fault, place.at('fault'));
+  if (route.corsPolicy) checkCors(route.corsPolicy, place.at('corsPolicy'));
+  checkHeaders(route.headers, place.at('headers'));
+  checkMirrors(route, place);
+}
+
+function checkAction(route: HTTPRoute, place: Place, isDelegate: boolean): void {
+  const actions = (['route', 'redirect', 'directResponse', 'delegate'] as const).filter((name) =>
+    name === 'route' ? (route.route?.length ?? 0) > 0 : route[name] !== undefined,
+  );
+  if (actions.length === 0) place.error('one of route, redirect, directResponse or delegate is required');
+  if (actions.length > 1)
+    place.error(`only one of route, redirect, directResponse and delegate may be set, found ${actions.join(' and ')}`);
+  if (isDelegate && route.delegate) place.at('delegate').error('a delegate can not delegate again');
+  const answered = route.redirect ? 'redirect' : route.directResponse ? 'directResponse' : undefined;
+  if (answered === undefined) return;
+  for (const name of ['fault', 'rewrite'] as const)
+    if (route[name]) place.at(name).error(`has no meaning together with ${answered}: no request is forwarded`);
+}
+
+function checkRedirect(redirect: HTTPRedirect, place: Place): void {
+  const changes =
+    redirect.uri ||
+    redirect.authority ||
+    redirect.scheme ||
+    redirect.port !== undefined ||
+    redirect.derivePort ||
+    redirect.prefixRewrite;
+  if (!changes) place.error('one of uri, prefixRewrite, authority, scheme, port or derivePort must be set');
+  checkOneOf(redirect, ['port', 'derivePort'], place);
+  checkOneOf(redirect, ['uri', 'prefixRewrite'], place);
+  if (redirect.port !== undefined) checkPort(redirect.port, place.at('port'));
+  if (redirect.scheme && !['http', 'https'].includes(redirect.scheme))
+    place.at('scheme').error(`expected http or https, found ${JSON.stringify(redirect.scheme)}`);
+  const code = redirect.redirectCode;
+  if (code !== undefined && code !== 0 && ![301, 302, 303, 307, 308].includes(code))
+    place.at('redirectCode').error(`expected 301, 302, 303, 307 or 308, found ${code}`);
+}
+
+/** Envoy keeps the body in each route, so Istio refuses what is above 1 MiB and warns above 100 KiB. */
+function checkDirectResponse(response: HTTPDirectResponse, place: Place): void {
+  if (response.status < 200 || response.status > 599)
+    place.at('status').error(`expected an HTTP status from 200 to 599, found ${response.status}`);
+  const { body } = response;
+  if (body === undefined) return;
+  checkOneOf(body, ['string', 'bytes'], place.at('body'), { exactly: true });
+  const bytes = body.string === undefined ? ((body.bytes?.length ?? 0) * 3) / 4 : Buffer.byteLength(body.string);
+  if (bytes > 1024 * 1024) place.at('body').error('a body has at most 1 MiB');
+  else if (bytes > 100 * 1024) place.at('body').warn('a body above 100 KiB slows every configuration update down');
+}
+
+function checkRewrite(rewrite: HTTPRewrite, place: Place): void {
+  const regex = rewrite.uriRegexRewrite;
+  if (!rewrite.uri && !rewrite.authority && !regex) place.error('one of uri, authority or uriRegexRewrite must be set');
+  if (rewrite.uri && regex) place.error('only one of uri and uriRegexRewrite may be set');
+  if (regex === undefined) return;
+  if (!regex.match) place.at('uriRegexRewrite', 'match').error('is required');
+  else checkRegex(regex.match, place.at('uriRegexRewrite', 'match'));
+  if (!regex.rewrite) place.at('uriRegexRewrite', 'rewrite').error('is required');
+}
+
+function checkMirrors(route: HTTPRoute, place: Place): void {
+  if (route.mirror && route.mirrors?.length) place.error('only one of mirror and mirrors may be set');
+  if (route.mirror) checkDestination(route.mirror, place.at('mirror'));
+  checkPercent(route.mirrorPercentage, place.at('mirrorPercentage'));
+  checkPercentage(route.mirrorPercent, place.at('mirrorPercent'));
+  forEachAt(route.mirrors, place.at('mirrors'), (mirror, at) => {
+    checkDestination(mirror.destination, at.at('destination'));
+    checkPercent(mirror.percentage, at.at('percentage'));
+  });
+  if ((route.mirrorPercentage || route.mirrorPercent !== undefined) && !route.mirror)
+    place.warn('a mirror percentage has no effect without mirror');
+  const timeoutMs = durationMs(route.timeout ?? '');
+  const perTryMs = durationMs(route.retries?.perTryTimeout ?? '');
+  if (timeoutMs !== undefined && perTryMs !== undefined && perTryMs > timeoutMs)
+    place.at('retries', 'perTryTimeout').warn(`is longer than the route's timeout ${route.timeout}`);
+}
+
+function checkHeaders(headers: Headers | undefined, place: Place): void {
+  for (const direction of ['request', 'response'] as const) {
+    const operations: HeaderOperations = headers?.[direction] ?? {};
+    for (const kind of ['set', 'add'] as const)
+      for (const name of Object.keys(operations[kind] ?? {}))
+        checkOperatedName(name, place.at(direction, kind, name), kind);
+    forEachAt(operations.remove, place.at(direction, 'remove'), (name, at) => checkOperatedName(name, at, 'remove'));
+  }
+}
+
+/** `:authority`, `:path` and so on are rewritten, not set as headers; Istio allows setting :authority, :method, :path, :scheme. */
+function checkOperatedName(name: string, place: Place, operation: 'set' | 'add' | 'remove'): void {
+  if (!name.startsWith(':') && name.toLowerCase() !== 'host') checkHeaderName(name, place);
+  else if (operation !== 'set') place.error(`${name} can only be set`);
+}

@@ -1,0 +1,68 @@
+// Port numbers, names and protocols.
+import { didYouMean } from '../suggest-name.ts';
+import type { Place } from './place.ts';
+
+// istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection
+const protocols = [
+  'HTTP',
+  'HTTPS',
+  'HTTP2',
+  'GRPC',
+  'GRPC-WEB',
+  'TCP',
+  'TLS',
+  'UDP',
+  'MONGO',
+  'REDIS',
+  'MYSQL',
+  'HTTP_PROXY',
+  'HBONE',
+];
+const portName = /^[a-zA-Z0-9]([-a-zA-Z0-9_]{0,61}[a-zA-Z0-9])?$/;
+
+/** Reports a number outside 1 to 65535. */
+export function checkPort(port: number | undefined, place: Place): void {
+  if (port === undefined) place.error('a port number is required');
+  else if (!(port >= 1 && port <= 65535))
+    place.error(`expected a port from 1 to 65535${Number.isNaN(port) ? '' : `, found ${port}`}`);
+}
+
+/** Reports a port's name that is not a DNS label. */
+export function checkPortName(name: string, place: Place): void {
+  if (!portName.test(name))
+    place.error(`expected letters, digits and - (at most 63) as a port's name, found ${JSON.stringify(name)}`);
+}
+
+/** Reports a protocol that Istio does not know; absent is fine where it is optional. */
+export function checkProtocol(protocol: string | undefined, place: Place): void {
+  if (protocol === undefined || protocol === '') return;
+  if (!protocols.includes(protocol.toUpperCase()))
+    place.error(
+      `unknown protocol ${JSON.stringify(protocol)}${didYouMean(protocol, protocols)}; expected ${protocols.slice(0, 7).join(', ')}, …`,
+    );
+}
+
+/** Whether the protocol is one of HTTP's plain-text forms. */
+export function isHttp(protocol: string): boolean {
+  return ['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB', 'HTTP_PROXY'].includes(protocol.toUpperCase());
+}
+
+/** Whether the protocol is over TLS. */
+export function isTls(protocol: string): boolean {
+  return ['HTTPS', 'TLS'].includes(protocol.toUpperCase());
+}
+
+/** Reports values that occur again, naming the first. */
+export function checkUnique(
+  values: readonly (string | number | undefined)[],
+  placeOf: (index: number) => Place,
+  what: string,
+): void {
+  const first = new Map<string | number, number>();
+  for (const [index, value] of values.entries()) {
+    if (value === undefined) continue;
+    const earlier = first.get(value);
+    if (earlier === undefined) first.set(value, index);
+    else placeOf(index).error(`${what} ${JSON.stringify(value)} is used already, by item ${earlier}`);
+  }
+}

@@ -1,0 +1,72 @@
+// Validates TLS towards clients: Gateway servers and Sidecar ingress listeners.
+import type { ServerTLSSettings } from '../schemas/gateway.ts';
+import { checkOneOf, forEachAt, type Place } from './place.ts';
+
+const versions = ['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3'];
+const ciphers = /^[A-Z0-9_-]+$/;
+
+/** Reports certificates that are missing for, or contradict, the mode. */
+export function checkServerTls(tls: ServerTLSSettings, place: Place): void {
+  checkOneOf(tls, ['credentialName', 'credentialNames'], place);
+  checkOneOf(tls, ['tlsCertificates', 'credentialNames'], place);
+  checkForms(tls, place);
+  const mode = tls.mode ?? 'PASSTHROUGH';
+  if (mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH') {
+    if (!tls.httpsRedirect && (certificateFields(tls).length > 0 || tls.credentialName))
+      place.warn(`mode ${mode} does not end TLS here: certificates have no effect`);
+  } else if (mode === 'ISTIO_MUTUAL') checkNoCertificates(tls, place);
+  else checkCertificates(tls, mode, place);
+}
+
+function certificateFields(tls: ServerTLSSettings): readonly string[] {
+  return (['serverCertificate', 'privateKey', 'caCertificates', 'tlsCertificates', 'credentialNames'] as const).filter(
+    (name) => tls[name]?.length,
+  );
+}
+
+function checkNoCertificates(tls: ServerTLSSettings, place: Place): void {
+  const given = [...certificateFields(tls), ...(tls.credentialName ? ['credentialName'] : [])];
+  if (given.length > 0)
+    place.error(`mode ISTIO_MUTUAL uses the mesh's own certificates: leave out ${given.join(', ')}`);
+}
+
+function checkCertificates(tls: ServerTLSSettings, mode: string, place: Place): void {
+  if ((tls.credentialNames?.length ?? 0) > 2) place.at('credentialNames').error('at most 2 (one RSA, one ECDSA)');
+  if ((tls.tlsCertificates?.length ?? 0) > 2) place.at('tlsCertificates').error('at most 2 (one RSA, one ECDSA)');
+  if (tls.credentialName || tls.credentialNames?.length) return;
+  const verifies = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL';
+  if (tls.tlsCertificates?.length) {
+    forEachAt(tls.tlsCertificates, place.at('tlsCertificates'), (certificate, at) => {
+      for (const name of ['serverCertificate', 'privateKey'] as const)
+        if (!certificate[name]) at.at(name).error('is required');
+      if (verifies && !certificate.caCertificates && !tls.caCertificates && !tls.caCertCredentialName)
+        at.at('caCertificates').error(`is required for mode ${mode}`);
+    });
+    return;
+  }
+  for (const name of ['serverCertificate', 'privateKey'] as const)
+    if (!tls[name]) place.at(name).error(`is required for mode ${mode} without credentialName`);
+  if (verifies && !tls.caCertificates && !tls.caCertCredentialName)
+    place.at('caCertificates').error(`is required for mode ${mode} without credentialName`);
+}
+
+function checkForms(tls: ServerTLSSettings, place: Place): void {
+  const { minProtocolVersion: min = 'TLS_AUTO', maxProtocolVersion: max = 'TLS_AUTO' } = tls;
+  if (max !== 'TLS_AUTO' && versions.indexOf(min) > versions.indexOf(max))
+    place.at('minProtocolVersion').error(`${min} is above maxProtocolVersion ${max}`);
+  if (min === 'TLSV1_0' || min === 'TLSV1_1')
+    place.at('minProtocolVersion').warn(`${min} is insecure, and Envoy needs cipherSuites named for it`);
+  forEachAt(tls.verifyCertificateHash, place.at('verifyCertificateHash'), (hash, at) => {
+    if (!/^([0-9a-fA-F]{64}|[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){31})$/.test(hash))
+      at.error('expected a SHA-256 hash in hexadecimal');
+  });
+  forEachAt(tls.verifyCertificateSpki, place.at('verifyCertificateSpki'), (hash, at) => {
+    if (!/^[A-Za-z0-9+/]{43}=$/.test(hash)) at.error('expected a SHA-256 hash in base64');
+  });
+  const seen = new Set<string>();
+  forEachAt(tls.cipherSuites, place.at('cipherSuites'), (cipher, at) => {
+    if (!ciphers.test(cipher)) at.warn(`${JSON.stringify(cipher)} is not a cipher suite and is left out`);
+    else if (seen.has(cipher)) at.warn(`${cipher} is given twice`);
+    seen.add(cipher);
+  });
+}
