@@ -62,7 +62,7 @@ export function outboundHosts(egress: EgressScope, listenPort: number, lookups: 
 }
 
 /** The proxy's labels that any of these VirtualServices asks for. */
-function sourceLabels(virtualServices: readonly VirtualService[], { memo, scope }: Lookups): string {
+export function sourceLabels(virtualServices: readonly VirtualService[], { memo, scope }: Lookups): string {
   const names = memo.get('source-labels', [virtualServices], () =>
     labelNames(
       virtualServices.flatMap(({ spec }) =>

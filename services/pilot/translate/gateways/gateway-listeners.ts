@@ -1,0 +1,117 @@
+// Listeners of a gateway: one a port, with a chain for each TLS server or SNI host.
+import { create } from '@bufbuild/protobuf';
+import { TrafficDirection } from '../../../../gen/envoy/config/core/v3/base_pb.js';
+import {
+  type FilterChain,
+  FilterChainSchema,
+} from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
+import { type Listener, ListenerSchema } from '../../../../gen/envoy/config/listener/v3/listener_pb.js';
+import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import { encodeResource } from '../encode.ts';
+import { listenerAccessLogs } from '../listeners/access-log.ts';
+import { bindAddress, wildcardAddress } from '../listeners/address.ts';
+import { connectionManagerFilter } from '../listeners/connection-manager.ts';
+import { tlsInspector } from '../listeners/listener-filters.ts';
+import {
+  maxConnectionsToAcceptPerSocketEvent,
+  transportSocketConnectTimeoutMs,
+} from '../listeners/outbound-listener.ts';
+import { tcpProxyFilter } from '../listeners/tcp-proxy.ts';
+import { listenerName } from '../names.ts';
+import { durationOfMs } from '../routes/duration.ts';
+import type { Lookups } from '../routes/lookups.ts';
+import { isHttp } from '../routes/protocol.ts';
+import { type EncodedResource, typeUrls } from '../translation.ts';
+import { gatewayL4Chains } from './gateway-l4.ts';
+import { type GatewayPort, type GatewayServer, isPassthrough, mergedGateways } from './merge-gateways.ts';
+import { serverTlsSocket } from './server-tls.ts';
+
+/** The listeners by name; a port without any chain has none. */
+export function gatewayListeners(lookups: Lookups): ReadonlyMap<string, EncodedResource> {
+  const { memo } = lookups;
+  const { mesh } = lookups.scope.snapshot;
+  const merged = mergedGateways(lookups);
+  const encoded = merged.ports.flatMap((port) => {
+    const l4 = port.servers.map((server) => gatewayL4Chains(server, lookups));
+    const content = JSON.stringify(l4, (key, value) => (key === 'owner' || key === 'rule' ? undefined : value));
+    const objects = l4.flat().flatMap(({ owner, target }) => [owner, target.rule]);
+    const resource = memo.get('gateway-listener', [port, mesh, ...objects, content], () => {
+      const listener = gatewayListener(port, l4, mesh);
+      return listener && encodeResource(typeUrls.listener, listener.name, ListenerSchema, listener);
+    });
+    return resource ?? [];
+  });
+  const listeners = memo.stable('gateway-listeners', merged, encoded);
+  return memo.get('gateway-listeners', [listeners], () => new Map(listeners.map((one) => [one.name, one])));
+}
+
+function gatewayListener(
+  port: GatewayPort,
+  l4: readonly ReturnType<typeof gatewayL4Chains>[],
+  mesh: MeshConfig,
+): Listener | undefined {
+  const bind = port.bind || wildcardAddress;
+  const name = listenerName(bind, port.port);
+  const [first] = port.servers;
+  const filterChains =
+    port.isPlainHttp && first
+      ? [httpChain(first, name, mesh)]
+      : port.servers.flatMap((server, index) =>
+          server.routeName !== '' ? [httpChain(server, name, mesh)] : l4Chains(server, l4[index] ?? [], mesh),
+        );
+  if (filterChains.length === 0) return undefined;
+  const needsSni = filterChains.some(
+    ({ filterChainMatch, transportSocket }) => filterChainMatch?.serverNames.length || transportSocket,
+  );
+  return create(ListenerSchema, {
+    name,
+    address: bindAddress(bind, port.port),
+    trafficDirection: TrafficDirection.OUTBOUND,
+    accessLog: listenerAccessLogs(mesh),
+    listenerFilters: needsSni ? [tlsInspector()] : [],
+    filterChains,
+    maxConnectionsToAcceptPerSocketEvent,
+  });
+}
+
+function httpChain(
+  { server, protocol, routeName, sniHosts }: GatewayServer,
+  name: string,
+  mesh: MeshConfig,
+): FilterChain {
+  const isPlain = isHttp(protocol);
+  const filter = connectionManagerFilter({
+    class: 'gateway',
+    statPrefix: isPlain || !server.name ? `outbound_${name}` : server.name,
+    protocol,
+    mesh,
+    routes: { rdsName: routeName },
+  });
+  return create(FilterChainSchema, {
+    ...chainBase(isPlain ? [] : sniHosts),
+    filters: [filter],
+    ...(isPlain || server.tls === undefined ? {} : { transportSocket: serverTlsSocket(server.tls, { isHttp: true }) }),
+  });
+}
+
+function l4Chains(placed: GatewayServer, chains: ReturnType<typeof gatewayL4Chains>, mesh: MeshConfig): FilterChain[] {
+  const { server } = placed;
+  const socket =
+    server.tls === undefined || isPassthrough(server) ? undefined : serverTlsSocket(server.tls, { isHttp: false });
+  return chains.map(({ sniHosts, applicationProtocols, target }) =>
+    create(FilterChainSchema, {
+      ...chainBase(sniHosts, applicationProtocols),
+      filters: [tcpProxyFilter(target, mesh)],
+      ...(socket ? { transportSocket: socket } : {}),
+    }),
+  );
+}
+
+function chainBase(sniHosts: readonly string[], applicationProtocols: readonly string[] = []) {
+  const serverNames = sniHosts.includes('*') ? [] : [...sniHosts].sort();
+  const matches = serverNames.length > 0 || applicationProtocols.length > 0;
+  return {
+    transportSocketConnectTimeout: durationOfMs(transportSocketConnectTimeoutMs),
+    ...(matches ? { filterChainMatch: { serverNames, applicationProtocols: [...applicationProtocols] } } : {}),
+  };
+}

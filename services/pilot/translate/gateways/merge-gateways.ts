@@ -1,0 +1,147 @@
+// Gateway resources that select a proxy, merged into the ports it listens on and the servers on each.
+import type { ConfigResource } from '../../../../events/model.ts';
+import type { GatewaySpec, Server } from '../../../../mesh/config/schemas/gateway.ts';
+import type { ServiceInstance } from '../../../../mesh/snapshot.ts';
+import type { Lookups } from '../routes/lookups.ts';
+import { isHttp, type ListenerPortProtocol, parsePortProtocol } from '../routes/protocol.ts';
+import { isSubset } from '../routes/route-match.ts';
+
+/** A Gateway resource. */
+export type Gateway = ConfigResource<GatewaySpec>;
+
+/** One server of one Gateway, at the port it is really on. */
+export interface GatewayServer {
+  /** Hosts have `./` spelled out. */
+  readonly server: Server;
+  /** `namespace/name`: VirtualServices bind to it. */
+  readonly gateway: string;
+  readonly protocol: ListenerPortProtocol;
+  /** Route configuration of its requests; '' when it forwards bytes. */
+  readonly routeName: string;
+  /** Names that clients may ask for by SNI; empty for any. */
+  readonly sniHosts: readonly string[];
+}
+
+/** One listener's port. */
+export interface GatewayPort {
+  readonly port: number;
+  /** '' for every address. */
+  readonly bind: string;
+  readonly servers: readonly GatewayServer[];
+  /** Whether all its servers are plain HTTP and share one route configuration. */
+  readonly isPlainHttp: boolean;
+}
+
+/** See the file's first line. */
+export interface MergedGateways {
+  readonly ports: readonly GatewayPort[];
+  readonly serversByRoute: ReadonlyMap<string, readonly GatewayServer[]>;
+}
+
+/** Opts a service out of the mapping of its ports to target ports. */
+const disableTranslationLabel = 'experimental.istio.io/disable-gateway-port-translation';
+
+/** The same object for the same Gateways and ports of the proxy's services. */
+export function mergedGateways({ scope, memo }: Lookups): MergedGateways {
+  const all = scope.snapshot.config.list<GatewaySpec>('Gateway');
+  const { labels } = scope.context;
+  const selected = all.filter(({ spec }) => isSubset(spec.selector ?? {}, labels));
+  const targets = targetPorts(scope.instances);
+  const ports = [...targets].map(([port, target]) => `${port}:${target}`).join();
+  return memo.get('merged-gateways', [...selected, memo, ports], () => mergeGateways(selected, targets));
+}
+
+/** Port that a gateway's service port leads to; the first service's where several have one. */
+function targetPorts(instances: readonly ServiceInstance[]): ReadonlyMap<number, number> {
+  const targets = new Map<number, number>();
+  for (const { service, endpoint } of instances) {
+    if (disableTranslationLabel in service.labels) continue;
+    for (const { name, port } of service.ports) {
+      const target = endpoint.ports[name];
+      if (target !== undefined && !targets.has(port)) targets.set(port, target);
+    }
+  }
+  return targets;
+}
+
+interface MutablePort extends Omit<GatewayPort, 'servers'> {
+  readonly servers: GatewayServer[];
+}
+
+/** Older Gateways come first: a server that contradicts what is on its port already is left out. */
+export function mergeGateways(gateways: readonly Gateway[], targets: ReadonlyMap<number, number>): MergedGateways {
+  const ports = new Map<string, MutablePort>();
+  const serversByRoute = new Map<string, GatewayServer[]>();
+  const sniTaken = new Set<string>();
+  for (const gateway of gateways) {
+    for (const server of gateway.spec.servers ?? []) {
+      const port = targets.get(server.port.number) ?? server.port.number;
+      const placed = placeServer(gateway, server, port);
+      if (addServer(placed, port, ports, sniTaken, serversByRoute) && placed.routeName !== '') {
+        const servers = serversByRoute.get(placed.routeName) ?? [];
+        serversByRoute.set(placed.routeName, [...servers, placed]);
+      }
+    }
+  }
+  return { ports: [...ports.values()], serversByRoute };
+}
+
+function placeServer(gateway: Gateway, server: Server, port: number): GatewayServer {
+  const protocol = parsePortProtocol(server.port.protocol);
+  const hosts = server.hosts.map((host) => (host.startsWith('./') ? `${gateway.namespace}${host.slice(1)}` : host));
+  return {
+    server: { ...server, hosts },
+    gateway: `${gateway.namespace}/${gateway.name}`,
+    protocol,
+    routeName: routeNameOf(gateway, server, protocol, port),
+    sniHosts: server.tls && !isHttp(protocol) ? sniHostsOf(hosts) : [],
+  };
+}
+
+/** `http.8080`, or `https.443.NAME.GATEWAY.NAMESPACE` where TLS ends here; '' for bytes. */
+function routeNameOf(gateway: Gateway, server: Server, protocol: ListenerPortProtocol, port: number): string {
+  const bind = server.bind ? `.${server.bind}` : '';
+  if (isHttp(protocol)) return `http.${port}${bind}`;
+  if (protocol !== 'HTTPS' || isPassthrough(server)) return '';
+  return `https.${server.port.number}.${server.port.name}.${gateway.name}.${gateway.namespace}${bind}`;
+}
+
+/** TLS that is not ended here; PASSTHROUGH is what a `tls` without a mode means. */
+export function isPassthrough({ tls }: Server): boolean {
+  if (tls === undefined) return false;
+  return tls.mode === undefined || tls.mode === 'PASSTHROUGH' || tls.mode === 'AUTO_PASSTHROUGH';
+}
+
+function sniHostsOf(hosts: readonly string[]): string[] {
+  return [...new Set(hosts.map((host) => host.slice(host.indexOf('/') + 1)))].sort();
+}
+
+/** False when the server has no place on its port: another protocol, or hosts that another server has. */
+function addServer(
+  placed: GatewayServer,
+  port: number,
+  ports: Map<string, MutablePort>,
+  sniTaken: Set<string>,
+  serversByRoute: ReadonlyMap<string, readonly GatewayServer[]>,
+): boolean {
+  const { server, protocol, routeName } = placed;
+  const bind = server.bind ?? '';
+  const key = `${bind} ${port}`;
+  const isPlainHttp = isHttp(protocol);
+  const existing = ports.get(key);
+  if (existing === undefined) {
+    ports.set(key, { port, bind, servers: [placed], isPlainHttp });
+    for (const host of server.tls ? server.hosts : []) sniTaken.add(`${key} ${host}`);
+    return true;
+  }
+  if (existing.isPlainHttp !== isPlainHttp) return false;
+  if (!isPlainHttp) {
+    // Servers on a TLS port are told apart by SNI: bytes without TLS can't be, nor two servers for one name.
+    const isAlone = server.tls === undefined || existing.servers.some((other) => other.server.tls === undefined);
+    if (isAlone || server.hosts.some((host) => sniTaken.has(`${key} ${host}`))) return false;
+    if (routeName !== '' && serversByRoute.has(routeName)) return false;
+    for (const host of server.hosts) sniTaken.add(`${key} ${host}`);
+  }
+  existing.servers.push(placed);
+  return true;
+}

@@ -1,0 +1,150 @@
+// TLS that ends at a gateway: a Gateway server's settings as Envoy's downstream TLS context.
+import { create } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { type TransportSocket, TransportSocketSchema } from '../../../../gen/envoy/config/core/v3/base_pb.js';
+import { ApiVersion } from '../../../../gen/envoy/config/core/v3/config_source_pb.js';
+import {
+  type CertificateValidationContext,
+  CertificateValidationContext_TrustChainVerification,
+  CertificateValidationContextSchema,
+  TlsCertificateSchema,
+  TlsParameters_TlsProtocol,
+  TlsParametersSchema,
+} from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
+import {
+  type SdsSecretConfig,
+  SdsSecretConfigSchema,
+} from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
+import {
+  type CommonTlsContext,
+  CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+} from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
+import type { ServerTLSSettings } from '../../../../mesh/config/schemas/gateway.ts';
+import { agentSecret } from '../clusters/secret-config.ts';
+
+const protocols: Readonly<Record<string, TlsParameters_TlsProtocol>> = {
+  TLSV1_0: TlsParameters_TlsProtocol.TLSv1_0,
+  TLSV1_1: TlsParameters_TlsProtocol.TLSv1_1,
+  TLSV1_2: TlsParameters_TlsProtocol.TLSv1_2,
+  TLSV1_3: TlsParameters_TlsProtocol.TLSv1_3,
+};
+
+/** The transport socket of a server that ends TLS (istio.io/latest/docs/reference/config/networking/gateway/#ServerTLSSettings). */
+export function serverTlsSocket(tls: ServerTLSSettings, options: { readonly isHttp: boolean }): TransportSocket {
+  const requiresClient = tls.mode === 'MUTUAL' || tls.mode === 'ISTIO_MUTUAL';
+  const context = create(DownstreamTlsContextSchema, {
+    requireClientCertificate: requiresClient,
+    commonTlsContext: commonContext(
+      tls,
+      options.isHttp || tls.mode !== 'ISTIO_MUTUAL' ? ['h2', 'http/1.1'] : alpnOfTcp,
+    ),
+  });
+  return create(TransportSocketSchema, {
+    name: 'envoy.transport_sockets.tls',
+    configType: { case: 'typedConfig', value: anyPack(DownstreamTlsContextSchema, context) },
+  });
+}
+
+/** What the mesh's clients offer on TCP connections with mutual TLS. */
+const alpnOfTcp = ['istio-peer-exchange', 'h2', 'http/1.1'];
+
+function commonContext(tls: ServerTLSSettings, alpnProtocols: string[]): CommonTlsContext {
+  const context = create(CommonTlsContextSchema, { alpnProtocols });
+  if (tls.mode === 'ISTIO_MUTUAL') useWorkloadIdentity(context, tls);
+  else {
+    const names = tls.credentialNames?.length ? tls.credentialNames : tls.credentialName ? [tls.credentialName] : [];
+    const [first] = names;
+    if (first !== undefined) useCredentials(context, tls, names, first);
+    else useFiles(context, tls);
+    setParameters(context, tls);
+  }
+  return context;
+}
+
+function useWorkloadIdentity(context: CommonTlsContext, tls: ServerTLSSettings): void {
+  context.tlsCertificateSdsSecretConfigs = [agentSecret('default')];
+  setValidation(context, validation(tls), agentSecret('ROOTCA'));
+}
+
+function useCredentials(
+  context: CommonTlsContext,
+  tls: ServerTLSSettings,
+  names: readonly string[],
+  first: string,
+): void {
+  context.tlsCertificateSdsSecretConfigs = names.map(credential);
+  if (validatesClients(tls)) {
+    setValidation(context, validation(tls), credential(tls.caCertCredentialName || `${first}-cacert`));
+  } else if (tls.subjectAltNames?.length) {
+    context.validationContextType = { case: 'validationContext', value: validation(tls) };
+  }
+}
+
+function useFiles(context: CommonTlsContext, tls: ServerTLSSettings): void {
+  const pairs = tls.tlsCertificates?.length ? tls.tlsCertificates : [tls];
+  context.tlsCertificates = pairs.map(({ serverCertificate, privateKey }) =>
+    create(TlsCertificateSchema, {
+      certificateChain: { specifier: { case: 'filename', value: serverCertificate ?? '' } },
+      privateKey: { specifier: { case: 'filename', value: privateKey ?? '' } },
+    }),
+  );
+  if (!validatesClients(tls)) return;
+  const value = validation(tls);
+  const files = create(CertificateValidationContextSchema, {
+    ...(tls.caCertificates ? { trustedCa: { specifier: { case: 'filename', value: tls.caCertificates } } } : {}),
+    ...(tls.caCrl ? { crl: { specifier: { case: 'filename', value: tls.caCrl } } } : {}),
+  });
+  context.validationContextType = { case: 'validationContext', value: { ...value, ...pickSet(files) } };
+}
+
+function pickSet({ trustedCa, crl }: CertificateValidationContext) {
+  return { ...(trustedCa ? { trustedCa } : {}), ...(crl ? { crl } : {}) };
+}
+
+function validatesClients({ mode }: ServerTLSSettings): boolean {
+  return mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL' || mode === 'ISTIO_MUTUAL';
+}
+
+function setValidation(context: CommonTlsContext, value: CertificateValidationContext, secret: SdsSecretConfig): void {
+  context.validationContextType = create(CommonTlsContextSchema, {
+    validationContextType: {
+      case: 'combinedValidationContext',
+      value: { defaultValidationContext: value, validationContextSdsSecretConfig: secret },
+    },
+  }).validationContextType;
+}
+
+function validation(tls: ServerTLSSettings): CertificateValidationContext {
+  return create(CertificateValidationContextSchema, {
+    // Deprecated in Envoy, but what Istio sends: the type of name does not matter.
+    matchSubjectAltNames: (tls.subjectAltNames ?? []).map((value) => ({
+      matchPattern: { case: 'exact' as const, value },
+    })),
+    verifyCertificateSpki: [...(tls.verifyCertificateSpki ?? [])],
+    verifyCertificateHash: [...(tls.verifyCertificateHash ?? [])],
+    ...(tls.insecureSkipVerify
+      ? { trustChainVerification: CertificateValidationContext_TrustChainVerification.ACCEPT_UNTRUSTED }
+      : {}),
+  });
+}
+
+function setParameters(context: CommonTlsContext, tls: ServerTLSSettings): void {
+  const min = protocols[tls.minProtocolVersion ?? ''];
+  const max = protocols[tls.maxProtocolVersion ?? ''];
+  const cipherSuites = [...(tls.cipherSuites ?? [])];
+  if (min === undefined && max === undefined && cipherSuites.length === 0) return;
+  context.tlsParams = create(TlsParametersSchema, {
+    cipherSuites,
+    ...(min === undefined ? {} : { tlsMinimumProtocolVersion: min }),
+    ...(max === undefined ? {} : { tlsMaximumProtocolVersion: max }),
+  });
+}
+
+/** A secret by name over ADS. With Envoy's own time limit: a secret that is not there must not hold back the whole listener. */
+function credential(name: string): SdsSecretConfig {
+  return create(SdsSecretConfigSchema, {
+    name: name.includes('://') ? name : `kubernetes://${name}`,
+    sdsConfig: { configSourceSpecifier: { case: 'ads', value: {} }, resourceApiVersion: ApiVersion.V3 },
+  });
+}
