@@ -51,6 +51,8 @@ export type Pushed = NewEvent<
     /** True when the list is the whole state of the type (SotW, or the first response of a stream), not a change to it. */
     readonly whole: boolean;
     readonly bytes: number;
+    /** Names in the manifest that the state at `position` no longer has: kept until nothing uses them (make before break). Absent: none. */
+    readonly kept?: readonly string[];
   }
 >;
 /** The proxy took a response into use. */

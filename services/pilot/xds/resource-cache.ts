@@ -1,6 +1,7 @@
 // Groups streams by proxy context: each group's translation is computed once per snapshot, and every stream of it is told.
 import type { Clock } from '../../../lib/clock.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
+import { contextKey } from '../translate/node.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
 import type { Translation } from '../translate/translation.ts';
 
@@ -119,11 +120,4 @@ export class ResourceCache {
       this.#onFailure({ context: group.context, snapshot, error });
     }
   }
-}
-
-/** Contexts with equal keys are translated alike: every field counts, whatever order they were written in. */
-export function contextKey(context: ProxyContext): string {
-  const { labels, ...rest } = context;
-  const fields = Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([fields, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);
 }

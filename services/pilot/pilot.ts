@@ -1,0 +1,262 @@
+// Pilot: folds the facts log into snapshots, translates them for every proxy and serves them over xDS.
+
+import type { RecordedEvent } from '../../events/envelope.ts';
+import type { EventLog } from '../../events/event-log.ts';
+import type { Node } from '../../gen/envoy/config/core/v3/base_pb.js';
+import type { Clock } from '../../lib/clock.ts';
+import { Latest } from '../../lib/latest.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { messageOf } from '../../lib/mesh-error.ts';
+import type { Service } from '../../lib/service.ts';
+import type { MeshConfig } from '../../mesh/config/mesh-config.ts';
+import type { Snapshot } from '../../mesh/snapshot.ts';
+import { DeliveriesRecorder, type RecorderLimits } from './deliveries-recorder.ts';
+import { FactReader, type FoldFailure } from './fact-reader.ts';
+import { HealthReports } from './health-reports.ts';
+import { PilotMetrics } from './metrics.ts';
+import { findCulprit, isQuarantinable, quarantine, quarantineFact, type Search } from './quarantine.ts';
+import type { ProxyContext } from './translate/proxy-context.ts';
+import { type AdsLimits, AdsServer, type ListenAddress } from './xds/ads-server.ts';
+import type { AdsStream } from './xds/ads-stream.ts';
+import { ResourceCache, type Translate, type TranslationFailure } from './xds/resource-cache.ts';
+import { observeAll, type StreamObserver } from './xds/stream-observer.ts';
+
+/** What a Pilot is made of. */
+export interface PilotOptions {
+  readonly facts: EventLog;
+  readonly deliveries: EventLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Distinguishes Pilots of one mesh: in events, in Envoy's `control_plane.identifier`. */
+  readonly name: string;
+  /** Where xDS is served; several addresses for plaintext and mTLS. Port 0: any free one, see `ports`. */
+  readonly xds: ListenAddress | readonly ListenAddress[];
+  readonly translate: Translate;
+  /** Reads Envoy's node. */
+  readonly contextOf: (node: Node) => { readonly context: ProxyContext } | { readonly problem: string };
+  readonly mesh?: MeshConfig;
+  readonly limits?: Partial<AdsLimits>;
+  readonly recorder?: Partial<RecorderLimits>;
+}
+
+/** What is known of a failure when the search for its cause begins. */
+interface Suspicion extends Omit<Search, 'source'> {
+  readonly reason: string;
+  readonly culprit?: RecordedEvent;
+}
+
+/** How long to wait before looking again for what breaks translation when the log could not say or not be told, in ms. */
+const quarantineRetryMs = 1_000;
+
+/** See the file's first line. */
+export class Pilot implements Service {
+  readonly name: string;
+  /** The newest snapshot; empty until the log has been read once. */
+  readonly snapshots = new Latest<Snapshot>();
+  readonly metrics: PilotMetrics;
+  readonly #options: PilotOptions;
+  readonly #cache: ResourceCache;
+  readonly #server: AdsServer;
+  readonly #reader: FactReader;
+  readonly #recorder: DeliveriesRecorder;
+  readonly #health: HealthReports;
+  readonly #listening = new Latest<readonly number[]>();
+  /** Position of the last snapshot that translated for everybody. */
+  #goodPosition = 0;
+  #failure: TranslationFailure | undefined;
+  #searching: Promise<void> | undefined;
+  #signal: AbortSignal = AbortSignal.abort();
+
+  constructor(options: PilotOptions) {
+    const { facts, deliveries, clock, logger, name, mesh } = options;
+    this.#options = options;
+    this.name = `pilot/${name}`;
+    this.metrics = new PilotMetrics({ nowMs: () => clock.nowMs() });
+    this.#recorder = new DeliveriesRecorder({
+      deliveries,
+      clock,
+      logger,
+      pilot: name,
+      ...(options.recorder && { limits: options.recorder }),
+    });
+    this.#health = new HealthReports({ facts, clock, logger, pilot: name });
+    this.#cache = new ResourceCache({
+      translate: options.translate,
+      clock,
+      onFailure: (failure) => this.#translationFailed(failure),
+    });
+    this.#server = new AdsServer({
+      name,
+      cache: this.#cache,
+      contextOf: (node) => {
+        const result = options.contextOf(node);
+        return 'context' in result ? result.context : result.problem;
+      },
+      observer: observeAll([this.metrics, this.#recorder, this.#healthObserver()]),
+      clock,
+      logger,
+      ...(options.limits && { limits: options.limits }),
+    });
+    this.#reader = new FactReader({
+      facts,
+      clock,
+      logger,
+      ...(mesh && { mesh }),
+      events: {
+        snapshot: (snapshot) => this.#publish(snapshot),
+        folded: (events) => {
+          this.metrics.eventsFolded += events;
+        },
+        broken: (failure) => this.#foldFailed(failure),
+        logFailed: () => {
+          this.metrics.logFailures++;
+        },
+      },
+    });
+  }
+
+  /** Ports that xDS is bound to, in the order of the addresses; resolves when they are. */
+  async ports(): Promise<readonly number[]> {
+    for await (const ports of this.#listening.watch(new AbortController().signal)) return ports;
+    return [];
+  }
+
+  /** True once everything that was in the log has been folded and can be served. */
+  ready(): boolean {
+    return this.#reader.caughtUp && this.snapshots.value !== undefined;
+  }
+
+  /** Open streams of proxies, for the admin API. */
+  get streams(): Iterable<AdsStream> {
+    return this.#server.streams;
+  }
+
+  /** Delivery events that could not be recorded. */
+  get deliveriesDropped(): number {
+    return this.#recorder.dropped;
+  }
+
+  /** What is served to proxies of a context now; undefined when none is connected. */
+  translationOf(context: ProxyContext) {
+    return this.#cache.translationOf(context);
+  }
+
+  /** Serves until `signal` aborts. Rejects when xDS can't listen; an ailing log is waited out instead. */
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const stopRecorder = new AbortController();
+    const stopAll = () => stop.abort();
+    signal.addEventListener('abort', stopAll, { once: true });
+    if (signal.aborted) stopAll();
+    this.#signal = stop.signal;
+    // The recorder stops last: streams that end still have something to record.
+    const recording = this.#recorder.run(stopRecorder.signal);
+    const xds = this.#options.xds;
+    const addresses = 'host' in xds ? [xds] : xds;
+    try {
+      await Promise.all([
+        this.#server.run(addresses, stop.signal, (ports) => this.#listening.set(ports)).finally(stopAll),
+        this.#reader.run(stop.signal),
+        this.#health.run(stop.signal),
+      ]);
+    } finally {
+      signal.removeEventListener('abort', stopAll);
+      await this.#searching;
+      stopRecorder.abort();
+      await recording;
+    }
+  }
+
+  async #publish(snapshot: Snapshot): Promise<void> {
+    this.snapshots.set(snapshot);
+    this.metrics.published(snapshot.position, Date.parse(snapshot.time));
+    this.metrics.services = snapshot.registry.services.size;
+    this.#failure = undefined;
+    await this.#cache.publish(snapshot);
+    if (this.#failure === undefined) this.#goodPosition = snapshot.position;
+  }
+
+  #translationFailed(failure: TranslationFailure): void {
+    this.metrics.translationFailures++;
+    this.#failure = failure;
+    const { snapshot, context, error } = failure;
+    const reason = messageOf(error);
+    this.#options.logger.error(
+      { position: snapshot.position, error: reason },
+      'translation failed; the last good configuration stays served',
+    );
+    this.#search({
+      good: Math.min(this.#goodPosition, snapshot.position - 1),
+      bad: snapshot.position,
+      reason,
+      fails: (s) => this.#fails(s, context),
+    });
+  }
+
+  #foldFailed({ good, bad, event, error }: FoldFailure): void {
+    const reason = messageOf(error);
+    this.#options.logger.error(
+      { position: bad, error: reason },
+      'the facts can not be folded; the last good snapshot stays served',
+    );
+    this.#search({ good, bad, reason, ...(event && { culprit: event }), fails: () => false });
+  }
+
+  #fails(snapshot: Snapshot, context: ProxyContext): boolean {
+    try {
+      this.#options.translate(snapshot, context);
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
+  /** One search at a time: when the culprit is left out, what else is wrong shows by itself. */
+  #search(search: Suspicion): void {
+    this.#searching ??= this.#searchAndQuarantine(search).finally(() => {
+      this.#searching = undefined;
+    });
+  }
+
+  async #searchAndQuarantine(search: Suspicion): Promise<void> {
+    const { facts, logger, clock, mesh } = this.#options;
+    const source = { facts, ...(mesh && { mesh }) };
+    while (!this.#signal.aborted) {
+      try {
+        const culprit = search.culprit ?? (await findCulprit({ source, ...search }));
+        if (!culprit || !isQuarantinable(culprit)) {
+          logger.error(
+            { position: search.bad, error: search.reason },
+            'no single event explains the failure; nothing is quarantined',
+          );
+          return;
+        }
+        await quarantine(
+          facts,
+          quarantineFact(culprit, { reason: search.reason, time: new Date(clock.nowMs()).toISOString() }),
+        );
+        this.metrics.quarantined++;
+        logger.error(
+          { position: culprit.position, event: culprit.id, type: culprit.type, error: search.reason },
+          'event quarantined',
+        );
+        return;
+      } catch (error) {
+        logger.warn({ error: messageOf(error) }, 'quarantining failed; trying again');
+        await clock.sleep(quarantineRetryMs, this.#signal).catch(() => {});
+      }
+    }
+  }
+
+  #healthObserver(): StreamObserver {
+    const nothing = () => {};
+    return {
+      connected: nothing,
+      disconnected: nothing,
+      pushed: nothing,
+      acknowledged: nothing,
+      rejected: nothing,
+      healthReported: (stream, report) => this.#health.report(stream, report),
+    };
+  }
+}
