@@ -11,7 +11,13 @@ export type LoadCommand =
   | { readonly do: 'stop' };
 /** What the client answers: times are `process.hrtime` milliseconds, the same clock in every process of a machine. */
 export type LoadReport =
-  | { readonly did: 'connected'; readonly startedMs: number; readonly fullMs: readonly number[]; readonly bytes: number; readonly messages: number }
+  | {
+      readonly did: 'connected';
+      readonly startedMs: number;
+      readonly fullMs: readonly number[];
+      readonly bytes: number;
+      readonly messages: number;
+    }
   | { readonly did: 'watching' }
   | { readonly did: 'reached'; readonly atMs: readonly number[]; readonly bytes: number; readonly messages: number }
   | { readonly did: 'lost'; readonly proxy: number; readonly reason: string };
@@ -44,7 +50,12 @@ const totals: LoadTotals = {
     times.push(nowMs());
     if (times.length < proxies) return;
     totals.marker = undefined;
-    report({ did: 'reached', atMs: times, bytes: totals.bytes - baseline.bytes, messages: totals.messages - baseline.messages });
+    report({
+      did: 'reached',
+      atMs: times,
+      bytes: totals.bytes - baseline.bytes,
+      messages: totals.messages - baseline.messages,
+    });
   },
   onEnd: (proxy, reason) => {
     if (!stopping) report({ did: 'lost', proxy, reason });

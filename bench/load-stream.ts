@@ -31,7 +31,11 @@ export interface LoadTotals {
 const referencesOf: Readonly<Record<string, (bytes: Uint8Array) => readonly string[]>> = {
   [types.cds]: (bytes) => {
     const cluster = fromBinary(ClusterSchema, bytes);
-    if (cluster.clusterDiscoveryType.case !== 'type' || cluster.clusterDiscoveryType.value !== Cluster_DiscoveryType.EDS) return [];
+    if (
+      cluster.clusterDiscoveryType.case !== 'type' ||
+      cluster.clusterDiscoveryType.value !== Cluster_DiscoveryType.EDS
+    )
+      return [];
     return [cluster.edsClusterConfig?.serviceName || cluster.name];
   },
   [types.lds]: (bytes) => {
@@ -39,7 +43,11 @@ const referencesOf: Readonly<Record<string, (bytes: Uint8Array) => readonly stri
     const chains = [...listener.filterChains, ...(listener.defaultFilterChain ? [listener.defaultFilterChain] : [])];
     return chains.flatMap((chain) =>
       chain.filters.flatMap((filter) => {
-        if (filter.configType.case !== 'typedConfig' || !filter.configType.value.typeUrl.endsWith('HttpConnectionManager')) return [];
+        if (
+          filter.configType.case !== 'typedConfig' ||
+          !filter.configType.value.typeUrl.endsWith('HttpConnectionManager')
+        )
+          return [];
         const manager = fromBinary(HttpConnectionManagerSchema, filter.configType.value.value);
         return manager.routeSpecifier.case === 'rds' ? [manager.routeSpecifier.value.routeConfigName] : [];
       }),
@@ -95,7 +103,10 @@ export function openLoadStream(session: ClientHttp2Session, index: number, node:
       }
     } else if (typeUrl === types.lds) subscribe(types.rds, references);
     const whole =
-      got.has(types.cds) && got.has(types.lds) && (got.has(types.eds) || !asked.has(types.eds)) && (got.has(types.rds) || !asked.has(types.rds));
+      got.has(types.cds) &&
+      got.has(types.lds) &&
+      (got.has(types.eds) || !asked.has(types.eds)) &&
+      (got.has(types.rds) || !asked.has(types.rds));
     if (whole && !full) {
       full = true;
       totals.onFull(index);
@@ -141,7 +152,11 @@ function readDelta(message: Buffer, totals: LoadTotals): { typeUrl: string; nonc
   });
   const read = referencesOf[typeUrl];
   if (read === undefined) return { typeUrl, nonce, references: [] };
-  return { typeUrl, nonce, references: resources.flatMap(([start, end]) => readReferences(message, start, end, totals, read)) };
+  return {
+    typeUrl,
+    nonce,
+    references: resources.flatMap(([start, end]) => readReferences(message, start, end, totals, read)),
+  };
 }
 
 function readReferences(

@@ -26,6 +26,12 @@ export interface MeshRun extends MeshSize {
   readonly rssMiB: number;
 }
 
+/** One change: how long each proxy waited for it, and what all of them received. */
+interface Change {
+  readonly delaysMs: readonly number[];
+  readonly bytes: number;
+}
+
 /** Bounds every wait: a benchmark that hangs is a result too. */
 const limitMs = 120_000;
 
@@ -35,11 +41,17 @@ interface Peer<Command, Report> {
   readonly process: ChildProcess;
 }
 
-function start<Command extends object, Report extends { did: string }>(file: string, args: readonly string[]): Peer<Command, Report> {
+function start<Command extends object, Report extends { did: string }>(
+  file: string,
+  args: readonly string[],
+): Peer<Command, Report> {
   const child = fork(join(import.meta.dirname, file), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const next = (did: string) =>
     new Promise<Report>((resolve, reject) => {
-      const timer = setTimeout(() => finish(() => reject(new Error(`${file}: no "${did}" within ${limitMs} ms`))), limitMs);
+      const timer = setTimeout(
+        () => finish(() => reject(new Error(`${file}: no "${did}" within ${limitMs} ms`))),
+        limitMs,
+      );
       const finish = (end: () => void) => {
         clearTimeout(timer);
         child.off('message', onMessage);
@@ -83,8 +95,8 @@ export async function runMesh(size: MeshSize, rounds = 5): Promise<MeshRun> {
       const [{ atMs, bytes }, start] = [await reached, await changed];
       return { delaysMs: atMs.map((ms) => ms - start.atMs), bytes };
     };
-    const endpointRounds = [];
-    const routeRounds = [];
+    const endpointRounds: Change[] = [];
+    const routeRounds: Change[] = [];
     for (let round = 1; round <= rounds; round++) {
       const address = `10.99.0.${round}`;
       endpointRounds.push(await change(address, { do: 'endpoint', service: round, address }));
@@ -92,7 +104,7 @@ export async function runMesh(size: MeshSize, rounds = 5): Promise<MeshRun> {
       routeRounds.push(await change(mark, { do: 'route', service: 5 * round, mark }));
     }
     const end = await measure();
-    const delays = (measured: typeof endpointRounds) => measured.flatMap(({ delaysMs }) => delaysMs);
+    const delays = (measured: readonly Change[]) => measured.flatMap(({ delaysMs }) => delaysMs);
     const mib = (bytes: number) => bytes / 2 ** 20;
     return {
       ...size,

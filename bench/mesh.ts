@@ -123,7 +123,8 @@ export function benchMesh(services: number, endpoints: number): Append[] {
     appends.push({ event: serviceFact(benchService(i)) });
     for (let e = 0; e < endpoints; e++) appends.push({ event: endpointFact(benchEndpoint(i, e)) });
     if (i % 5 === 0)
-      for (const resource of [benchDestinationRule(i), benchVirtualService(i)]) appends.push({ event: configFact(resource) });
+      for (const resource of [benchDestinationRule(i), benchVirtualService(i)])
+        appends.push({ event: configFact(resource) });
   }
   return appends;
 }

@@ -1,0 +1,90 @@
+// `npm run bench`: prints the tables of bench/README.md. `--quick` runs the small mesh once; `--log-only` leaves the meshes out.
+import type { RecordedEvent } from '../events/envelope.ts';
+import { meshProjection } from '../mesh/mesh-state.ts';
+import { SnapshotBuilder } from '../mesh/snapshot-builder.ts';
+import { measureAppends, measureReplay, openTemporarySqlite } from './log.ts';
+import { benchEndpoint, benchService, endpointFact, serviceFact } from './mesh.ts';
+import { type MeshRun, type MeshSize, runMesh } from './mesh-run.ts';
+import { median } from './statistics.ts';
+
+const quick = process.argv.includes('--quick');
+/** Medians of three: enough to see past one disturbed run. */
+const runs = quick ? 1 : 3;
+const sizes: readonly MeshSize[] = quick
+  ? [{ services: 50, endpoints: 4, proxies: 50 }]
+  : [50, 500, 2000].flatMap((services) => [50, 300].map((proxies) => ({ services, endpoints: 4, proxies })));
+
+/** istiod 1.32-dev on two cores with its load client beside it: 500 services, 300 proxies (see bench/README.md). */
+const peer = '| istiod 500 | 300 | 7,600–12,100 | 16 | ≈ 100 | | 620–903 | 1,400 | | 79 | 404–630 |';
+
+const number = (value: number, digits = 0) =>
+  value.toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits });
+
+function meshRow(size: MeshSize, measured: readonly MeshRun[]): string {
+  const of = (field: keyof MeshRun, digits = 0) => number(median(measured.map((run) => run[field])), digits);
+  const cells = [
+    of('connectAllMs'),
+    of('connectCpuSeconds', 2),
+    of('endpointP50Ms', 1),
+    of('endpointP99Ms', 1),
+    of('routeP50Ms', 1),
+    of('routeP99Ms', 1),
+    of('endpointMiB', 2),
+    of('routeMiB', 1),
+    of('rssMiB'),
+  ];
+  return `| ${number(size.services)} | ${size.proxies} | ${cells.join(' | ')} |`;
+}
+
+/** Milliseconds to fold a million facts that are in memory already and freeze a snapshot. */
+function foldMs(): number {
+  const total = 1_000_000;
+  const events: RecordedEvent[] = [];
+  for (let i = 0; i < 2000; i++) events.push(recorded(serviceFact(benchService(i)), events.length + 1));
+  while (events.length < total) {
+    const i = events.length;
+    const endpoint = benchEndpoint(i % 2000, (i >> 11) % 4, `10.77.${(i >> 8) & 255}.${i & 255}`);
+    events.push(recorded(endpointFact(endpoint), i + 1));
+  }
+  const started = performance.now();
+  const builder = new SnapshotBuilder();
+  for (const event of events) builder.apply(event);
+  builder.snapshot();
+  return performance.now() - started;
+}
+
+function recorded(event: ReturnType<typeof endpointFact>, position: number): RecordedEvent {
+  return { ...event, specversion: '1.0', position, version: 1, previousHash: '' };
+}
+
+async function table(): Promise<void> {
+  console.log(
+    '| services × 4 | proxies | all connected ms | CPU-s | endpoint p50 ms | p99 | route p50 ms | p99 | endpoint MiB | route MiB | RSS MiB |',
+  );
+  console.log('|---|---|---|---|---|---|---|---|---|---|---|');
+  for (const size of sizes) {
+    const measured: MeshRun[] = [];
+    for (let run = 0; run < runs; run++) measured.push(await runMesh(size));
+    console.log(meshRow(size, measured));
+  }
+  console.log(peer);
+}
+
+async function logTable(): Promise<void> {
+  console.log('\n| log | value |\n|---|---|');
+  for (const batchSize of [1, 100, 1000]) {
+    const rates: number[] = [];
+    for (let run = 0; run < runs; run++) {
+      const events = batchSize === 1 ? 10_000 : 100_000;
+      rates.push((await measureAppends(openTemporarySqlite, { events, batchSize })).perSecond);
+    }
+    console.log(`| durable appends/s, batches of ${batchSize} | ${number(median(rates))} |`);
+  }
+  const replay = await measureReplay(openTemporarySqlite, { events: 200_000, projection: meshProjection });
+  console.log(`| events read back/s | ${number(replay.read.perSecond)} |`);
+  console.log(`| events read back and folded/s | ${number(replay.fold.perSecond)} |`);
+  console.log(`| 1,000,000 events in memory folded, ms | ${number(median(Array.from({ length: runs }, foldMs)))} |`);
+}
+
+if (!process.argv.includes('--log-only')) await table();
+await logTable();
