@@ -1,11 +1,13 @@
 // The agent beside a workload: runs its Envoy, passes the application's health on to Pilot, serves readiness and metrics.
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { MeshError } from '../lib/mesh-error.ts';
 import { defaultBackoff, type Service, supervise } from '../lib/service.ts';
 import { bootstrapOf } from './bootstrap.ts';
 import type { EnvoyAdmin, Readiness } from './envoy-admin.ts';
 import { EnvoyProcess } from './envoy-process.ts';
 import { HealthReporter } from './health-reporter.ts';
+import { httpRequest } from './http-request.ts';
 import { type Health, Probe, type ProbeOptions } from './probe.ts';
 import { type ProxyIdentity, proxyNode } from './proxy-node.ts';
 import type { StatsInclusion } from './stats-config.ts';
@@ -138,7 +140,7 @@ export class Agent implements Service {
   #metricsSources(): Record<string, () => Promise<string>> {
     const { appMetricsUrl } = this.#options;
     const envoy = async () => {
-      if (!this.#envoy.admin) throw new Error('Envoy does not run');
+      if (!this.#envoy.admin) throw new MeshError('unavailable', 'Envoy does not run');
       return this.#envoy.admin.metrics();
     };
     return { envoy, ...(appMetricsUrl && { application: () => fetchText(appMetricsUrl) }) };
@@ -191,8 +193,7 @@ function reachable(host: string): string {
 }
 
 async function fetchText(url: string): Promise<string> {
-  const headers = { accept: 'text/plain;version=0.0.4' };
-  const response = await fetch(url, { headers, signal: AbortSignal.timeout(3_000) });
-  if (!response.ok) throw new Error(`${url}: ${response.status}`);
-  return response.text();
+  const { status, body } = await httpRequest(url, { headers: { accept: 'text/plain;version=0.0.4' } });
+  if (status !== 200) throw new MeshError('unavailable', `${url} answered ${status}`);
+  return body;
 }

@@ -1,4 +1,6 @@
 // A client of one Envoy's admin interface (envoyproxy.io/docs/envoy/latest/operations/admin): readiness, draining, metrics.
+import { MeshError } from '../lib/mesh-error.ts';
+import { httpRequest } from './http-request.ts';
 
 /** Whether an Envoy serves, and if not, why. */
 export interface Readiness {
@@ -60,10 +62,9 @@ export class EnvoyAdmin {
     await this.text(path, 'POST');
   }
 
-  private async text(path: string, method: string): Promise<string> {
-    const response = await fetch(`${this.baseUrl}${path}`, { method, signal: AbortSignal.timeout(timeoutMs) });
-    const body = await response.text();
-    if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  private async text(path: string, method: 'GET' | 'POST'): Promise<string> {
+    const { status, body } = await httpRequest(`${this.baseUrl}${path}`, { method, timeoutMs });
+    if (status !== 200) throw new MeshError('unavailable', `Envoy’s admin interface: ${path} answered ${status}`);
     return body;
   }
 }

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/mesh-error.ts';
 import type { Service } from '../lib/service.ts';
+import { httpRequest } from './http-request.ts';
 
 /** What to ask and how often (kubernetes.io/docs/concepts/workloads/pods/probes). */
 export interface ProbeOptions {
@@ -78,13 +79,11 @@ export class Probe implements Service {
 export async function ask(url: string, timeoutMs: number): Promise<string> {
   if (url.startsWith('tcp://')) return askTcp(new URL(url), timeoutMs);
   try {
-    const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) });
-    await response.body?.cancel();
-    return response.status < 400 ? '' : `${url} answered ${response.status}`;
+    const { status } = await httpRequest(url, { timeoutMs, maxBytes: 4_096 });
+    return status < 400 ? '' : `${url} answered ${status}`;
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    const timedOut = cause instanceof Error && cause.name === 'TimeoutError';
-    return timedOut ? `${url} did not answer within ${timeoutMs} ms` : `${url}: ${messageOf(cause)}`;
+    const timedOut = error instanceof Error && error.name === 'TimeoutError';
+    return timedOut ? `${url} did not answer within ${timeoutMs} ms` : `${url}: ${messageOf(error)}`;
   }
 }
 
