@@ -39,9 +39,9 @@ export class SqliteStore {
   /** Runs `body` in one durable transaction: all of it, or nothing when it throws. */
   transaction(body: () => void): void {
     try {
-      this.#db.exec('BEGIN IMMEDIATE');
+      this.#statements.begin.run();
       body();
-      this.#db.exec('COMMIT');
+      this.#statements.commit.run();
     } catch (error) {
       this.#rollBack();
       throw sqliteError(error, this.#path, 'while writing');
@@ -280,6 +280,8 @@ function intsOf(bytes: Uint8Array): Int32Array {
 }
 
 const sql = {
+  begin: 'BEGIN IMMEDIATE',
+  commit: 'COMMIT',
   insert: 'INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   addSubject: 'INSERT INTO subjects (subject) VALUES (?)',
   findSubject: 'SELECT key FROM subjects WHERE subject = ?',

@@ -1,0 +1,72 @@
+// Catalog entries of what Pilot saw proxies do (delivery-facts.ts).
+import type { CatalogOf } from './catalog-entry.ts';
+import type { DeliveryFact } from './delivery-facts.ts';
+
+const common = { group: 'delivery', log: 'deliveries', subject: 'proxy/PROXY' } as const;
+const proxyId = 'sidecar~10.0.0.7~reviews-v1-0.default~default.svc.cluster.local';
+const streamId = 'pilot-1/42';
+const typeUrl = 'type.googleapis.com/envoy.config.cluster.v3.Cluster';
+const manifest = 'k3Jw9vT0qRzXb1LmN8sYcA';
+
+/** See catalog.ts. */
+export const deliveryEntries: CatalogOf<DeliveryFact> = {
+  'io.periplus.delivery.proxy-connected': {
+    ...common,
+    meaning: 'A proxy opened its ADS stream.',
+    data: 'proxy, stream, Pilot, peer, user agent, protocol, the ProxyContext and the facts position that Pilot had',
+    example: {
+      proxyId,
+      streamId,
+      pilot: 'pilot-1',
+      peer: '10.0.0.7:51234',
+      userAgent: 'envoy/1.40.0',
+      protocol: 'delta',
+      context: { namespace: 'default', labels: { app: 'reviews' } },
+      position: 120,
+    },
+  },
+  'io.periplus.delivery.proxy-disconnected': {
+    ...common,
+    meaning: "A proxy's stream ended.",
+    data: 'proxy, stream and reason',
+    example: { proxyId, streamId, reason: 'the client cancelled the stream' },
+  },
+  'io.periplus.delivery.manifest-recorded': {
+    ...common,
+    subject: 'manifest/HASH',
+    meaning: 'A list of resource contents, kept once for all pushes that consist of it.',
+    data: "the list's hash, type, names with content hashes, and names removed",
+    example: {
+      manifest,
+      typeUrl,
+      resources: [['outbound|9080||reviews.default.svc.cluster.local', '9f86d081']],
+      removed: [],
+    },
+  },
+  'io.periplus.delivery.pushed': {
+    ...common,
+    meaning: 'A response was sent to a proxy.',
+    data: 'proxy, stream, type, nonce, facts position, manifest, whether it is the whole state of the type, and bytes',
+    example: { proxyId, streamId, typeUrl, nonce: '7', position: 120, manifest, whole: true, bytes: 1830 },
+  },
+  'io.periplus.delivery.acknowledged': {
+    ...common,
+    meaning: 'A proxy took a response into use (ACK).',
+    data: 'proxy, stream, type, nonce, facts position and milliseconds since the push',
+    example: { proxyId, streamId, typeUrl, nonce: '7', position: 120, latencyMs: 4.2 },
+  },
+  'io.periplus.delivery.rejected': {
+    ...common,
+    meaning: 'A proxy refused a response and keeps what it had (NACK).',
+    data: "proxy, stream, type, nonce, facts position, and the proxy's error: gRPC code and message",
+    example: {
+      proxyId,
+      streamId,
+      typeUrl,
+      nonce: '8',
+      position: 121,
+      code: 13,
+      message: 'Proto constraint validation failed',
+    },
+  },
+};
