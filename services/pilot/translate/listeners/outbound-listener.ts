@@ -39,10 +39,18 @@ export interface OutboundOptions {
 export function encodeOutbound(entry: OutboundEntry, options: OutboundOptions, memo: Memo): EncodedResource {
   const l4 = entry.chains.filter((chain) => chain.kind === 'l4');
   const objects = l4.flatMap(({ owner, target }) => [owner, target.rule]);
-  const content = JSON.stringify(entry, (key, value) => (key === 'owner' || key === 'rule' ? undefined : value));
+  const content = `${entry.name} ${entry.bindToPort} ${entry.chains.map(chainContent).join()}`;
   return memo.get('outbound-listener', [options.mesh, ...objects, content, options.unknownCluster], () =>
     encodeResource(typeUrls.listener, entry.name, ListenerSchema, outboundListener(entry, options)),
   );
+}
+
+/** All of a chain but the objects that it was made from, as text. */
+function chainContent(chain: HttpChain | L4Chain): string {
+  if (chain.kind === 'http') return `${chain.rds.name} ${chain.protocol} ${chain.isDetected}`;
+  const { statPrefix, clusters, subset } = chain.target;
+  const weighted = clusters.map(({ name, weight }) => `${name} ${weight}`).join();
+  return `${chain.sniHosts.join()}|${chain.cidrs.join()}|${statPrefix}|${weighted}|${subset}`;
 }
 
 /** See `encodeOutbound`. */

@@ -8,7 +8,7 @@ import { proxylessRoutes } from '../proxyless/proxyless-routes.ts';
 import type { EncodedResource } from '../translation.ts';
 import { completeVirtualServices, type Lookups, ruleLabels } from './lookups.ts';
 import { sourceLabels } from './outbound-hosts.ts';
-import { outboundRoute } from './outbound-routes.ts';
+import { outboundRoutes } from './outbound-routes.ts';
 
 /** Route configurations by name; inbound routes are inline in their listeners. The same map while none of them changes. */
 export function buildRoutes(scope: ProxyScope, memo: Memo): ReadonlyMap<string, EncodedResource> {
@@ -30,8 +30,7 @@ function sidecarRoutes(lookups: Lookups): ReadonlyMap<string, EncodedResource> {
   const unknown = unknownTrafficCluster(scope);
   const deps = [names, ...egress, rules, scope.snapshot.mesh, namespace, dnsDomain, unknown, ruleLabels(lookups)];
   return memo.get('sidecar-routes', deps, () => {
-    const routes = names.map((name) => outboundRoute(name, lookups));
-    return namedOnce(`routes ${namespace} ${dnsDomain} ${unknown}`, names, routes, memo);
+    return namedOnce(`routes ${namespace} ${dnsDomain} ${unknown}`, names, outboundRoutes(names, lookups), memo);
   });
 }
 

@@ -1,15 +1,11 @@
 // The virtual hosts that a sidecar knows on one outbound port: services' own and those that VirtualServices make.
 import type { Service, ServicePort } from '../../../../events/model.ts';
-import type { Route } from '../../../../gen/envoy/config/route/v3/route_components_pb.js';
 import type { Memo } from '../memo.ts';
-import { compareNames, isHostWithin, subsetKey } from '../names.ts';
+import { compareNames, isHostWithin } from '../names.ts';
 import type { EgressScope } from '../proxy-scope.ts';
-import { bracketed, serviceDomains, withPort } from './domains.ts';
-import { consistentHashOf } from './hash-policy.ts';
 import { compareSpecificity, hostsOverlap, isWildcard } from './hostname.ts';
 import {
   completeVirtualServices,
-  destinationRule,
   type Lookups,
   labelNames,
   labelsText,
@@ -18,29 +14,13 @@ import {
 } from './lookups.ts';
 import { isHttpOrSniffed } from './protocol.ts';
 import { meshGateway, type VirtualService } from './resolve-virtual-service.ts';
-import { defaultRoute, type EncodedVirtualHost, encodeVirtualHost, virtualHost } from './virtual-host.ts';
 import { virtualServiceRoutes } from './virtual-service-routes.ts';
-
-/** A virtual host together with what it is made of, so that it can be written again for other domains. */
-export interface OutboundHost {
-  readonly encoded: EncodedVirtualHost;
-  /** Hostname that it was made for. */
-  readonly hostname: string;
-  readonly routes: readonly Route[];
-}
+import { hostForm, type OutboundHost, type WantedHost, writeHosts } from './write-hosts.ts';
 
 /** A service's port on which requests may be HTTP. */
 interface Backend {
   readonly service: Service;
   readonly port: ServicePort;
-}
-
-/** A host to be written: its services' names come first come, first served. */
-interface Wanted {
-  readonly hostname: string;
-  readonly port: number;
-  readonly service: Service | undefined;
-  readonly routes: readonly Route[];
 }
 
 /**
@@ -57,7 +37,9 @@ export function outboundHosts(egress: EgressScope, listenPort: number, lookups: 
   const deps = [egress.services, virtualServices, rules, listenPort, namespace, dnsDomain, generator, labels];
   return memo.get('outbound-hosts', deps, () => {
     const wanted = wantedHosts(egress.services, virtualServices, listenPort, lookups);
-    return writeHosts(wanted, listenPort, lookups).sort((a, b) => compareNames(a.encoded.name, b.encoded.name));
+    const form = hostForm(listenPort, lookups);
+    const hosts = writeHosts(wanted, { form, services: egress.services }, lookups);
+    return hosts.sort((a, b) => compareNames(a.encoded.name, b.encoded.name));
   });
 }
 
@@ -78,11 +60,11 @@ function wantedHosts(
   virtualServices: readonly VirtualService[],
   listenPort: number,
   lookups: Lookups,
-): Wanted[] {
+): WantedHost[] {
   const backends = backendsOn(services, listenPort, lookups.memo);
   const byHostname = servicesOnPort(services, listenPort, lookups.memo);
   const ownerOf = wildcardOwners(services, virtualServices, lookups.memo);
-  const wanted: Wanted[] = [];
+  const wanted: WantedHost[] = [];
   const taken = new Set<string>();
   const place = {
     port: listenPort,
@@ -111,10 +93,8 @@ function wantedHosts(
   }
   for (const [service, ports] of backends) {
     if (taken.has(service.hostname)) continue;
-    for (const { port } of ports) {
-      const routes = defaultRoutes(service, port.port, lookups);
-      wanted.push({ hostname: service.hostname, port: port.port, service, routes });
-    }
+    for (const { port } of ports)
+      wanted.push({ hostname: service.hostname, port: port.port, service, routes: undefined });
   }
   return wanted;
 }
@@ -222,63 +202,4 @@ function wildcardOwners(
     }
     return owners;
   });
-}
-
-function defaultRoutes(service: Service, port: number, lookups: Lookups): readonly Route[] {
-  const { memo, scope } = lookups;
-  const hash = consistentHashOf(destinationRule(service, lookups), { port });
-  const isProxyless = scope.context.generator === 'grpc';
-  return memo.get('default-routes', [service, hash, port, isProxyless], () => [
-    defaultRoute({
-      cluster: subsetKey('outbound', port, '', service.hostname),
-      operation: `${service.hostname}:${port}/*`,
-      hash,
-      isProxyless,
-    }),
-  ]);
-}
-
-/** Writes the hosts that are wanted, each with the domains that no earlier one has. */
-function writeHosts(wanted: readonly Wanted[], listenPort: number, lookups: Lookups): OutboundHost[] {
-  const names = new Set<string>();
-  const taken = new Set<string>();
-  const known = new Set(wanted.filter(({ service }) => service).map(({ hostname }) => hostname));
-  const { dnsDomain, generator } = lookups.scope.context;
-  const ignoresPort = listenPort !== 0 && generator !== 'grpc';
-  const out: OutboundHost[] = [];
-  for (const { hostname, port, service, routes } of wanted) {
-    const name = `${bracketed(hostname)}:${port}`;
-    if (names.has(name)) continue;
-    names.add(name);
-    const form = { dnsDomain, port: ignoresPort ? 0 : port };
-    const { domains, alternates } = service
-      ? lookups.memo.get('service-domains', [service, form.dnsDomain, form.port], () => serviceDomains(service, form))
-      : { domains: withPort(bracketed(hostname), form.port), alternates: new Set<string>() };
-    const free = domains.filter((domain) => {
-      if (taken.has(domain) || (alternates.has(domain) && known.has(domain))) return false;
-      // Behind a forward proxy only port 80 is implied by a Host without a port.
-      if (listenPort === 0 && port !== 80 && !domain.includes(':')) return false;
-      taken.add(domain);
-      return true;
-    });
-    if (free.length > 0) out.push(writeHost({ name, hostname, routes, domains: free }, lookups.memo));
-  }
-  return out;
-}
-
-function writeHost(
-  host: {
-    readonly name: string;
-    readonly hostname: string;
-    readonly routes: readonly Route[];
-    readonly domains: readonly string[];
-  },
-  memo: Memo,
-): OutboundHost {
-  const { name, hostname, routes, domains } = host;
-  return memo.get('outbound-host', [routes, name, domains.join()], () => ({
-    encoded: encodeVirtualHost(virtualHost(name, domains, routes)),
-    hostname,
-    routes,
-  }));
 }

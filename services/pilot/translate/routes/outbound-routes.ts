@@ -1,39 +1,55 @@
 // Route configurations of a sidecar's outbound listeners, spliced together from their virtual hosts.
-
 import type { RouteName } from '../listeners/outbound-plan.ts';
 import { unknownTrafficCluster } from '../listeners/outbound-traffic.ts';
 import type { EncodedResource } from '../translation.ts';
 import type { Lookups } from './lookups.ts';
-import { type OutboundHost, outboundHosts } from './outbound-hosts.ts';
+import { outboundHosts } from './outbound-hosts.ts';
 import { catchAllVirtualHost, encodeRouteConfiguration, encodeVirtualHost, virtualHost } from './virtual-host.ts';
+import type { OutboundHost } from './write-hosts.ts';
 
-/** The route configuration that a listener asks for. */
-export function outboundRoute(route: RouteName, lookups: Lookups): EncodedResource {
-  const { memo, scope } = lookups;
-  const egress = scope.egress[route.egress];
-  const hosts = egress ? outboundHosts(egress, route.port, lookups) : [];
-  if (route.onlyHost !== undefined) return detectedRoute(route.name, route.onlyHost, hosts, lookups);
+/** The route configurations that listeners ask for, in their order. */
+export function outboundRoutes(names: readonly RouteName[], lookups: Lookups): readonly EncodedResource[] {
+  const { scope, memo } = lookups;
   const unknownCluster = unknownTrafficCluster(scope);
-  return memo.get('outbound-route', [hosts, route.name, unknownCluster], () => {
+  // A port with detection has a name for each of its services: their hosts are looked up once.
+  const hostsByPort = new Map<string, readonly OutboundHost[]>();
+  const hostsOf = ({ egress, port }: RouteName): readonly OutboundHost[] => {
+    const key = `${egress}:${port}`;
+    const known = hostsByPort.get(key);
+    if (known) return known;
+    const from = scope.egress[egress];
+    const hosts = from ? outboundHosts(from, port, lookups) : [];
+    hostsByPort.set(key, hosts);
+    return hosts;
+  };
+  return names.map((name) => {
+    const hosts = hostsOf(name);
+    return name.onlyHost === undefined
+      ? portRoute(name.name, hosts, unknownCluster, memo)
+      : detectedRoute(name.name, hostIndex(hosts, memo).get(name.onlyHost), memo);
+  });
+}
+
+function portRoute(
+  name: string,
+  hosts: readonly OutboundHost[],
+  unknownCluster: string | undefined,
+  memo: Lookups['memo'],
+): EncodedResource {
+  return memo.get('outbound-route', [hosts, name, unknownCluster], () => {
     const catchAll = memo.get('catch-all', [memo, unknownCluster], () =>
       encodeVirtualHost(catchAllVirtualHost(unknownCluster)),
     );
-    return encodeRouteConfiguration(route.name, [...hosts.map(({ encoded }) => encoded), catchAll]);
+    return encodeRouteConfiguration(name, [...hosts.map(({ encoded }) => encoded), catchAll]);
   });
 }
 
 /** Behind an address of its own a service gets every request, whatever its Host says. */
-function detectedRoute(
-  name: string,
-  hostname: string,
-  hosts: readonly OutboundHost[],
-  { memo }: Lookups,
-): EncodedResource {
-  const host = hostIndex(hosts, memo).get(hostname);
-  return memo.get('detected-route', [host ?? memo, name], () => {
-    if (host === undefined) return encodeRouteConfiguration(name, []);
-    return encodeRouteConfiguration(name, [encodeVirtualHost(virtualHost(host.encoded.name, ['*'], host.routes))]);
-  });
+function detectedRoute(name: string, host: OutboundHost | undefined, memo: Lookups['memo']): EncodedResource {
+  if (host === undefined) return memo.get('empty-route', [memo, name], () => encodeRouteConfiguration(name, []));
+  return memo.get('detected-route', [host], () =>
+    encodeRouteConfiguration(name, [encodeVirtualHost(virtualHost(host.encoded.name, ['*'], host.routes))]),
+  );
 }
 
 function hostIndex(hosts: readonly OutboundHost[], memo: Lookups['memo']): ReadonlyMap<string, OutboundHost> {
