@@ -4,7 +4,7 @@ import type { Append } from '../events/event-log.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import { sameContent } from '../mesh/config/same-content.ts';
 import type { Observed } from './adapter.ts';
-import { existFact, type Fact, goneFact, subjectOf } from './fact.ts';
+import { type Fact, factOf, goneFact, subjectOf } from './fact.ts';
 import { type Said, scopedSource } from './source-memory.ts';
 
 /** What the source said before: a SourceMemory, or a test's stand-in. */
@@ -43,8 +43,7 @@ export function diffScopes(
   const registered: Append[] = [];
   for (const [subject, { scope, observed }] of inOrder(shown)) {
     const said = before.said.get(subject);
-    if (!said || !sameContent(said.observed.value, observed.value))
-      registered.push(toAppend(existFact(observed), scope));
+    if (!said || !sameContent(said.observed.value, observed.value)) registered.push(toAppend(factOf(observed), scope));
   }
   const deregistered: Append[] = [];
   for (const [subject, { scope, observed }] of inOrder(before.said)) {

@@ -86,13 +86,7 @@ export class AdapterRunner implements Service {
       replaceAll,
       replace: (scope, items, options) => replaceAll(new Map([[scope, items]]), options),
       synced: (scopes) => this.#inTurn(() => this.#synced(scopes, signal)),
-      lost: (reason) => {
-        this.#options.logger.warn(
-          { adapter: this.name, reason },
-          'the platform cannot be read; everything it showed is kept',
-        );
-        this.#update({ state: 'lost', reason });
-      },
+      lost: (reason) => this.#lost(reason),
       problem: (scope, message) => this.#problem(scope, message),
     };
   }
@@ -184,6 +178,16 @@ export class AdapterRunner implements Service {
         await this.#options.clock.sleep(delayMs, signal);
       }
     }
+  }
+
+  #lost(reason: string): void {
+    const { state, reason: known } = this.#current();
+    if (state === 'lost' && known === reason) return;
+    this.#options.logger.warn(
+      { adapter: this.name, reason },
+      'the platform cannot be read; everything it showed is kept',
+    );
+    this.#update({ state: 'lost', reason });
   }
 
   #problem(scope: string, message: string | undefined): void {

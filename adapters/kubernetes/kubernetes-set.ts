@@ -8,6 +8,7 @@ import type {
   KubernetesPod,
   KubernetesService,
 } from '../../mesh/config/schemas/kubernetes.ts';
+import { selects } from '../../mesh/service-entry.ts';
 
 /** All objects of one cluster (or of one folder of files). Names and namespaces are set. */
 export interface KubernetesSet {
@@ -34,7 +35,8 @@ export interface KubernetesIndex {
   podNamed(namespace: string, name: string): KubernetesPod | undefined;
   /** The pod that owns an address: pods on their host's network own none. */
   podAt(namespace: string, address: string): KubernetesPod | undefined;
-  podsOf(namespace: string): readonly KubernetesPod[];
+  /** Pods of the namespace that have all labels of `selector` (at least one), in name order. */
+  podsSelectedBy(namespace: string, selector: Readonly<Record<string, string>>): readonly KubernetesPod[];
   node(name: string): KubernetesNode | undefined;
   endpointsOf(namespace: string, service: string): KubernetesEndpoints | undefined;
   slicesOf(namespace: string, service: string): readonly KubernetesEndpointSlice[];
@@ -67,7 +69,6 @@ export function addressesOf(pod: KubernetesPod): readonly string[] {
 export function indexKubernetes(set: KubernetesSet): KubernetesIndex {
   const pods = [...set.pods].sort((a, b) => compareStrings(objectKey(a), objectKey(b)));
   const byName = new Map(pods.map((pod) => [objectKey(pod), pod]));
-  const byNamespace = Map.groupBy(pods, namespaceOf);
   const byAddress = new Map<string, KubernetesPod>();
   for (const pod of pods) {
     if (pod.spec?.hostNetwork || isFinished(pod)) continue;
@@ -83,11 +84,32 @@ export function indexKubernetes(set: KubernetesSet): KubernetesIndex {
   return {
     podNamed: (namespace, name) => byName.get(`${namespace}/${name}`),
     podAt: (namespace, address) => byAddress.get(`${namespace}/${address}`),
-    podsOf: (namespace) => byNamespace.get(namespace) ?? [],
+    podsSelectedBy: selectByLabels(pods),
     node: (name) => nodes.get(name),
     endpointsOf: (namespace, service) => endpoints.get(`${namespace}/${service}`),
     slicesOf: (namespace, service) => slices.get(`${namespace}/${service}`) ?? [],
     network: system?.metadata.labels?.['topology.istio.io/network'],
+  };
+}
+
+/** Looks through the pods that have the selector's rarest label: with thousands of services all pods would be too many. */
+function selectByLabels(pods: readonly KubernetesPod[]): KubernetesIndex['podsSelectedBy'] {
+  const byLabel = new Map<string, KubernetesPod[]>();
+  for (const pod of pods) {
+    for (const [name, value] of Object.entries(pod.metadata.labels ?? {})) {
+      const label = `${namespaceOf(pod)}/${name}=${value}`;
+      const labelled = byLabel.get(label);
+      if (labelled) labelled.push(pod);
+      else byLabel.set(label, [pod]);
+    }
+  }
+  return (namespace, selector) => {
+    let rarest: readonly KubernetesPod[] | undefined;
+    for (const [name, value] of Object.entries(selector)) {
+      const labelled = byLabel.get(`${namespace}/${name}=${value}`) ?? [];
+      if (!rarest || labelled.length < rarest.length) rarest = labelled;
+    }
+    return (rarest ?? []).filter((pod) => selects(selector, pod.metadata.labels ?? {}));
   };
 }
 

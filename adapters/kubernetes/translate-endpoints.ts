@@ -8,7 +8,6 @@ import type {
   KubernetesPod,
   KubernetesSliceEndpoint,
 } from '../../mesh/config/schemas/kubernetes.ts';
-import { selects } from '../../mesh/service-entry.ts';
 import { addressesOf, isFinished, type KubernetesIndex, objectKey } from './kubernetes-set.ts';
 import { containerPorts, healthOf, localityOfNode, traitsOf } from './translate-pod.ts';
 
@@ -44,8 +43,8 @@ export function endpointsOfService(
   const { selector } = service;
   if (!selector || Object.keys(selector).length === 0) return [];
   return index
-    .podsOf(namespace)
-    .filter((pod) => !isFinished(pod) && selects(selector, pod.metadata.labels ?? {}))
+    .podsSelectedBy(namespace, selector)
+    .filter((pod) => !isFinished(pod))
     .flatMap((pod) => fromPod(pod, options.publishNotReady, { service, index, shownBy: `Pod/${objectKey(pod)}` }));
 }
 
