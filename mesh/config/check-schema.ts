@@ -22,7 +22,7 @@ export function checkSchema(schema: Schema, value: unknown, path: Path, options:
   };
   switch (schema.form) {
     case 'text':
-      return typeof value === 'string' ? checkText(schema, value, wrong) : wrong(textHint(value));
+      return typeof value === 'string' ? checkText(schema, value, wrong) : wrong(expectedText(schema, value));
     case 'number':
       return isWithin(schema, value) ? value : wrong(expectedNumber(schema, value));
     case 'flag':
@@ -58,7 +58,7 @@ function isWithin(schema: NumberSchema, value: unknown): boolean {
 
 function expectedNumber(schema: NumberSchema, value: unknown): string {
   const kind = schema.integer ? 'a whole number' : 'a number';
-  const outside = typeof value === 'number' && (value < schema.min || value > schema.max);
+  const outside = typeof value === 'number' && Number.isFinite(value) && (value < schema.min || value > schema.max);
   return outside ? `${kind} from ${schema.min} to ${schema.max}` : kind;
 }
 
@@ -130,7 +130,8 @@ function checkEntries(
   return checked;
 }
 
-function textHint(value: unknown): string {
+function expectedText(schema: TextSchema, value: unknown): string {
+  if (schema.format?.startsWith('duration')) return 'a duration such as 5s, 100ms or 1h30m';
   return typeof value === 'number' || typeof value === 'boolean' ? 'text (put it in quotes)' : 'text';
 }
 

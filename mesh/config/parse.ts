@@ -2,7 +2,7 @@
 import type { ConfigResource } from '../../events/model.ts';
 import { checkSchema, isRecord } from './check-schema.ts';
 import { checkMeshConfig, meshConfigKey } from './mesh-config.ts';
-import { noSource, type Path, type Problem, type Report, reportTo, type Source } from './problem.ts';
+import { byPosition, noSource, type Path, type Problem, type Report, reportTo, type Source } from './problem.ts';
 import { metadataSchema, type ObjectMetadata } from './schemas/destination.ts';
 import { type Kind, kinds, unsupportedKinds } from './schemas/kinds.ts';
 import type { KubernetesConfigMap, KubernetesObject } from './schemas/kubernetes.ts';
@@ -73,10 +73,6 @@ export function parseFiles(
     collector.problems.push(...collector.problems.splice(before).sort(byPosition));
   }
   return { objects: collector.objects, problems: collector.problems };
-}
-
-function byPosition(a: Problem, b: Problem): number {
-  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
 }
 
 /** Checks one object that arrived as JSON (admin API, Kubernetes API): problems have a field path, but no line. */

@@ -1,7 +1,7 @@
 // Semantic validation of one resource, beyond its schema: accepts and rejects what Istio's own validation does.
 import { type ConfigResource, configKey } from '../../events/model.ts';
 import type { ParsedObject } from './parse.ts';
-import { noSource, type Path, type Problem, reportTo, type Source } from './problem.ts';
+import { byPosition, noSource, type Path, type Problem, reportTo, type Source } from './problem.ts';
 import { validateAuthorizationPolicy } from './validate/authorization-policy.ts';
 import { validateDestinationRule } from './validate/destination-rule.ts';
 import { validateEnvoyFilter } from './validate/envoy-filter.ts';
@@ -48,7 +48,7 @@ export function validateResource(
   const root = placeAt(reportTo(problems, source, { resource: configKey(resource), base }));
   checkLabelValues(resource.labels, root.at('metadata', 'labels'));
   validators.get(resource.kind)?.(resource.spec as never, root.at('spec'), resource);
-  return problems;
+  return problems.sort(byPosition);
 }
 
 /** `validateResource` for each configuration resource of a ParseResult; Kubernetes objects have nothing to validate. */

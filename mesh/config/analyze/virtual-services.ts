@@ -137,5 +137,5 @@ function seenTogether(a: VirtualService, b: VirtualService): boolean {
       ? new Set(spec.exportTo.map((value) => (value === '.' ? namespace : value)))
       : undefined;
   const [first, second] = [namespaces(a), namespaces(b)];
-  return first === undefined || second === undefined || !first.isDisjointFrom(second);
+  return first === undefined || second === undefined || [...first].some((namespace) => second.has(namespace));
 }

@@ -59,9 +59,11 @@ function checkRedirect(redirect: HTTPRedirect, place: Place): void {
   if (redirect.port !== undefined) checkPort(redirect.port, place.at('port'));
   if (redirect.scheme && !['http', 'https'].includes(redirect.scheme))
     place.at('scheme').error(`expected http or https, found ${JSON.stringify(redirect.scheme)}`);
-  const code = redirect.redirectCode;
-  if (code !== undefined && code !== 0 && ![301, 302, 303, 307, 308].includes(code))
-    place.at('redirectCode').error(`expected 301, 302, 303, 307 or 308, found ${code}`);
+  const code = redirect.redirectCode ?? 0;
+  if (code !== 0 && (code < 300 || code > 399))
+    place.at('redirectCode').error(`expected a status from 300 to 399, found ${code}`);
+  else if (![0, 301, 302, 303, 307, 308].includes(code))
+    place.at('redirectCode').warn(`Envoy redirects with 301, 302, 303, 307 and 308 only, found ${code}`);
 }
 
 /** Envoy keeps the body in each route, so Istio refuses what is above 1 MiB and warns above 100 KiB. */

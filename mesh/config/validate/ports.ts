@@ -38,7 +38,7 @@ export function checkProtocol(protocol: string | undefined, place: Place): void 
   if (protocol === undefined || protocol === '') return;
   if (!protocols.includes(protocol.toUpperCase()))
     place.error(
-      `unknown protocol ${JSON.stringify(protocol)}${didYouMean(protocol, protocols)}; expected ${protocols.slice(0, 7).join(', ')}, …`,
+      `expected a protocol such as ${protocols.slice(0, 7).join(', ')}, found ${JSON.stringify(protocol)}${didYouMean(protocol, protocols)}`,
     );
 }
 

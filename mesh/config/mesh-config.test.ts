@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { checkMeshConfig, defaultMeshConfig, meshConfigOf } from './mesh-config.ts';
+import { noSource, type Problem, reportTo } from './problem.ts';
+
+function check(document: unknown) {
+  const problems: Problem[] = [];
+  const spec = checkMeshConfig(document, [], reportTo(problems, noSource));
+  return { spec, problems };
+}
+
+describe('mesh configuration', () => {
+  it('is Istio’s defaults where nothing is set', () => {
+    expect(meshConfigOf(check({}).spec)).toEqual(defaultMeshConfig);
+    expect(meshConfigOf(check({ rootNamespace: '', trustDomain: null, defaultServiceExportTo: [] }).spec)).toEqual(
+      defaultMeshConfig,
+    );
+  });
+
+  it('takes each field it knows', () => {
+    const { spec, problems } = check({
+      rootNamespace: 'root',
+      trustDomain: 'example.org',
+      outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' },
+      accessLogFile: '/dev/stdout',
+      accessLogEncoding: 'JSON',
+      protocolDetectionTimeout: '100ms',
+      connectTimeout: '2s',
+      dnsRefreshRate: '5s',
+      defaultServiceExportTo: ['.'],
+      localityLbSetting: { enabled: false },
+      defaultHttpRetryPolicy: { attempts: 0 },
+      enableAutoMtls: false,
+      pathNormalization: { normalization: 'NONE' },
+    });
+    expect(problems).toEqual([]);
+    expect(meshConfigOf(spec)).toEqual({
+      ...defaultMeshConfig,
+      rootNamespace: 'root',
+      trustDomain: 'example.org',
+      outboundTrafficPolicy: 'REGISTRY_ONLY',
+      accessLogFile: '/dev/stdout',
+      accessLogEncoding: 'JSON',
+      protocolDetectionTimeoutMs: 100,
+      connectTimeoutMs: 2000,
+      dnsRefreshRateMs: 5000,
+      defaultServiceExportTo: ['.'],
+      localityLbEnabled: false,
+      localityLbSetting: { enabled: false },
+      defaultHttpRetryPolicy: { attempts: 0 },
+      enableAutoMtls: false,
+      pathNormalization: 'NONE',
+    });
+  });
+
+  it('warns of what has no effect and refuses what it does not know', () => {
+    const { problems } = check({ enableTracing: true, meshMTLS: {}, trustDomian: 'x', connectTimeout: 5 });
+    expect(problems.map(({ severity, path }) => `${severity} ${path}`)).toEqual([
+      'error trustDomian',
+      'error connectTimeout',
+      'warning enableTracing',
+      'warning meshMTLS',
+    ]);
+  });
+
+  it('refuses a document that is no object', () => {
+    expect(check('text').problems).toHaveLength(1);
+  });
+});
