@@ -52,7 +52,7 @@ function writeObject(object: Record<string, unknown>): string {
   let text = '';
   for (const key of keys) {
     const member = object[key];
-    if (member !== undefined) text += (text === '' ? '' : ',') + quote(key) + ':' + write(member);
+    if (member !== undefined) text += `${text === '' ? '' : ','}${quote(key)}:${write(member)}`;
   }
   return `{${text}}`;
 }

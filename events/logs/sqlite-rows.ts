@@ -27,6 +27,7 @@ const chunkChars = 4 * 1024 * 1024;
 type Envelope = Pick<RecordedEvent, 'source' | 'type' | 'actor' | 'dataversion'>;
 
 type RawRow = [position: number, envelope: number, version: number, crc: number, body: string];
+type RawEnvelope = [source: string, type: string, actor: string, dataversion: number, crc: number, key: number];
 type Body = [
   id: string,
   subject: string,
@@ -36,6 +37,10 @@ type Body = [
   data: unknown,
   traceparent?: string,
 ];
+
+function envelopeText(source: string, type: string, actor: string, dataversion: number): string {
+  return `${source}\n${type}\n${actor}\n${dataversion}`;
+}
 
 /** The attributes of an event that are its own, as a JSON array. */
 export function encodeBody(event: RecordedEvent, dataJson: string): string {
@@ -62,6 +67,7 @@ export class SqliteRows {
   readonly #down: StatementSync;
   readonly #one: StatementSync;
   readonly #envelope: StatementSync;
+  readonly #allEnvelopes: StatementSync;
   readonly #addEnvelope: StatementSync;
   readonly #envelopes = new Map<number, Envelope>();
   readonly #envelopeKeys = new Map<string, number>();
@@ -73,12 +79,11 @@ export class SqliteRows {
     this.#up = asArrays(db.prepare(`${select} BETWEEN ? AND ? ORDER BY position`));
     this.#down = asArrays(db.prepare(`${select} BETWEEN ? AND ? ORDER BY position DESC`));
     this.#one = asArrays(db.prepare(`${select} = ?`));
-    this.#envelope = asArrays(db.prepare('SELECT source, type, actor, dataversion FROM envelopes WHERE key = ?'));
-    this.#addEnvelope = db.prepare('INSERT INTO envelopes (source, type, actor, dataversion) VALUES (?, ?, ?, ?)');
-    const all = asArrays(db.prepare('SELECT source, type, actor, dataversion, key FROM envelopes')).all();
-    for (const row of all as unknown as [string, string, string, number, number][]) {
-      this.#envelopeKeys.set(row.slice(0, 4).join('\n'), row[4]);
-    }
+    const columns = 'source, type, actor, dataversion, crc';
+    this.#envelope = asArrays(db.prepare(`SELECT ${columns}, key FROM envelopes WHERE key = ?`));
+    this.#allEnvelopes = asArrays(db.prepare(`SELECT ${columns}, key FROM envelopes`));
+    this.#addEnvelope = db.prepare(`INSERT INTO envelopes (${columns}) VALUES (?, ?, ?, ?, ?)`);
+    this.#loadEnvelopes();
   }
 
   /** Events of the span from its start on, without a gap; with `whole` all of them, else about a chunk's worth. */
@@ -118,10 +123,10 @@ export class SqliteRows {
   /** Key of an event's shared attributes, stored when they are new; within a transaction. */
   envelopeKey(event: Envelope): number {
     const { source, type, actor, dataversion = 0 } = event;
-    const text = `${source}\n${type}\n${actor}\n${dataversion}`;
+    const text = envelopeText(source, type, actor, dataversion);
     const known = this.#envelopeKeys.get(text);
     if (known !== undefined) return known;
-    const key = Number(this.#addEnvelope.run(source, type, actor, dataversion).lastInsertRowid);
+    const key = Number(this.#addEnvelope.run(source, type, actor, dataversion, crc32(text)).lastInsertRowid);
     this.#envelopeKeys.set(text, key);
     return key;
   }
@@ -130,6 +135,20 @@ export class SqliteRows {
   forget(): void {
     this.#envelopeKeys.clear();
     this.#envelopes.clear();
+    this.#loadEnvelopes();
+  }
+
+  /** Those that are sound: a damaged one is never written to again, and reading an event that has it says so. */
+  #loadEnvelopes(): void {
+    try {
+      for (const row of this.#allEnvelopes.all() as unknown as RawEnvelope[]) {
+        const [source, type, actor, dataversion, crc, key] = row;
+        const text = envelopeText(source, type, actor, dataversion);
+        if (crc32(text) === crc) this.#envelopeKeys.set(text, key);
+      }
+    } catch (error) {
+      throw sqliteError(error, this.#path, 'in the table envelopes');
+    }
   }
 
   /** All at once is quicker; one by one gives what is before a damaged page. */
@@ -181,9 +200,12 @@ export class SqliteRows {
   }
 
   #loadEnvelope(key: number, position: number): Envelope {
-    const row = this.#envelope.get(key) as unknown as [string, string, string, number] | undefined;
+    const row = this.#envelope.get(key) as unknown as RawEnvelope | undefined;
     if (row === undefined) throw this.#corrupt(position, 'has lost its envelope');
-    const [source, type, actor, dataversion] = row;
+    const [source, type, actor, dataversion, crc] = row;
+    if (crc32(envelopeText(source, type, actor, dataversion)) !== crc) {
+      throw this.#corrupt(position, 'has an envelope that fails its checksum');
+    }
     const envelope = { source, type, actor, ...(dataversion === 0 ? {} : { dataversion }) };
     this.#envelopes.set(key, envelope);
     return envelope;

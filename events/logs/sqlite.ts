@@ -23,6 +23,7 @@ import { GroupView } from './sqlite-group.ts';
 import { takeLock } from './sqlite-lock.ts';
 import { SqliteStore } from './sqlite-store.ts';
 import { headAt, inspectTail, verifyStore } from './sqlite-verify.ts';
+import { damagedWalOf, inspectWal, keepDamagedWal } from './sqlite-wal.ts';
 import { HeadWaiters, type SubscriptionSource, subscribeTo } from './subscription.ts';
 
 /** What a log is opened with. */
@@ -93,11 +94,14 @@ class SqliteLog implements EventLog {
   constructor(path: string, options: SqliteLogOptions = {}) {
     this.#path = path;
     this.#options = options;
+    const walPath = `${path}-wal`;
+    const wal = inspectWal(walPath);
+    if (wal.damaged) keepDamagedWal(walPath);
     this.#store = new SqliteStore(path);
     const tail = inspectTail(this.#store);
     this.#head = tail.head;
     this.#lastCheckpoint = tail.lastCheckpoint;
-    this.#fault = tail.problem;
+    this.#fault = tail.problem ?? lostEvents(walPath, tail.head);
   }
 
   append(batch: readonly Append[]): Promise<AppendResult> {
@@ -318,4 +322,12 @@ class SqliteLog implements EventLog {
   #assertOpen(): void {
     if (this.#closed) throw closedError();
   }
+}
+
+/** A damaged WAL that was found now or earlier: the events that it held are missing after the head of then. */
+function lostEvents(walPath: string, head: Head): MeshError | undefined {
+  const kept = damagedWalOf(walPath);
+  if (kept === undefined) return undefined;
+  const message = `the write-ahead log was damaged: acknowledged events after position ${head.position} are lost. Restore the folder`;
+  return new MeshError('corrupt', `${message} from a copy, or remove ${kept} to go on without them`);
 }
