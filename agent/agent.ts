@@ -49,7 +49,7 @@ export interface AgentOptions {
 
 /** Ports of one agent and its Envoy; `readiness` and `prometheus` are not opened when 0. */
 export interface AgentPorts {
-  /** Envoy's admin interface. Default 15000. */
+  /** Envoy's admin interface. Default 15000; 0: any free port, and then no `prometheus`, which has to know it. */
   readonly admin?: number;
   /** The agent's readiness and merged metrics. Default 15020. */
   readonly status?: number;
@@ -178,7 +178,7 @@ export function agentBootstrap(options: AgentOptions): ReturnType<typeof bootstr
     admin: { address: adminHost, port: ports.admin },
     agentStatus: { address: reachable(host), port: ports.status },
     ...(ports.readiness > 0 && { readiness: { address: host, port: ports.readiness } }),
-    ...(ports.prometheus > 0 && { prometheus: { address: host, port: ports.prometheus } }),
+    ...(ports.prometheus > 0 && ports.admin > 0 && { prometheus: { address: host, port: ports.prometheus } }),
     ...(stats && { stats }),
     ...(maxHeapBytes !== undefined && { maxHeapBytes }),
     drainSeconds: options.drainSeconds ?? 5,

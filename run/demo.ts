@@ -2,6 +2,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Agent, type AgentOptions } from '../agent/agent.ts';
+import { httpRequest } from '../agent/http-request.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
@@ -175,11 +176,9 @@ async function whatIsMissing(demo: Demo): Promise<string> {
 /** '' when the page is there with reviews on it, else what is wrong. */
 async function askPage(url: string): Promise<string> {
   try {
-    const page = await fetch(url, { signal: AbortSignal.timeout(4_000) });
-    if (page.status !== 200) return `${url} answers ${page.status}`;
-    return (await page.text()).includes('currently unavailable')
-      ? `${url}: a service behind the page does not answer yet`
-      : '';
+    const { status, body } = await httpRequest(url, { timeoutMs: 4_000 });
+    if (status !== 200) return `${url} answers ${status}`;
+    return body.includes('currently unavailable') ? `${url}: a service behind the page does not answer yet` : '';
   } catch {
     return `${url} does not answer yet`;
   }

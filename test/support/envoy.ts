@@ -1,0 +1,115 @@
+// Real Envoys for tests: validate a bootstrap, start one, read what it holds.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureEnvoy } from '../../agent/envoy-binary.ts';
+import { guardChild } from '../../agent/watchdog.ts';
+import { waitFor } from './wait-for.ts';
+
+/** Path of the Envoy to test with, installed if there is none. */
+export async function envoyPath(): Promise<string> {
+  const onProgress = (message: string) => process.stderr.write(`${message}\n`);
+  return (await ensureEnvoy({ onProgress })).path;
+}
+
+/** Envoy's verdict on a bootstrap (`--mode validate`): '' when it is content, else what it says. */
+export async function validateWithEnvoy(bootstrap: unknown): Promise<string> {
+  const envoy = await envoyPath();
+  return inFolder((folder) => {
+    const path = join(folder, 'bootstrap.json');
+    writeFileSync(path, JSON.stringify(bootstrap));
+    const args = ['--mode', 'validate', '-c', path, '-l', 'error', '--disable-hot-restart'];
+    const run = spawnSync(envoy, args, { encoding: 'utf8', timeout: 60_000 });
+    return run.status === 0 ? '' : `${run.stdout}${run.stderr}`.trim() || `exit code ${run.status}`;
+  });
+}
+
+/** An Envoy that a test started. */
+export interface TestEnvoy {
+  readonly adminPort: number;
+  readonly pid: number;
+  /** Everything it wrote to standard error. */
+  output(): string;
+  stop(): Promise<void>;
+}
+
+/** Starts Envoy with `bootstrap`, whose admin port may be 0, and waits until its admin interface answers. */
+export async function startEnvoy(bootstrap: unknown): Promise<TestEnvoy> {
+  const folder = mkdtempSync(join(tmpdir(), 'periplus-envoy-'));
+  const configPath = join(folder, 'bootstrap.json');
+  const addressPath = join(folder, 'admin-address');
+  writeFileSync(configPath, JSON.stringify(bootstrap));
+  const settings = [
+    '--disable-hot-restart',
+    '--concurrency',
+    '1',
+    '-l',
+    'warning',
+    '--admin-address-path',
+    addressPath,
+  ];
+  const child = spawn(await envoyPath(), ['-c', configPath, ...settings], { stdio: ['ignore', 'ignore', 'pipe'] });
+  guardChild(child);
+  let output = '';
+  child.stderr.on('data', (chunk) => (output += chunk));
+  const stop = () => stopChild(child).finally(() => rmSync(folder, { recursive: true, force: true }));
+  try {
+    let adminPort: number | undefined;
+    const answers = async () => (adminPort = await adminPortOf(child, addressPath, output)) !== undefined;
+    await waitFor(answers, { what: 'Envoy’s admin interface' });
+    return { adminPort: adminPort ?? 0, pid: child.pid ?? 0, output: () => output, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function adminPortOf(child: ChildProcess, addressPath: string, output: string): Promise<number | undefined> {
+  if (child.exitCode !== null) throw new Error(`Envoy ended with ${child.exitCode}: ${output}`);
+  try {
+    const port = Number(readFileSync(addressPath, 'utf8').split(':').pop());
+    return (await fetch(`http://127.0.0.1:${port}/ready`)).status > 0 ? port : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve());
+    child.kill('SIGKILL');
+  });
+}
+
+/** What an Envoy holds, endpoints included: the body of `/config_dump?include_eds`. */
+export async function configDump(
+  adminPort: number,
+  host = '127.0.0.1',
+): Promise<{ readonly configs: readonly unknown[] }> {
+  const response = await fetch(`http://${host}:${adminPort}/config_dump?include_eds`);
+  return (await response.json()) as { readonly configs: readonly unknown[] };
+}
+
+/** A port on 127.0.0.1 that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
+
+function inFolder<T>(use: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'periplus-envoy-'));
+  try {
+    return use(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
