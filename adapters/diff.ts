@@ -2,9 +2,9 @@
 import { eventId } from '../events/event-id.ts';
 import type { Append } from '../events/event-log.ts';
 import { MeshError } from '../lib/mesh-error.ts';
-import { sameContent } from '../mesh/config/same-content.ts';
+import { compareStrings } from '../mesh/compare.ts';
 import type { Observed } from './adapter.ts';
-import { type Fact, factOf, goneFact, subjectOf } from './fact.ts';
+import { existFact, type Fact, goneFact, subjectOf } from './fact.ts';
 import { type Said, scopedSource } from './source-memory.ts';
 
 /** What the source said before: a SourceMemory, or a test's stand-in. */
@@ -41,14 +41,16 @@ export function diffScopes(
     return { event: { id, source, ...fact, ...stamp, causes: [] }, expectedVersion: version };
   };
   const registered: Append[] = [];
-  for (const [subject, { scope, observed }] of inOrder(shown)) {
+  for (const [subject, { scope, observed }] of shown) {
     const said = before.said.get(subject);
-    if (!said || !sameContent(said.observed.value, observed.value)) registered.push(toAppend(factOf(observed), scope));
+    if (!said || !sameJson(said.observed.value, observed.value)) registered.push(toAppend(existFact(observed), scope));
   }
   const deregistered: Append[] = [];
-  for (const [subject, { scope, observed }] of inOrder(before.said)) {
+  for (const [subject, { scope, observed }] of before.said) {
     if (contents.has(scope) && !shown.has(subject)) deregistered.push(toAppend(goneFact(observed), scope));
   }
+  registered.sort(bySubject);
+  deregistered.sort(bySubject);
   return { registered, deregistered, claims: new Map([...shown].map(([subject, { scope }]) => [subject, scope])) };
 }
 
@@ -65,6 +67,24 @@ function showing(contents: ReadonlyMap<string, readonly Observed[]>): Map<string
   return shown;
 }
 
-function inOrder<T>(entries: ReadonlyMap<string, T>): [string, T][] {
-  return [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+/** What is appended must not depend on the order in which a platform lists things. */
+function bySubject(a: Append, b: Append): number {
+  return compareStrings(a.event.subject, b.event.subject);
+}
+
+/** mesh/config/same-content.ts without allocations: a relist compares tens of thousands of objects that are nearly all equal. */
+function sameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const left = a as Readonly<Record<string, unknown>>;
+  const right = b as Readonly<Record<string, unknown>>;
+  let missing = 0;
+  for (const name in left) {
+    if (left[name] === undefined) continue;
+    if (!sameJson(left[name], right[name])) return false;
+    missing++;
+  }
+  for (const name in right) if (right[name] !== undefined) missing--;
+  return missing === 0;
 }

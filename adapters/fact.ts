@@ -43,7 +43,7 @@ const goneTypes = {
 export const adapterFactTypes: readonly string[] = [...Object.values(existTypes), ...Object.values(goneTypes)];
 
 /** `observed` exists with this content. */
-export function factOf(observed: Observed): Fact {
+export function existFact(observed: Observed): Fact {
   return { type: existTypes[observed.kind], subject: subjectOf(observed), data: observed.value };
 }
 
