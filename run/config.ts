@@ -89,6 +89,12 @@ export function rolesOf(text: string): ReadonlySet<Role> {
     if (!roleNames.includes(name))
       throw new MeshError('usage', `--roles: "${name}" is no role; the roles are ${roleNames.join(', ')}`);
   }
+  // Both logs of this version belong to one process, so what writes facts and what reads them must be in it together.
+  if (!names.includes('pilot'))
+    throw notYet(
+      'a process without the role pilot is',
+      'it needs a log that processes share; use --roles pilot,adapters',
+    );
   return new Set(names as Role[]);
 }
 

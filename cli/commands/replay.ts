@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { ReplayAnswer } from '../../services/pilot/admin/routes-replay.ts';
+import type { ReplayProgress } from '../../services/pilot/replay/replay-verify.ts';
 import {
   type CliContext,
   clientOf,
@@ -30,9 +31,17 @@ export function replayCommand(context: CliContext): Command {
     .option('--log <store>', 'read sqlite:DIR offline, with no control plane running on it')
     .action(async (options: ReplayOptions) => {
       if (!options.verify) throw new MeshError('usage', 'say what to replay for: periplus replay --verify');
-      const work = options.log === undefined ? askServer(context, options) : readLog(options.log);
-      const answer = await withProgress(context, () => 'replaying the log', work);
-      context.io.out(options.output === 'json' ? json(answer) : formatReplay(answer, context.style));
+      let text = 'replaying the log';
+      const onProgress = (progress: ReplayProgress) => {
+        text = `${progress.stage}, position ${progress.position}`;
+      };
+      const work = options.log === undefined ? askServer(context, options) : readLog(options.log, onProgress);
+      const answer = await withProgress(context, () => text, work);
+      if (options.output === 'json') context.io.out(json(answer));
+      else {
+        const { replayFindings } = await import('../../services/pilot/admin/routes-replay.ts');
+        context.io.out(formatReplay(answer, replayFindings(answer), context.style));
+      }
       if (!answer.ok) context.exitCode = exitCodes.rejected;
     });
   return withExamples(withOutput(withServer(command)), [
@@ -45,25 +54,27 @@ function askServer(context: CliContext, options: ReplayOptions): Promise<ReplayA
   return clientOf(context, options).get<ReplayAnswer>('/api/v1/replay');
 }
 
-async function readLog(store: string): Promise<ReplayAnswer> {
+async function readLog(store: string, onProgress: (progress: ReplayProgress) => void): Promise<ReplayAnswer> {
   const [{ openOfflineLogs }, { verifyLogs }] = await Promise.all([
     import('../../run/offline-logs.ts'),
     import('../../services/pilot/admin/routes-replay.ts'),
   ]);
   const logs = await openOfflineLogs(store, process.cwd());
   try {
-    return await verifyLogs(logs);
+    return await verifyLogs(logs, { onProgress });
   } finally {
     await Promise.all([logs.facts.close(), logs.deliveries.close()]);
   }
 }
 
+/** More lines than this help nobody; `-o json` has them all. */
+const shownFindings = 20;
+
 /** The verdict in a few lines. */
-export function formatReplay(answer: ReplayAnswer, style: Style = plainStyle): string {
+export function formatReplay(answer: ReplayAnswer, findings: readonly string[], style: Style = plainStyle): string {
   const verdict = answer.ok ? style.green('equal') : style.red('DIFFERENT');
-  const lines = [
-    `${verdict}: ${answer.facts} facts folded, ${answer.pushes} pushes to ${answer.proxies} proxies compared`,
-    ...answer.differences.map((difference) => `  ${difference}`),
-  ];
+  const counts = `${answer.facts} facts folded, ${answer.pushes} pushes (${answer.checked} distinct, ${answer.resources} resources) compared`;
+  const lines = [`${verdict}: ${counts}`, ...findings.slice(0, shownFindings).map((finding) => `  ${finding}`)];
+  if (findings.length > shownFindings) lines.push(`  and ${findings.length - shownFindings} more; -o json lists them`);
   return `${lines.join('\n')}\n`;
 }

@@ -6,6 +6,7 @@ import { openMemoryLogs } from '../../../events/logs/memory.ts';
 import { systemClock } from '../../../lib/clock.ts';
 import { Latest } from '../../../lib/latest.ts';
 import { silentLogger } from '../../../lib/logger.ts';
+import { defaultMeshConfig } from '../../../mesh/config/mesh-config.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { SnapshotBuilder } from '../../../mesh/snapshot-builder.ts';
 import type { BareFact } from '../../../mesh/snapshot-fixture.ts';
@@ -42,12 +43,9 @@ export async function startAdmin(): Promise<AdminFixture> {
     snapshots,
     deliveries,
     progress: () => streams,
-    snapshotAt: async (position) => {
-      const builder = new SnapshotBuilder();
-      for await (const event of logs.facts.read({ to: position })) builder.apply(event);
-      return builder.snapshot();
-    },
+    mesh: defaultMeshConfig,
     readiness: () => [],
+    moreMetrics: () => '',
     clock: systemClock,
     logger: silentLogger,
     version: '0.0.0-test',

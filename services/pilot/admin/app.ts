@@ -9,6 +9,8 @@ import { registerEventRoutes } from './routes-events.ts';
 import { registerHealthRoutes } from './routes-health.ts';
 import { registerProxyRoutes } from './routes-proxies.ts';
 import { registerRegistryRoutes } from './routes-registry.ts';
+import { registerReplayRoutes } from './routes-replay.ts';
+import { registerSummaryRoutes } from './routes-summary.ts';
 import { registerWaitRoutes } from './routes-wait.ts';
 
 /** Bounds of the HTTP server. */
@@ -53,6 +55,8 @@ export async function createAdminApp(
       registerRegistryRoutes(scope, context);
       registerEventRoutes(scope, context);
       registerProxyRoutes(scope, context);
+      registerReplayRoutes(scope, context);
+      registerSummaryRoutes(scope, context);
       registerWaitRoutes(scope, context);
     },
     { prefix: '/api/v1' },

@@ -4,7 +4,9 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { Latest } from '../../../lib/latest.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { MeshError } from '../../../lib/mesh-error.ts';
+import type { MeshConfig } from '../../../mesh/config/mesh-config.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
+import { snapshotAt } from '../replay/snapshots-at.ts';
 import type { DeliveriesWatch } from './deliveries-watch.ts';
 import type { StreamProgress } from './stream-progress.ts';
 import { type Moment, parseWhen, resolveWhen } from './when.ts';
@@ -24,10 +26,12 @@ export interface AdminContext {
   readonly deliveries: DeliveriesWatch;
   /** How far each open xDS stream is. */
   readonly progress: () => readonly StreamProgress[];
-  /** The mesh as of a position of the facts log. */
-  readonly snapshotAt: (position: number) => Promise<Snapshot>;
+  /** Mesh-wide settings that every snapshot is folded with. */
+  readonly mesh: MeshConfig;
   /** What parts other than Pilot's snapshot and the logs say of themselves, e.g. adapters. */
   readonly readiness: () => readonly ReadinessCheck[];
+  /** Metrics of other parts, in Prometheus text form. */
+  readonly moreMetrics: () => string;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Periplus's version. */
@@ -60,5 +64,7 @@ export async function snapshotFor(context: AdminContext, at: string | undefined)
   }
   const moment = await momentOf(context, at);
   const newest = context.snapshots.value;
-  return newest?.position === moment.position ? newest : await context.snapshotAt(moment.position);
+  return newest?.position === moment.position
+    ? newest
+    : await snapshotAt({ facts: context.logs.facts, mesh: context.mesh }, moment.position);
 }

@@ -5,17 +5,10 @@ import { type DeliveriesState, deliveriesProjection } from '../../../mesh/delive
 import { proxyStatuses } from './proxy-status.ts';
 import type { ProxyStatus } from './schemas.ts';
 
-/** Totals over the whole deliveries log, and how many proxies are connected now. */
-export interface DeliveryCounts {
-  readonly connected: number;
-  readonly pushed: number;
-  readonly acknowledged: number;
-  readonly rejected: number;
-}
-
 /** What the API's routes see of it. */
 export interface DeliveriesWatch extends Service {
-  counts(): DeliveryCounts;
+  /** Proxies with an open stream. */
+  connectedCount(): number;
   /** The live state; never change it. */
   state(): DeliveriesState;
   /** Proxies now, or as of a time (RFC 3339). */
@@ -27,7 +20,6 @@ export interface DeliveriesWatch extends Service {
 /** See the file's first line. `run` must be running for anything but `stateAt` to be current. */
 export function createDeliveriesWatch(log: EventLog): DeliveriesWatch {
   let state = deliveriesProjection.init();
-  const totals = { pushed: 0, acknowledged: 0, rejected: 0 };
   const stateAt = async (time: string) => {
     const position = await log.positionAt(time);
     let past = deliveriesProjection.init();
@@ -38,17 +30,10 @@ export function createDeliveriesWatch(log: EventLog): DeliveriesWatch {
     name: 'deliveries-watch',
     run: async (signal) => {
       for await (const batch of log.subscribe({ after: state.position, signal })) {
-        for (const event of batch.events) {
-          state = deliveriesProjection.evolve(state, event);
-          const kind = event.type.slice('io.periplus.delivery.'.length);
-          if (kind === 'pushed' || kind === 'acknowledged' || kind === 'rejected') totals[kind]++;
-        }
+        for (const event of batch.events) state = deliveriesProjection.evolve(state, event);
       }
     },
-    counts: () => ({
-      ...totals,
-      connected: [...state.proxies.values()].filter((proxy) => proxy.streams.size > 0).length,
-    }),
+    connectedCount: () => [...state.proxies.values()].filter((proxy) => proxy.streams.size > 0).length,
     state: () => state,
     proxiesAt: async (time) => proxyStatuses(time === undefined ? state : await stateAt(time)),
     stateAt,

@@ -23,7 +23,7 @@ export function registerHealthRoutes(app: FastifyInstance, context: AdminContext
     '/metrics',
     { schema: { summary: 'Metrics in Prometheus text format', tags: ['health'] } },
     async (_, reply) => {
-      const body = formatMetrics(await metricsOf(context));
+      const body = formatMetrics(await metricsOf(context)) + context.moreMetrics();
       return await reply.type('text/plain; version=0.0.4; charset=utf-8').send(body);
     },
   );
@@ -51,7 +51,6 @@ async function logCheck(context: AdminContext): Promise<ReadinessCheck> {
 
 async function metricsOf(context: AdminContext): Promise<readonly Metric[]> {
   const [facts, deliveries] = await Promise.all([context.logs.facts.head(), context.logs.deliveries.head()]);
-  const counts = context.deliveries.counts();
   const gauge = (name: string, help: string, value: number): Metric => ({
     name,
     help,
@@ -81,11 +80,7 @@ async function metricsOf(context: AdminContext): Promise<readonly Metric[]> {
       'Facts position of the newest snapshot',
       context.snapshots.value?.position ?? 0,
     ),
-    gauge('periplus_services', 'Services in the newest snapshot', context.snapshots.value?.registry.services.size ?? 0),
-    gauge('periplus_connected_proxies', 'Proxies with an open ADS stream', counts.connected),
-    counter('periplus_pushes_total', 'xDS responses sent, as recorded in the deliveries log', counts.pushed),
-    counter('periplus_acks_total', 'xDS responses that proxies took into use', counts.acknowledged),
-    counter('periplus_nacks_total', 'xDS responses that proxies rejected', counts.rejected),
+    gauge('periplus_connected_proxies', 'Proxies with an open ADS stream', context.deliveries.connectedCount()),
     counter('process_cpu_seconds_total', 'CPU time of the process, user and system', (cpu.user + cpu.system) / 1e6),
     gauge('process_resident_memory_bytes', 'Resident memory of the process', rss),
     gauge('nodejs_heap_size_used_bytes', 'Used JavaScript heap', heapUsed),

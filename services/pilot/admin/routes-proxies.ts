@@ -2,12 +2,13 @@
 import type { FastifyInstance } from 'fastify';
 import { MeshError } from '../../../lib/mesh-error.ts';
 import type { DeliveriesState, StreamRecord } from '../../../mesh/deliveries.ts';
-import { resourceToJson } from '../translate/json.ts';
+import { stateAt } from '../replay/state-at.ts';
+import { translationToJson } from '../translate/json.ts';
+import { createMemo } from '../translate/memo.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
 import { translate } from '../translate/translate.ts';
-import { type EncodedResource, typeUrls } from '../translate/translation.ts';
+import { type TypeUrl, typeUrls } from '../translate/translation.ts';
 import { type AdminContext, momentOf, snapshotFor } from './context.ts';
-import { findHeld, type HeldUntil, readHeld } from './held-config.ts';
 import { proxyName } from './proxy-status.ts';
 import { atQuery, errorSchema, type ListResponse, listSchema, type ProxyStatus } from './schemas.ts';
 
@@ -19,7 +20,7 @@ export interface ProxyConfigAnswer {
   readonly proxy: { readonly id: string; readonly name: string };
   /** Facts position of the moment that was asked for. */
   readonly position: number;
-  /** `held`: what the proxy acknowledged; `translated`: what it would be sent, because it had acknowledged nothing yet. */
+  /** `held`: what the proxy had acknowledged; `translated`: what follows from the facts, for a position or a proxy that had nothing yet. */
   readonly basis: 'held' | 'translated';
   /** Contents that were acknowledged but that translation no longer makes; empty unless replay is broken. */
   readonly missing: readonly string[];
@@ -73,62 +74,75 @@ async function timeOf(context: AdminContext, at: string | undefined): Promise<st
   return undefined;
 }
 
+/** A position asks what follows from the facts; a time, or now, asks what the proxy held. */
 async function proxyConfig(context: AdminContext, proxyId: string, at: string | undefined): Promise<ProxyConfigAnswer> {
   const moment = await momentOf(context, at);
-  const time = await timeOf(context, at);
-  const stream =
-    streamOf(time === undefined ? context.deliveries.state() : await context.deliveries.stateAt(time), proxyId) ??
-    streamOf(context.deliveries.state(), proxyId);
-  if (stream === undefined)
-    throw new MeshError(
-      'not-found',
-      `no proxy with the node id "${proxyId}" has ever connected; /api/v1/proxies lists them`,
-    );
-  const until: HeldUntil =
-    at === undefined || at === 'now'
-      ? 'now'
-      : moment.time === undefined
-        ? { position: moment.position }
-        : { time: moment.time };
-  const held = await readHeld(context.logs.deliveries, proxyId, until);
-  const proxyContext = stream.context as ProxyContext;
+  const stream = await streamAt(context, proxyId, moment.time);
   const answer = { proxy: { id: proxyId, name: proxyName(proxyId) }, position: moment.position };
-  if (held.size === 0) {
-    const translation = translate(await snapshotFor(context, at), proxyContext);
-    const all = (typeUrl: EncodedResource['typeUrl']) => {
-      const set = translation.resources(typeUrl);
-      return set.names().flatMap((name) => set.get(name) ?? []);
-    };
-    return { ...answer, basis: 'translated', missing: [], resources: lists(all) };
+  const isNow = at === undefined || at === 'now';
+  if (!isNow && moment.time === undefined) {
+    return { ...answer, basis: 'translated', missing: [], resources: await translatedAt(context, stream, at) };
   }
-  const found = await findHeld(held, {
-    position: moment.position,
-    context: proxyContext,
-    snapshotAt: context.snapshotAt,
-    translate,
-  });
+  // A proxy that has answered everything holds what is served to it: no need to read the whole log.
+  if (isNow && holdsNewest(context, proxyId)) {
+    return { ...answer, basis: 'held', missing: [], resources: await translatedAt(context, stream, at) };
+  }
+  const state = await stateAt(
+    { ...context.logs, mesh: context.mesh },
+    moment.time ?? new Date(context.clock.nowMs()).toISOString(),
+  );
+  const held = await state.heldBy(proxyId);
+  if (held.length === 0) {
+    return { ...answer, basis: 'translated', missing: [], resources: await translatedAt(context, stream, at) };
+  }
+  const of = (typeUrl: TypeUrl) =>
+    held.flatMap((content) => (content.typeUrl === typeUrl && content.resource ? [content.resource] : []));
   return {
     ...answer,
     basis: 'held',
-    missing: found.missing,
-    resources: lists((typeUrl) => found.resources.get(typeUrl) ?? []),
+    missing: held.filter((content) => content.resource === undefined).map(({ typeUrl, name }) => `${typeUrl} ${name}`),
+    resources: {
+      listeners: of(typeUrls.listener),
+      routes: of(typeUrls.route),
+      clusters: of(typeUrls.cluster),
+      endpoints: of(typeUrls.endpoints),
+    },
   };
+}
+
+async function translatedAt(
+  context: AdminContext,
+  stream: StreamRecord,
+  at: string | undefined,
+): Promise<ProxyConfigAnswer['resources']> {
+  const translation = translate(await snapshotFor(context, at), stream.context as ProxyContext, createMemo());
+  return translationToJson(translation).resources;
+}
+
+/** Its one stream has been given the newest snapshot, has answered, and refuses nothing. */
+function holdsNewest(context: AdminContext, proxyId: string): boolean {
+  const streams = context.progress().filter((stream) => stream.proxyId === proxyId);
+  const types = context.deliveries.state().proxies.get(proxyId)?.types.values() ?? [];
+  const rejects = [...types].some((type) => type.rejected !== undefined);
+  return (
+    streams.length > 0 &&
+    !rejects &&
+    streams.every((stream) => stream.settled && stream.position === context.snapshots.value?.position)
+  );
+}
+
+/** What the proxy said of itself when it last connected by `time`, or else when it last did. */
+async function streamAt(context: AdminContext, proxyId: string, time: string | undefined): Promise<StreamRecord> {
+  const then = time === undefined ? undefined : streamOf(await context.deliveries.stateAt(time), proxyId);
+  const stream = then ?? streamOf(context.deliveries.state(), proxyId);
+  if (stream !== undefined) return stream;
+  throw new MeshError(
+    'not-found',
+    `no proxy with the node id "${proxyId}" has ever connected; /api/v1/proxies lists them`,
+  );
 }
 
 function streamOf(state: DeliveriesState, proxyId: string): StreamRecord | undefined {
   const proxy = state.proxies.get(proxyId);
   return proxy === undefined ? undefined : ([...proxy.streams.values()].at(-1) ?? proxy.lastConnected);
-}
-
-function lists(
-  of: (typeUrl: EncodedResource['typeUrl']) => readonly EncodedResource[],
-): ProxyConfigAnswer['resources'] {
-  const messages = (typeUrl: EncodedResource['typeUrl']) =>
-    of(typeUrl).map((resource) => resourceToJson(resource) as Message);
-  return {
-    listeners: messages(typeUrls.listener),
-    routes: messages(typeUrls.route),
-    clusters: messages(typeUrls.cluster),
-    endpoints: messages(typeUrls.endpoints),
-  };
 }

@@ -1,7 +1,7 @@
 // One moment of the mesh in numbers, for `periplus at WHEN` and the console.
 import type { FastifyInstance } from 'fastify';
-import type { ConfigResource } from '../../../events/model.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
+import { configKinds } from './config-kinds.ts';
 import { type AdminContext, momentOf, snapshotFor } from './context.ts';
 import { atQuery, errorSchema } from './schemas.ts';
 
@@ -23,8 +23,8 @@ export interface MomentSummary {
   readonly proxies: { readonly connected: number; readonly rejecting: number };
 }
 
-/** Registers /summary. `kinds` are the configuration kinds to count. */
-export function registerSummaryRoutes(app: FastifyInstance, context: AdminContext, kinds: readonly string[]): void {
+/** Registers /summary. */
+export function registerSummaryRoutes(app: FastifyInstance, context: AdminContext): void {
   app.get<{ Querystring: { at?: string } }>(
     '/summary',
     {
@@ -47,7 +47,7 @@ export function registerSummaryRoutes(app: FastifyInstance, context: AdminContex
         time: snapshot.time,
         ...(event === undefined ? {} : { event }),
         registry: registryCounts(snapshot),
-        config: configCounts(snapshot, kinds),
+        config: configCounts(snapshot),
         proxies: {
           connected: proxies.filter((proxy) => proxy.connected).length,
           rejecting: proxies.filter((proxy) => proxy.connected && proxy.types.some((type) => type.state === 'REJECTED'))
@@ -75,7 +75,7 @@ function registryCounts({ registry }: Snapshot): MomentSummary['registry'] {
   };
 }
 
-function configCounts({ config }: Snapshot, kinds: readonly string[]): Readonly<Record<string, number>> {
-  const counts = [...kinds].sort().map((kind): [string, number] => [kind, config.list<ConfigResource>(kind).length]);
+function configCounts({ config }: Snapshot): Readonly<Record<string, number>> {
+  const counts = configKinds.map((kind): [string, number] => [kind, config.list(kind).length]);
   return Object.fromEntries(counts.filter(([, total]) => total > 0));
 }

@@ -1,0 +1,150 @@
+// The composition root: the only file that names implementations. It reads as the architecture: the log, channels, then the services.
+import 'reflect-metadata';
+import { Container, type ServiceIdentifier } from 'inversify';
+import { createFilesAdapter } from '../adapters/files/adapter.ts';
+import { AdapterRunner } from '../adapters/runner.ts';
+import type { MeshLogs } from '../events/event-log.ts';
+import { openMemoryLogs } from '../events/logs/memory.ts';
+import { openSqliteLogs } from '../events/logs/sqlite.ts';
+import type { Clock } from '../lib/clock.ts';
+import { Latest } from '../lib/latest.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Service } from '../lib/service.ts';
+import { defaultMeshConfig } from '../mesh/config/mesh-config.ts';
+import { createAdminServer } from '../services/pilot/admin/admin-server.ts';
+import type { AdminContext } from '../services/pilot/admin/context.ts';
+import { createDeliveriesWatch, type DeliveriesWatch } from '../services/pilot/admin/deliveries-watch.ts';
+import { progressOfStreams } from '../services/pilot/admin/stream-progress.ts';
+import { Pilot } from '../services/pilot/pilot.ts';
+import { adapterReadiness } from './adapter-readiness.ts';
+import type { ProcessConfig } from './config.ts';
+import { packageVersion } from './package-info.ts';
+import type { Stage } from './stages.ts';
+
+/** Folders that the files adapter watches, by the instance name that keeps them apart in the log. */
+export type ConfigFolders = ReadonlyMap<string, string>;
+
+/** A process, put together and not yet started. */
+export interface Composition {
+  readonly logs: MeshLogs;
+  readonly pilot: Pilot;
+  /** Everything that the admin API's routes use; the demo applies its configuration with it. */
+  readonly admin: Omit<AdminContext, 'signal'>;
+  /** Ports once they are open. */
+  readonly adminPort: Latest<number>;
+  /** In the order in which they are to stop. */
+  readonly stages: readonly Stage[];
+  /** Closes the logs, after the stages have ended. */
+  close(): Promise<void>;
+}
+
+const id = <T>(name: string): ServiceIdentifier<T> => Symbol.for(`periplus/${name}`);
+const ids = {
+  logs: id<MeshLogs>('logs'),
+  pilot: id<Pilot>('pilot'),
+  deliveries: id<DeliveriesWatch>('deliveries-watch'),
+  adapters: id<readonly AdapterRunner[]>('adapters'),
+  admin: id<Omit<AdminContext, 'signal'>>('admin-context'),
+  adminPort: id<Latest<number>>('admin-port'),
+  adminServer: id<Service>('admin-server'),
+};
+
+/** Puts the process together. Rejects with what opening the log rejects with. */
+export async function compose(
+  config: ProcessConfig,
+  means: { readonly folders: ConfigFolders; readonly clock: Clock; readonly logger: Logger },
+): Promise<Composition> {
+  const { clock, logger } = means;
+  const container = new Container({ defaultScope: 'Singleton' });
+
+  // The log. Facts are the only input of translation; deliveries is a leaf that people read.
+  // Everything below meets in it, and nowhere else.
+  const logs = await openLogs(config);
+  container.bind(ids.logs).toConstantValue(logs);
+
+  // Channels. Newest values only: who is slow skips what it missed.
+  // Pilot's snapshots are its own channel (pilot.snapshots).
+  container.bind(ids.adminPort).toConstantValue(new Latest<number>());
+
+  // Adapters: platform → facts. One runner a folder; it appends what differs from what it said before.
+  // They know nothing of Pilot.
+  container.bind(ids.adapters).toDynamicValue(({ get }) => {
+    const { facts } = get(ids.logs);
+    const folders = config.roles.has('adapters') ? [...means.folders] : [];
+    return folders.map(
+      ([instance, folder]) =>
+        new AdapterRunner({ adapter: createFilesAdapter({ folder, instance, clock }), log: facts, clock, logger }),
+    );
+  });
+
+  // Pilot: facts → snapshot → translation → xDS → ACK → deliveries.
+  // It serves the last good state whatever happens to the log or to a translation.
+  container
+    .bind(ids.pilot)
+    .toDynamicValue(
+      ({ get }) =>
+        new Pilot({
+          ...get(ids.logs),
+          clock,
+          logger,
+          name: config.name,
+          xds: { host: config.host, port: config.xdsPort },
+          mesh: defaultMeshConfig,
+        }),
+    );
+
+  // Deliveries, folded for people: what each proxy holds and refuses.
+  // It only reads; no push can follow from it.
+  container.bind(ids.deliveries).toDynamicValue(({ get }) => createDeliveriesWatch(get(ids.logs).deliveries));
+
+  // Admin API: commands → facts, and everything that can be asked.
+  // It appends through the same decisions as every other writer of configuration.
+  container.bind(ids.admin).toDynamicValue(({ get }) => {
+    const pilot = get(ids.pilot);
+    return {
+      logs: get(ids.logs),
+      snapshots: pilot.snapshots,
+      deliveries: get(ids.deliveries),
+      progress: () => progressOfStreams(pilot.streams, pilot),
+      mesh: defaultMeshConfig,
+      readiness: () => [
+        { name: 'xds', ready: pilot.ready(), detail: pilot.ready() ? 'serves the newest state' : 'reading the log' },
+        ...get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
+      ],
+      moreMetrics: () => pilot.metrics.text(),
+      clock,
+      logger: logger.child({ part: 'admin' }),
+      version: packageVersion(),
+    };
+  });
+  container.bind(ids.adminServer).toDynamicValue(({ get }) =>
+    createAdminServer({
+      context: get(ids.admin),
+      host: config.host,
+      adminPort: config.adminPort,
+      ...(config.monitoringPort === undefined ? {} : { monitoringPort: config.monitoringPort }),
+      onListening: ({ adminPort }) => get(ids.adminPort).set(adminPort),
+    }),
+  );
+
+  return {
+    logs,
+    pilot: container.get(ids.pilot),
+    admin: container.get(ids.admin),
+    adminPort: container.get(ids.adminPort),
+    // No more commands and no more facts first; then the streams, whose ends are still recorded; then who reads them.
+    stages: [
+      { name: 'admin API', services: [container.get(ids.adminServer)] },
+      { name: 'adapters', services: container.get(ids.adapters) },
+      { name: 'Pilot', services: [container.get(ids.pilot)] },
+      { name: 'deliveries', services: [container.get(ids.deliveries)] },
+    ],
+    close: async () => {
+      await Promise.all([logs.facts.close(), logs.deliveries.close()]);
+    },
+  };
+}
+
+async function openLogs({ log }: ProcessConfig): Promise<MeshLogs> {
+  return log.kind === 'memory' ? openMemoryLogs() : await openSqliteLogs(log.directory);
+}
