@@ -15,7 +15,10 @@ import { FactReader, type FoldFailure } from './fact-reader.ts';
 import { HealthReports } from './health-reports.ts';
 import { PilotMetrics } from './metrics.ts';
 import { findCulprit, isQuarantinable, quarantine, quarantineFact, type Search } from './quarantine.ts';
+import { createMemo } from './translate/memo.ts';
+import { type NodeResult, proxyContextOf } from './translate/node.ts';
 import type { ProxyContext } from './translate/proxy-context.ts';
+import { translate } from './translate/translate.ts';
 import { type AdsLimits, AdsServer, type ListenAddress } from './xds/ads-server.ts';
 import type { AdsStream } from './xds/ads-stream.ts';
 import { ResourceCache, type Translate, type TranslationFailure } from './xds/resource-cache.ts';
@@ -31,9 +34,10 @@ export interface PilotOptions {
   readonly name: string;
   /** Where xDS is served; several addresses for plaintext and mTLS. Port 0: any free one, see `ports`. */
   readonly xds: ListenAddress | readonly ListenAddress[];
-  readonly translate: Translate;
-  /** Reads Envoy's node. */
-  readonly contextOf: (node: Node) => { readonly context: ProxyContext } | { readonly problem: string };
+  /** Makes a translator for one lineage of snapshots; the real one by default. */
+  readonly newTranslator?: () => Translate;
+  /** Reads Envoy's node; Istio's reading of it by default. */
+  readonly contextOf?: (node: Node) => NodeResult;
   readonly mesh?: MeshConfig;
   readonly limits?: Partial<AdsLimits>;
   readonly recorder?: Partial<RecorderLimits>;
@@ -81,7 +85,7 @@ export class Pilot implements Service {
     });
     this.#health = new HealthReports({ facts, clock, logger, pilot: name });
     this.#cache = new ResourceCache({
-      translate: options.translate,
+      translate: this.#newTranslator(),
       clock,
       onFailure: (failure) => this.#translationFailed(failure),
     });
@@ -89,7 +93,7 @@ export class Pilot implements Service {
       name,
       cache: this.#cache,
       contextOf: (node) => {
-        const result = options.contextOf(node);
+        const result = (options.contextOf ?? proxyContextOf)(node);
         return 'context' in result ? result.context : result.problem;
       },
       observer: observeAll([this.metrics, this.#recorder, this.#healthObserver()]),
@@ -121,9 +125,14 @@ export class Pilot implements Service {
     return [];
   }
 
-  /** True once everything that was in the log has been folded and can be served. */
+  /** Port of the first xDS address; 0 until it is bound. */
+  get xdsPort(): number {
+    return this.#listening.value?.[0] ?? 0;
+  }
+
+  /** True once everything that was in the log has been folded and is being served. */
   ready(): boolean {
-    return this.#reader.caughtUp && this.snapshots.value !== undefined;
+    return this.#reader.caughtUp && this.snapshots.value !== undefined && this.xdsPort !== 0;
   }
 
   /** Open streams of proxies, for the admin API. */
@@ -189,7 +198,7 @@ export class Pilot implements Service {
       good: Math.min(this.#goodPosition, snapshot.position - 1),
       bad: snapshot.position,
       reason,
-      fails: (s) => this.#fails(s, context),
+      fails: this.#trial(context),
     });
   }
 
@@ -202,13 +211,23 @@ export class Pilot implements Service {
     this.#search({ good, bad, reason, ...(event && { culprit: event }), fails: () => false });
   }
 
-  #fails(snapshot: Snapshot, context: ProxyContext): boolean {
-    try {
-      this.#options.translate(snapshot, context);
-      return false;
-    } catch {
-      return true;
-    }
+  #newTranslator(): Translate {
+    if (this.#options.newTranslator) return this.#options.newTranslator();
+    const memo = createMemo();
+    return (snapshot, context) => translate(snapshot, context, memo);
+  }
+
+  /** A trial on another lineage of snapshots, which must not touch what production remembers. */
+  #trial(context: ProxyContext): (snapshot: Snapshot) => boolean {
+    const translator = this.#newTranslator();
+    return (snapshot) => {
+      try {
+        translator(snapshot, context);
+        return false;
+      } catch {
+        return true;
+      }
+    };
   }
 
   /** One search at a time: when the culprit is left out, what else is wrong shows by itself. */
