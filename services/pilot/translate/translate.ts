@@ -5,7 +5,7 @@ import { fixedClusters } from './clusters/fixed-clusters.ts';
 import { inboundClusters } from './clusters/inbound-clusters.ts';
 import { proxyScope, scopeWith } from './compute-proxy-scope.ts';
 import { encodeResource } from './encode.ts';
-import { buildListeners } from './listeners/build.ts';
+import { buildInboundListeners, buildOutboundListeners } from './listeners/build.ts';
 import { headlessEndpoints } from './listeners/outbound-inputs.ts';
 import type { Memo } from './memo.ts';
 import { configToken, outboundContext } from './outbound-context.ts';
@@ -14,7 +14,7 @@ import type { ProxyContext } from './proxy-context.ts';
 import type { ProxyScope } from './proxy-scope.ts';
 import { emptySet, joinedSet, resourceSet } from './resource-set.ts';
 import { buildRoutes } from './routes/build.ts';
-import { type ResourceSet, type Translation, type TypeUrl, typeUrls } from './translation.ts';
+import { type EncodedResource, type ResourceSet, type Translation, type TypeUrl, typeUrls } from './translation.ts';
 import { translationWarnings } from './translation-warnings.ts';
 
 /**
@@ -86,23 +86,31 @@ function ownClusters(scope: ProxyScope, memo: Memo): ResourceSet {
   });
 }
 
-/** Guards what an endpoint change must not cost: listeners read headless services' endpoints and nobody else's. */
+/** Outbound listeners are the same map for proxies that read the same: only the inbound ones are a proxy's own. */
 function listeners({ scope, memo }: Input): ResourceSet {
   const { snapshot, context, egress, instances } = scope;
   const config = configToken(snapshot, memo);
+  // Guards what an endpoint change must not cost: listeners read headless services' endpoints and nobody else's.
   const headless = headlessEndpoints({ scope, memo });
   return memo.get('listener-set', [context, egress, instances, config, snapshot.mesh, headless], () => {
-    const built = buildListeners(scope, memo);
-    return memo.get('listeners-as-set', [built], () => resourceSet(built.values()));
+    const outbound = listenerSet(buildOutboundListeners(scope, memo), memo);
+    const inbound = listenerSet(buildInboundListeners(scope, memo), memo);
+    return memo.get('all-listeners', [outbound, inbound], () => joinedSet(outbound, inbound));
   });
 }
 
-function routes({ shared, memo }: Input): ResourceSet {
-  const { snapshot, context, egress, sidecar } = shared;
+function listenerSet(built: ReadonlyMap<string, EncodedResource>, memo: Memo): ResourceSet {
+  return memo.get('listeners-as-set', [built], () => resourceSet(built.values()));
+}
+
+function routes({ scope, shared, memo }: Input): ResourceSet {
+  // A gateway's routes are named by its listeners' ports, which its own instances decide.
+  const read = scope.context.type === 'router' ? scope : shared;
+  const { snapshot, context, egress, sidecar, instances } = read;
   const config = configToken(snapshot, memo);
-  const headless = headlessEndpoints({ scope: shared, memo });
-  return memo.get('route-set', [context, egress, sidecar, config, snapshot.mesh, headless], () => {
-    const built = buildRoutes(shared, memo);
+  const headless = headlessEndpoints({ scope: read, memo });
+  return memo.get('route-set', [context, egress, sidecar, instances, config, snapshot.mesh, headless], () => {
+    const built = buildRoutes(read, memo);
     return memo.get('routes-as-set', [built], () => resourceSet(built.values()));
   });
 }

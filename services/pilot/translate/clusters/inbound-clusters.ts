@@ -128,6 +128,6 @@ function inboundCluster(served: ServedPort, scope: ProxyScope): Cluster {
     http: served.pool?.http?.useClientProtocol === true ? { useClientProtocol: true } : undefined,
   });
   applyProtocolOptions(cluster, { version, pool: served.pool });
-  cluster.metadata = clusterMetadata({ services: served.services });
+  if (served.services.length > 0) cluster.metadata = clusterMetadata({ services: served.services });
   return cluster;
 }

@@ -20,6 +20,8 @@ import {
 import type { ConnectionPoolSettings, HTTPSettings } from '../../../../mesh/config/schemas/destination-rule.ts';
 import { durationOf } from '../routes/duration.ts';
 
+/** As long as gRPC's own default: a connection whose peer is silent for 20 s after a ping is dead. */
+const defaultPingTimeout = '20s';
 const extensionName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
 /** `downstream`: the version in which the request came; `http1` is Envoy's own default. */
@@ -97,7 +99,8 @@ function http2Options(http: HTTPSettings | undefined): Http2ProtocolOptions {
     ...(http2KeepAlive !== undefined && {
       connectionKeepalive: create(KeepaliveSettingsSchema, {
         ...(http2KeepAlive.interval !== undefined && { interval: durationOf(http2KeepAlive.interval) }),
-        ...(http2KeepAlive.timeout !== undefined && { timeout: durationOf(http2KeepAlive.timeout) }),
+        // Envoy requires one.
+        timeout: durationOf(http2KeepAlive.timeout ?? defaultPingTimeout),
       }),
     }),
   });
