@@ -140,6 +140,7 @@ function describe(value: unknown, redact: boolean): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'an object';
   if (redact) return `a ${typeof value === 'string' ? 'text' : typeof value}`;
+  if (typeof value === 'number') return String(value);
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
-  return String(value);
+  return JSON.stringify(value) ?? typeof value;
 }

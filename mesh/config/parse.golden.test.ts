@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { goldenFiles } from './golden-files.ts';
 import { parseDocuments } from './parse.ts';
 import { formatProblem } from './problem.ts';
+import { goldenFiles } from './testdata/golden-fixture.ts';
 import { validateObjects } from './validate.ts';
 
 describe('what is said about configuration files', () => {

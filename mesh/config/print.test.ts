@@ -5,8 +5,8 @@ import { meshConfigKey } from './mesh-config.ts';
 import { parseDocuments } from './parse.ts';
 import { diffLines, printYaml } from './print.ts';
 import { formatProblem } from './problem.ts';
-import { arbitraryOf } from './schema-arbitrary.ts';
 import { kinds } from './schemas/kinds.ts';
+import { arbitraryOf } from './testdata/arbitrary-fixture.ts';
 
 function resourcesOf(text: string): readonly ConfigResource[] {
   const { objects, problems } = parseDocuments(text);

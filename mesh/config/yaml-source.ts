@@ -97,8 +97,7 @@ function refuse(text: string, limits: YamlLimits): { message: string; position: 
       position: { line: 1, column: 1 },
     };
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-  const control = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F\uFFFD]/.exec(text);
+  const control = /[^\P{Cc}\t\n\r\u0085]|\uFFFD/u.exec(text);
   if (control === null) return undefined;
   const before = text.slice(0, control.index).split('\n');
   const code = (control[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
@@ -111,6 +110,14 @@ function refuse(text: string, limits: YamlLimits): { message: string; position: 
 function positionAt(lineCounter: LineCounter, offset: number): Position {
   const { line, col } = lineCounter.linePos(offset);
   return { line: Math.max(1, line), column: Math.max(1, col) };
+}
+
+/** A field's name; numbers and true or false stand for their text, as in JSON made from YAML. */
+function nameOf(key: unknown): string | undefined {
+  const value: unknown = isScalar(key) ? key.value : undefined;
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : undefined;
 }
 
 interface Reader {
@@ -175,7 +182,7 @@ function createReader(options: {
     const result: Record<string, unknown> = {};
     const merged: unknown[] = [];
     for (const { key, value } of pairs) {
-      const name = isScalar(key) && key.value !== null ? String(key.value) : undefined;
+      const name = nameOf(key);
       if (name === undefined || name === '__proto__') fail('expected a field name', key, path);
       else if (name === '<<' && isScalar(key) && key.type === 'PLAIN') merged.push(convert(value, path));
       else if (Object.hasOwn(result, name)) options.fail('is given twice', place(key), [...path, name]);
@@ -193,7 +200,7 @@ function createReader(options: {
       if (isSeq(node) && typeof step === 'number') node = (node.items[step] as Node | undefined) ?? null;
       else if (isMap(node)) {
         const pair: Pair<Node, Node | null> | undefined = (node.items as Pair<Node, Node | null>[]).find(
-          (item) => isScalar(item.key) && String(item.key.value) === String(step),
+          (item) => nameOf(item.key) === String(step),
         );
         if (pair === undefined) return position;
         const last = depth === path.length - 1;

@@ -1,7 +1,7 @@
 // For property tests: random values of a schema.
 import fc from 'fast-check';
-import { durationText } from './quantities.ts';
-import type { Schema } from './schemas/schema.ts';
+import { durationText } from '../quantities.ts';
+import type { Schema } from '../schemas/schema.ts';
 
 const json = fc
   .jsonValue({ maxDepth: 2 })
