@@ -12,8 +12,7 @@ export function buildListeners(scope: ProxyScope, memo: Memo): ReadonlyMap<strin
   const shared = buildOutboundListeners(scope, memo);
   const own = buildInboundListeners(scope, memo);
   if (own.size === 0) return shared;
-  // Where both have a name the outbound listener keeps it: Istio, too, sends that one first.
-  return memo.get('listeners', [shared, own], () => new Map([...own, ...shared]));
+  return memo.get('listeners', [shared, own], () => new Map([...shared, ...own]));
 }
 
 /** A sidecar's outbound listeners, a gateway's, or those that a gRPC client resolves names by. */
@@ -26,5 +25,7 @@ export function buildOutboundListeners(scope: ProxyScope, memo: Memo): ReadonlyM
 /** A sidecar's inbound listeners: they depend on its own addresses and instances. */
 export function buildInboundListeners(scope: ProxyScope, memo: Memo): ReadonlyMap<string, EncodedResource> {
   const isSidecar = scope.context.type === 'sidecar' && scope.context.generator === 'envoy';
-  return isSidecar ? inboundListeners({ scope, memo }) : new Map();
+  return isSidecar ? inboundListeners({ scope, memo }) : noListeners;
 }
+
+const noListeners: ReadonlyMap<string, EncodedResource> = new Map();
