@@ -69,6 +69,8 @@ function httpListener(name: string, at: { address: string; port: number }, path:
     name,
     address: { socket_address: { address: at.address, port_value: at.port } },
     per_connection_buffer_limit_bytes: smallBufferBytes,
+    // Shared, the port of another proxy on this host would be taken silently, and each would get some of the requests.
+    enable_reuse_port: false,
     // A flood of the data plane's connections must not take away readiness and metrics.
     ignore_global_conn_limit: true,
     filter_chains: [

@@ -52,21 +52,21 @@ export class HealthReporter implements Service {
     const failure = endOf(stream, address).finally(() => ended.abort());
     const writing = this.#write(stream, AbortSignal.any([signal, ended.signal]));
     try {
-      const reason = await Promise.race([failure, writing]);
-      if (reason !== undefined && !signal.aborted) throw new MeshError('unavailable', reason);
+      // Ends when this service is to stop, or when the stream has ended.
+      await writing;
+      if (!signal.aborted) throw new MeshError('unavailable', await failure);
     } finally {
       stream.end();
       client.close();
     }
   }
 
-  async #write(stream: ClientDuplexStream<Buffer, Buffer>, signal: AbortSignal): Promise<undefined> {
+  async #write(stream: ClientDuplexStream<Buffer, Buffer>, signal: AbortSignal): Promise<void> {
     let first = true;
     for await (const health of this.#health.watch(signal)) {
       stream.write(healthRequest(health, first ? this.#options.node : undefined));
       first = false;
     }
-    return undefined;
   }
 }
 
