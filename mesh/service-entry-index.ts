@@ -14,6 +14,7 @@ import {
   endpointsOfWorkloadEntry,
   inlineEndpoints,
   labelsOfWorkloadEntry,
+  mergeEndpoints,
   mergeServices,
   type ServiceEntry,
   selectorOf,
@@ -91,7 +92,7 @@ export class ServiceEntryIndex {
   /** The service that ServiceEntries declare under `key`. */
   serviceOf(key: ServiceKey): Service | undefined {
     const services: Service[] = [];
-    for (const entry of [...(this.#entriesOf.get(key)?.values() ?? [])].sort(compareResources)) {
+    for (const entry of this.#entriesFor(key)) {
       for (const service of servicesOfServiceEntry(entry)) if (serviceKey(service) === key) services.push(service);
     }
     const [first] = services;
@@ -102,7 +103,7 @@ export class ServiceEntryIndex {
   /** Endpoints from configuration of the service under `key`; `registered` is the platforms' service of that key, if any. */
   endpointsOf(key: ServiceKey, registered: Service | undefined): Endpoint[] {
     const endpoints: Endpoint[] = [];
-    for (const entry of this.#entriesOf.get(key)?.values() ?? []) {
+    for (const entry of this.#entriesFor(key)) {
       const hostname = key.slice(entry.namespace.length + 1);
       endpoints.push(
         ...inlineEndpoints(entry, hostname),
@@ -111,7 +112,12 @@ export class ServiceEntryIndex {
     }
     const service = registered && this.#selectingServices.get(registered.namespace)?.get(key);
     if (service?.selector) endpoints.push(...this.#entriesSelectedBy(service, service.selector));
-    return endpoints;
+    return mergeEndpoints(endpoints);
+  }
+
+  /** In Istio's order. */
+  #entriesFor(key: ServiceKey): readonly ServiceEntry[] {
+    return [...(this.#entriesOf.get(key)?.values() ?? [])].sort(compareResources);
   }
 
   #selected(entry: ServiceEntry): Endpoint[] {

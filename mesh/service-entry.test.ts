@@ -233,6 +233,23 @@ describe('ServiceEntry', () => {
     ]);
   });
 
+  it('makes one endpoint of a workload that entries of one host select together, with the ports of both', () => {
+    const of = (name: string, number: number) =>
+      serviceEntry(name, {
+        hosts: ['a.com'],
+        ports: [{ number, name: `p${number}`, protocol: 'HTTP' }],
+        resolution: 'STATIC',
+        workloadSelector: { labels: { app: 'vm' } },
+      });
+    const vm = workloadEntry('vm', { address: '10.1.0.1', labels: { app: 'vm' } });
+    const builder = builderOf({ config: [of('b', 81), of('a', 80), vm] });
+    const before = builder.snapshot().registry.endpoints('default/a.com');
+    expect(before.map(({ id, ports }) => [id, ports])).toEqual([['vm', { p80: 80, p81: 81 }]]);
+    const other = workloadEntry('other', { address: '10.1.0.2', labels: { app: 'vm' } });
+    const after = builder.applyAll(record([configApplied(other)], builder.position + 1)).snapshot();
+    expect(after.registry.endpoints('default/a.com')[0]).toBe(before[0]);
+  });
+
   it('keeps the identity of everything that an unrelated change leaves alone', () => {
     const entry = serviceEntry('a', { hosts: ['a.com'], ports: [http], resolution: 'DNS' });
     const builder = builderOf({ config: [entry] });

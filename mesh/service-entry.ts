@@ -108,6 +108,22 @@ export function mergeServices(services: readonly Service[]): Service | undefined
   return ports.length === oldest.ports.length ? oldest : { ...oldest, ports };
 }
 
+/** One endpoint for each id: entries that share a host and select one workload make one instance, with the ports of all; the first's win. */
+export function mergeEndpoints(endpoints: readonly Endpoint[]): Endpoint[] {
+  if (endpoints.length < 2) return [...endpoints];
+  const byId = new Map<string, Endpoint>();
+  for (const endpoint of endpoints) {
+    const first = byId.get(endpoint.id);
+    const [merged = endpoint] = first ? rememberPair(first, endpoint, () => [withPortsOf(first, endpoint)]) : [];
+    byId.set(endpoint.id, merged);
+  }
+  return [...byId.values()];
+}
+
+function withPortsOf(first: Endpoint, other: Endpoint): Endpoint {
+  return { ...first, ports: { ...other.ports, ...first.ports } };
+}
+
 function hostsOf(entry: ServiceEntry): readonly string[] {
   return [...new Set(entry.spec.hosts.map((host) => host.toLowerCase()))];
 }
