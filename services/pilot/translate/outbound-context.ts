@@ -44,8 +44,24 @@ export function outboundContext(snapshot: Snapshot, context: ProxyContext, memo:
   return memo.get('outbound-context', [context, names], () => {
     const labels = Object.fromEntries(Object.entries(context.labels).filter(([name]) => names.has(name)));
     const shared: ProxyContext = { ...context, addresses: [], serviceAccount: '', labels };
-    return memo.get('shared-outbound-context', [memo, contextKey(shared)], () => shared);
+    return intern(shared, memo);
   });
+}
+
+/** Interned contexts above which those that no proxy has any more are looked for. */
+const sweepAbove = 1024;
+
+/** The one object for all equal contexts. Held weakly: it lasts while a proxy's own context does, and what hangs on it too. */
+function intern(context: ProxyContext, memo: Memo): ProxyContext {
+  const interned = memo.get('interned-contexts', [memo], () => new Map<string, WeakRef<ProxyContext>>());
+  const key = contextKey(context);
+  const known = interned.get(key)?.deref();
+  if (known !== undefined) return known;
+  if (interned.size >= sweepAbove) {
+    for (const [old, ref] of interned) if (ref.deref() === undefined) interned.delete(old);
+  }
+  interned.set(key, new WeakRef(context));
+  return context;
 }
 
 function labelsRead(snapshot: Snapshot, memo: Memo): ReadonlySet<string> {

@@ -1,25 +1,14 @@
-// Outbound clusters and load assignments of all proxies with one outbound context, as service tables.
-import { type Endpoint, type Service, serviceKey } from '../../../events/model.ts';
-import { ClusterSchema } from '../../../gen/envoy/config/cluster/v3/cluster_pb.js';
-import {
-  type ClusterLoadAssignment,
-  ClusterLoadAssignmentSchema,
-} from '../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
+// Outbound clusters and load assignments, kept per outbound context and brought from snapshot to snapshot at the cost of what changed.
+import { type Service, type ServiceKey, serviceKey } from '../../../events/model.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { type ClusterSpec, clusterSpecs } from './clusters/cluster-spec.ts';
-import { outboundCluster } from './clusters/outbound-cluster.ts';
-import { proxylessCluster } from './clusters/proxyless-cluster.ts';
-import { destinationRuleOf } from './destination-rules.ts';
-import { encodeResource } from './encode.ts';
-import { loadAssignment } from './endpoints/load-assignment.ts';
-import { failoverLabel, type LocalityUse, localityUse } from './endpoints/locality.ts';
-import { topologyLabel } from './endpoints/topology-labels.ts';
+import { destinationRuleOf, type MergedRule } from './destination-rules.ts';
 import type { Memo } from './memo.ts';
+import { type OutboundEncoder, outboundEncoder, resolvesNames } from './outbound-encoder.ts';
 import { outboundServices } from './outbound-services.ts';
-import type { ProxyContext } from './proxy-context.ts';
 import type { ProxyScope } from './proxy-scope.ts';
-import { type ServiceTable, serviceTable } from './service-table.ts';
-import { type EncodedResource, type ResourceSet, typeUrls } from './translation.ts';
+import { emptySet, patchedSet } from './resource-set.ts';
+import type { EncodedResource, ResourceSet } from './translation.ts';
 
 /** Outbound clusters and the load assignments of those that use EDS. */
 export interface OutboundResources {
@@ -30,120 +19,150 @@ export interface OutboundResources {
 /** For a scope whose context is an `outboundContext`; scopes with equal egress, rules and context get the identical sets. */
 export function outboundResources(scope: ProxyScope, memo: Memo): OutboundResources {
   const { snapshot, context, sidecar } = scope;
+  const holder = memo.get<{ table?: Table }>('outbound-table', [context, sidecar], () => ({}));
   const services = outboundServices(scope, memo);
-  const rules = snapshot.config.list('DestinationRule');
-  // Proxies that hold the sets of an earlier table are then sent differences found by patching. Weak: the sets may go with them.
-  const latest = memo.get<Latest>('latest-outbound-sets', [context, sidecar], () => ({}));
-  const tables = memo.get('outbound-tables', [context, services, rules, snapshot.mesh, sidecar], () => ({
-    clusters: clusterTable(scope, services, memo, latest.clusters?.deref()),
-    endpoints: endpointTable(scope, services, memo, latest.endpoints?.deref()),
-  }));
-  const sets = { clusters: tables.clusters.at(snapshot), endpoints: tables.endpoints.at(snapshot) };
-  if (latest.clusters?.deref() !== sets.clusters) latest.clusters = new WeakRef(sets.clusters);
-  if (latest.endpoints?.deref() !== sets.endpoints) latest.endpoints = new WeakRef(sets.endpoints);
-  return sets;
+  const before = holder.table;
+  const isCurrent = before?.snapshot === snapshot && before.services === services;
+  const table = isCurrent ? before : nextTable(before, { scope, services, memo });
+  holder.table = table;
+  return table;
 }
 
-interface Latest {
-  clusters?: WeakRef<ResourceSet>;
-  endpoints?: WeakRef<ResourceSet>;
+/** What a service contributes: its clusters. */
+interface Entry {
+  readonly rule: MergedRule | undefined;
+  readonly specs: readonly ClusterSpec[];
 }
 
-function clusterTable(
-  scope: ProxyScope,
-  services: readonly Service[],
-  memo: Memo,
-  seed: ResourceSet | undefined,
-): ServiceTable {
-  const { context } = scope;
-  const { mesh } = scope.snapshot;
-  const isRouter = context.type === 'router';
-  const isProxyless = context.generator === 'grpc';
-  const specs = specsOf(scope, services, memo);
-  const encode = (spec: ClusterSpec, snapshot: Snapshot): EncodedResource | undefined => {
-    if (!resolvesNames(spec))
-      return memo.get('cluster', [spec, mesh, isRouter, isProxyless], () => encodeCluster(spec));
-    const endpoints = snapshot.registry.endpoints(serviceKey(spec.service));
-    const use = localityUse(spec.policy, mesh);
-    return memo.get('dns-cluster', [spec, mesh, endpoints, isRouter, isProxyless, placeKey(use, context)], () =>
-      encodeCluster(spec, loadAssignment(spec, endpoints, { use, context })),
-    );
-  };
-  const encodeCluster = (spec: ClusterSpec, assignment?: ClusterLoadAssignment) => {
-    const cluster = isProxyless
-      ? proxylessCluster(spec)
-      : outboundCluster(spec, { mesh, isRouter, loadAssignment: assignment });
-    return cluster && encodeResource(typeUrls.cluster, cluster.name, ClusterSchema, cluster);
-  };
-  return serviceTable({
-    services,
-    contribute: (service, snapshot) => new Map(specs(service).map((spec) => [spec.name, encode(spec, snapshot)])),
-    readsEndpoints: (service) => specs(service).some(resolvesNames),
-    seed,
-  });
+/** The resources as of a snapshot, with what they were made from. */
+interface Table extends OutboundResources {
+  readonly snapshot: Snapshot;
+  readonly services: readonly Service[];
+  readonly entries: ReadonlyMap<Service, Entry>;
+  /** Services whose endpoints are read. */
+  readonly watched: ReadonlyMap<ServiceKey, Service>;
 }
 
-function endpointTable(
-  scope: ProxyScope,
-  services: readonly Service[],
-  memo: Memo,
-  seed: ResourceSet | undefined,
-): ServiceTable {
-  const { context } = scope;
-  const { mesh } = scope.snapshot;
-  const specs = specsOf(scope, services, memo);
-  const eds = (service: Service) => specs(service).filter(({ discovery }) => discovery === 'EDS');
-  const encode = (spec: ClusterSpec, endpoints: readonly Endpoint[]): EncodedResource => {
-    const use = localityUse(spec.policy, mesh);
-    return memo.get('load-assignment', [spec, endpoints, mesh, placeKey(use, context)], () => {
-      const assignment = loadAssignment(spec, endpoints, { use, context });
-      return encodeResource(typeUrls.endpoints, spec.name, ClusterLoadAssignmentSchema, assignment);
-    });
-  };
-  return serviceTable({
-    services,
-    contribute: (service, { registry }) => {
-      const endpoints = registry.endpoints(serviceKey(service));
-      return new Map(eds(service).map((spec) => [spec.name, encode(spec, endpoints)]));
-    },
-    readsEndpoints: (service) => eds(service).length > 0,
-    seed,
-  });
+interface Input {
+  readonly scope: ProxyScope;
+  readonly services: readonly Service[];
+  readonly memo: Memo;
 }
 
-function specsOf(
-  scope: ProxyScope,
-  services: readonly Service[],
-  memo: Memo,
-): (service: Service) => readonly ClusterSpec[] {
+function nextTable(before: Table | undefined, input: Input): Table {
+  const { scope, services, memo } = input;
   const { snapshot, context } = scope;
-  const specs = new Map<Service, readonly ClusterSpec[]>();
-  const taken = new Set<string>();
-  // A service comes before ExternalName services that point to it, which stand for it.
-  for (const service of [...services].sort((a, b) => Number(isAlias(a)) - Number(isAlias(b)))) {
+  const known = before !== undefined && before.snapshot.mesh === snapshot.mesh ? before : undefined;
+  const sameEntries = known?.services === services && sameRules(known.snapshot, snapshot);
+  const entries = sameEntries ? known.entries : entriesOf(input, known?.entries);
+  const watched = sameEntries ? known.watched : watchedOf(entries);
+  const encoder = outboundEncoder(context, snapshot.mesh, memo);
+  const touched = new Set(touchedByEndpoints(known, snapshot, watched));
+  if (!sameEntries)
+    for (const [service, entry] of entries) if (known?.entries.get(service) !== entry) touched.add(service);
+  const clusters = new Map<string, EncodedResource | undefined>();
+  const endpoints = new Map<string, EncodedResource | undefined>();
+  if (!sameEntries) for (const entry of gone(before, entries)) removeAll(entry, clusters, endpoints);
+  for (const service of touched) contribute(entries.get(service), { snapshot, encoder, clusters, endpoints });
+  return {
+    snapshot,
+    services,
+    entries,
+    watched,
+    clusters: patchedSet(before?.clusters ?? emptySet, clusters),
+    endpoints: patchedSet(before?.endpoints ?? emptySet, endpoints),
+  };
+}
+
+function sameRules(a: Snapshot, b: Snapshot): boolean {
+  return a.config.list('DestinationRule') === b.config.list('DestinationRule');
+}
+
+/** Entries for all services; those whose service and rule are as before are the same objects. */
+function entriesOf(
+  { scope, services, memo }: Input,
+  before: ReadonlyMap<Service, Entry> | undefined,
+): ReadonlyMap<Service, Entry> {
+  const { snapshot, context } = scope;
+  const entries = new Map<Service, Entry>();
+  const aliases: Service[] = [];
+  for (const service of services) {
+    if (service.externalName !== undefined) {
+      aliases.push(service);
+      continue;
+    }
     const rule = destinationRuleOf({ snapshot, context, service, memo });
-    const all = clusterSpecs({ service, rule, context, memo });
-    specs.set(
+    const known = before?.get(service);
+    entries.set(
       service,
-      all.filter(({ name }) => !taken.has(name)),
+      known?.rule === rule && known !== undefined
+        ? known
+        : { rule, specs: clusterSpecs({ service, rule, context, memo }) },
     );
-    for (const { name } of all) taken.add(name);
   }
-  return (service) => specs.get(service) ?? [];
+  if (aliases.length > 0) addAliases(aliases, entries, { scope, services, memo });
+  return entries;
 }
 
-function isAlias({ externalName }: Service): boolean {
-  return externalName !== undefined;
+/** ExternalName services stand for the name they point to, unless another service has it. */
+function addAliases(aliases: readonly Service[], entries: Map<Service, Entry>, { scope, memo }: Input): void {
+  const { snapshot, context } = scope;
+  const taken = new Set([...entries.values()].flatMap(({ specs }) => specs.map(({ name }) => name)));
+  for (const service of aliases) {
+    const rule = destinationRuleOf({ snapshot, context, service, memo });
+    const specs = clusterSpecs({ service, rule, context, memo }).filter(({ name }) => !taken.has(name));
+    entries.set(service, { rule, specs });
+    for (const { name } of specs) taken.add(name);
+  }
 }
 
-/** Whether Envoy resolves the endpoints' names itself, so that they are part of the cluster. */
-function resolvesNames({ discovery }: ClusterSpec): boolean {
-  return discovery === 'STRICT_DNS' || discovery === 'LOGICAL_DNS';
+function watchedOf(entries: ReadonlyMap<Service, Entry>): ReadonlyMap<ServiceKey, Service> {
+  const watched = new Map<ServiceKey, Service>();
+  for (const [service, { specs }] of entries) {
+    if (specs.some((spec) => spec.discovery !== 'ORIGINAL_DST')) watched.set(serviceKey(service), service);
+  }
+  return watched;
 }
 
-/** What of the proxy the load assignment reads, so that proxies in other places share it where place does not matter. */
-function placeKey(use: LocalityUse, context: ProxyContext): string {
-  if (use.kind === 'none') return '';
-  const labels = use.kind === 'failover' ? use.failoverPriority : [];
-  return JSON.stringify([context.locality, ...labels.map((entry) => topologyLabel(context, failoverLabel(entry)))]);
+/** Services whose endpoints may differ: those that the snapshot names if it follows the last one, else all. */
+function touchedByEndpoints(
+  known: Table | undefined,
+  { changed }: Snapshot,
+  watched: ReadonlyMap<ServiceKey, Service>,
+): readonly Service[] {
+  if (known === undefined || changed === 'all' || changed.since !== known.snapshot.position)
+    return [...watched.values()];
+  return [...changed.endpoints].flatMap((key) => watched.get(key) ?? []);
+}
+
+function gone(before: Table | undefined, entries: ReadonlyMap<Service, Entry>): readonly Entry[] {
+  return [...(before?.entries ?? [])]
+    .filter(([service, entry]) => entries.get(service) !== entry)
+    .map(([, entry]) => entry);
+}
+
+type Changes = Map<string, EncodedResource | undefined>;
+
+function removeAll({ specs }: Entry, clusters: Changes, endpoints: Changes): void {
+  for (const { name } of specs) {
+    clusters.set(name, undefined);
+    endpoints.set(name, undefined);
+  }
+}
+
+function contribute(
+  entry: Entry | undefined,
+  to: {
+    readonly snapshot: Snapshot;
+    readonly encoder: OutboundEncoder;
+    readonly clusters: Changes;
+    readonly endpoints: Changes;
+  },
+): void {
+  const { snapshot, encoder, clusters, endpoints } = to;
+  for (const spec of entry?.specs ?? []) {
+    const ofService = snapshot.registry.endpoints(serviceKey(spec.service));
+    clusters.set(spec.name, resolvesNames(spec) ? encoder.namedCluster(spec, ofService) : encoder.cluster(spec));
+    if (spec.discovery === 'EDS') endpoints.set(spec.name, encoder.loadAssignment(spec, ofService));
+  }
 }

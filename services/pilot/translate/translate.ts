@@ -1,9 +1,10 @@
 // Translation: what a proxy is to be sent, computed from a snapshot and the proxy's context and nothing else.
-import { ClusterSchema } from '../../../gen/envoy/config/cluster/v3/cluster_pb.js';
+import { type Cluster, ClusterSchema } from '../../../gen/envoy/config/cluster/v3/cluster_pb.js';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { fixedClusters } from './clusters/fixed-clusters.ts';
 import { inboundClusters } from './clusters/inbound-clusters.ts';
 import { proxyScope, scopeWith } from './compute-proxy-scope.ts';
+import { destinationRuleOf } from './destination-rules.ts';
 import { encodeResource } from './encode.ts';
 import { buildInboundListeners, buildOutboundListeners } from './listeners/build.ts';
 import { headlessEndpoints } from './listeners/outbound-inputs.ts';
@@ -79,11 +80,20 @@ function ownClusters(scope: ProxyScope, memo: Memo): ResourceSet {
   const { context, snapshot, sidecar, instances } = scope;
   // gRPC clients take every cluster as one that they call.
   if (context.generator === 'grpc') return emptySet;
-  const rules = snapshot.config.list('DestinationRule');
-  return memo.get('own-clusters', [instances, sidecar, rules, snapshot.mesh, context], () => {
-    const all = [...fixedClusters(snapshot.mesh, context.type), ...inboundClusters(scope, memo)];
-    return resourceSet(all.map((cluster) => encodeResource(typeUrls.cluster, cluster.name, ClusterSchema, cluster)));
+  const { mesh } = snapshot;
+  const rules = memo.stable(
+    'own-rules',
+    context,
+    instances.map(({ service }) => destinationRuleOf({ snapshot, context, service, memo })),
+  );
+  return memo.get('own-clusters', [instances, sidecar, rules, mesh, context], () => {
+    const fixed = memo.get('fixed-clusters', [mesh, context.type], () => encodeAll(fixedClusters(mesh, context.type)));
+    return resourceSet([...fixed, ...encodeAll(inboundClusters(scope, memo))]);
   });
+}
+
+function encodeAll(clusters: readonly Cluster[]): readonly EncodedResource[] {
+  return clusters.map((cluster) => encodeResource(typeUrls.cluster, cluster.name, ClusterSchema, cluster));
 }
 
 /** Outbound listeners are the same map for proxies that read the same: only the inbound ones are a proxy's own. */
@@ -95,7 +105,8 @@ function listeners({ scope, memo }: Input): ResourceSet {
   return memo.get('listener-set', [context, egress, instances, config, snapshot.mesh, headless], () => {
     const outbound = listenerSet(buildOutboundListeners(scope, memo), memo);
     const inbound = listenerSet(buildInboundListeners(scope, memo), memo);
-    return memo.get('all-listeners', [outbound, inbound], () => joinedSet(outbound, inbound));
+    // Where both have a name the outbound listener keeps it, as in Istio.
+    return memo.get('all-listeners', [outbound, inbound], () => joinedSet(inbound, outbound));
   });
 }
 

@@ -1,0 +1,67 @@
+// Encodes outbound clusters and load assignments, each once for all proxies for which it comes out the same.
+import type { Endpoint } from '../../../events/model.ts';
+import { ClusterSchema } from '../../../gen/envoy/config/cluster/v3/cluster_pb.js';
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from '../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
+import type { MeshConfig } from '../../../mesh/config/mesh-config.ts';
+import type { ClusterSpec } from './clusters/cluster-spec.ts';
+import { outboundCluster } from './clusters/outbound-cluster.ts';
+import { proxylessCluster } from './clusters/proxyless-cluster.ts';
+import { encodeResource } from './encode.ts';
+import { loadAssignment } from './endpoints/load-assignment.ts';
+import { failoverLabel, type LocalityUse, localityUse } from './endpoints/locality.ts';
+import { topologyLabel } from './endpoints/topology-labels.ts';
+import type { Memo } from './memo.ts';
+import type { ProxyContext } from './proxy-context.ts';
+import { type EncodedResource, typeUrls } from './translation.ts';
+
+/** Encodes for proxies of one outbound context. */
+export interface OutboundEncoder {
+  /** A cluster that holds no endpoints; undefined where the proxy can't use it. */
+  cluster(spec: ClusterSpec): EncodedResource | undefined;
+  /** A cluster whose endpoints' names Envoy resolves itself; undefined where it has none. */
+  namedCluster(spec: ClusterSpec, endpoints: readonly Endpoint[]): EncodedResource | undefined;
+  /** What EDS answers for the cluster. */
+  loadAssignment(spec: ClusterSpec, endpoints: readonly Endpoint[]): EncodedResource;
+}
+
+/** See the file's first line. */
+export function outboundEncoder(context: ProxyContext, mesh: MeshConfig, memo: Memo): OutboundEncoder {
+  const isRouter = context.type === 'router';
+  const isProxyless = context.generator === 'grpc';
+  const encode = (spec: ClusterSpec, assignment?: ClusterLoadAssignment) => {
+    const cluster = isProxyless
+      ? proxylessCluster(spec)
+      : outboundCluster(spec, { mesh, isRouter, loadAssignment: assignment });
+    return cluster && encodeResource(typeUrls.cluster, cluster.name, ClusterSchema, cluster);
+  };
+  return {
+    cluster: (spec) => memo.get('cluster', [spec, mesh, isRouter, isProxyless], () => encode(spec)),
+    namedCluster: (spec, endpoints) => {
+      const use = localityUse(spec.policy, mesh);
+      const deps = [spec, mesh, endpoints, isRouter, isProxyless, placeKey(use, context)];
+      return memo.get('named-cluster', deps, () => encode(spec, loadAssignment(spec, endpoints, { use, context })));
+    },
+    loadAssignment: (spec, endpoints) => {
+      const use = localityUse(spec.policy, mesh);
+      return memo.get('load-assignment', [spec, endpoints, mesh, placeKey(use, context)], () => {
+        const assignment = loadAssignment(spec, endpoints, { use, context });
+        return encodeResource(typeUrls.endpoints, spec.name, ClusterLoadAssignmentSchema, assignment);
+      });
+    },
+  };
+}
+
+/** Whether Envoy resolves the endpoints' names itself, so that they are part of the cluster. */
+export function resolvesNames({ discovery }: ClusterSpec): boolean {
+  return discovery === 'STRICT_DNS' || discovery === 'LOGICAL_DNS';
+}
+
+/** What of the proxy the load assignment reads, so that proxies in other places share it where place does not matter. */
+function placeKey(use: LocalityUse, context: ProxyContext): string {
+  if (use.kind === 'none') return '';
+  const labels = use.kind === 'failover' ? use.failoverPriority : [];
+  return JSON.stringify([context.locality, ...labels.map((entry) => topologyLabel(context, failoverLabel(entry)))]);
+}
