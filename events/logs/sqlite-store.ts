@@ -142,8 +142,18 @@ export class SqliteStore {
   columnsOf(position: number): StoredColumns | undefined {
     const row = this.#row('columns', position);
     if (row === undefined) return undefined;
-    const [subjectKey, subject, batchEnd, timeMs, logHash] = row as [number, string | null, number, number, Uint8Array];
-    return { subjectKey, subject, batchEnd, timeMs, logHash: Buffer.from(logHash).toString('hex') };
+    const [subject, batchEnd, timeMs, logHash] = row as [number, number, number, Uint8Array];
+    return { subject, batchEnd, timeMs, logHash: Buffer.from(logHash).toString('hex') };
+  }
+
+  /** Whether looking an id up gives this position and no other. */
+  idLeadsTo(id: string, position: number): boolean {
+    let found = false;
+    for (const candidate of this.#index.candidates(fingerprintOf(id))) {
+      if (candidate === position) found = true;
+      else if (this.rows.at(candidate).id === id) return false;
+    }
+    return found;
   }
 
   /** Key of a subject, as its index finds it. */
@@ -258,10 +268,10 @@ export class SqliteStore {
   }
 }
 
-/** What `columnsOf` gives; `subject` is null when the row's key names none. */
+/** What `columnsOf` gives. */
 export interface StoredColumns {
-  readonly subjectKey: number;
-  readonly subject: string | null;
+  /** Key of its subject. */
+  readonly subject: number;
   readonly batchEnd: number;
   readonly timeMs: number;
   readonly logHash: string;
@@ -292,8 +302,7 @@ const sql = {
   subjectOf: 'SELECT subject FROM events WHERE position = ?',
   positionAt:
     'SELECT position FROM events WHERE position BETWEEN ? AND ? AND time_ms <= ? ORDER BY position DESC LIMIT 1',
-  columns: `SELECT e.subject, s.subject, e.batch_end, e.time_ms, e.log_hash
-    FROM events e LEFT JOIN subjects s ON s.key = e.subject WHERE e.position = ?`,
+  columns: 'SELECT subject, batch_end, time_ms, log_hash FROM events WHERE position = ?',
   saveBlock: 'INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?)',
   loadBlock: 'SELECT min_time_ms, checksum, fingerprints, subjects FROM blocks WHERE block = ?',
   saveSnapshot: 'INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)',

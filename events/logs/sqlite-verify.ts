@@ -72,19 +72,17 @@ function tailProblem(store: SqliteStore, last: number): MeshError | undefined {
   return problem;
 }
 
-/** Checks every event up to `head`, the columns beside it and the indexes. `beforeChunk` may throw to end it. */
+/** Checks every event up to `head`, the columns beside it and the index. `beforeChunk` may throw to end it. */
 export async function verifyStore(store: SqliteStore, head: Head, beforeChunk: () => void): Promise<Verification> {
   const verifier = new ChainVerifier({ ids: false });
-  let batchEnd = 0;
+  const columns = new ColumnVerifier(store, head.position);
   while (verifier.state.position < head.position) {
     await nextTurn();
     beforeChunk();
     const chunk = store.rows.chunk({ from: verifier.state.position + 1, to: head.position, reverse: false });
     for (const event of chunk.events) {
-      const problem =
-        eventProblem(store, verifier, event) ?? batchProblem(store, event.position, batchEnd, head.position);
+      const problem = eventProblem(event, verifier) ?? columns.problem(event, verifier.state.hash);
       if (problem !== undefined) return { ok: false, position: event.position, problem };
-      batchEnd = store.batchEnd(event.position);
     }
     if (chunk.problem?.code === 'unavailable') throw chunk.problem;
     if (chunk.problem !== undefined)
@@ -95,34 +93,61 @@ export async function verifyStore(store: SqliteStore, head: Head, beforeChunk: (
   return { ok: true, events: position, head: verifier.state };
 }
 
-function eventProblem(store: SqliteStore, verifier: ChainVerifier, event: RecordedEvent): string | undefined {
+function eventProblem(event: RecordedEvent, verifier: ChainVerifier): string | undefined {
   try {
-    return verifier.add(event, encodeEvent(event)) ?? columnProblem(store, event, verifier.state.hash);
+    return verifier.add(event, encodeEvent(event));
   } catch (error) {
     return messageOf(error);
   }
 }
 
-/** What disagrees between an event and the columns and the index that it is found by. */
-function columnProblem(store: SqliteStore, event: RecordedEvent, logHash: string): string | undefined {
-  const { position } = event;
-  const columns = store.columnsOf(position);
-  const indexed = store.indexed(position);
-  const timeMs = Date.parse(event.time);
-  if (columns === undefined) return 'the row is missing';
-  if (columns.subject !== event.subject) return 'the column subject is wrong';
-  if (columns.timeMs !== timeMs) return 'the column time_ms is wrong';
-  if (columns.logHash !== logHash) return 'the column log_hash is wrong';
-  if (store.keyOf(event.subject) !== columns.subjectKey) return 'the index of subjects is wrong';
-  if (indexed.subject !== columns.subjectKey || indexed.timeMs > timeMs) return 'the table blocks is wrong';
-  if (store.findId(event.id) !== position) return 'its id leads to another event';
-  if (position % blockSize === 0 && !store.blockIsSound(blockOf(position))) return 'the table blocks is wrong';
-  return undefined;
-}
+/** Finds what disagrees between events and the columns and the index that they are found by. */
+class ColumnVerifier {
+  readonly #store: SqliteStore;
+  readonly #head: number;
+  /** Keys of the subjects met so far. */
+  readonly #keys = new Map<string, number | undefined>();
+  #batchEnd = 0;
 
-/** Whether batches end where the column says; `open` is where the batch of the event before ends. */
-function batchProblem(store: SqliteStore, position: number, open: number, head: number): string | undefined {
-  const end = store.batchEnd(position);
-  const fits = position <= open ? end === open : end >= position && end <= head;
-  return fits ? undefined : 'the column batch_end is wrong';
+  constructor(store: SqliteStore, head: number) {
+    this.#store = store;
+    this.#head = head;
+  }
+
+  /** Events come in order; `logHash` is the rolling hash through this one. */
+  problem(event: RecordedEvent, logHash: string): string | undefined {
+    try {
+      return this.#problem(event, logHash);
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+
+  #problem(event: RecordedEvent, logHash: string): string | undefined {
+    const { position } = event;
+    const columns = this.#store.columnsOf(position);
+    const indexed = this.#store.indexed(position);
+    const timeMs = Date.parse(event.time);
+    if (columns === undefined) return 'the row is missing';
+    if (columns.subject !== this.#keyOf(event.subject)) return 'the column subject or the table subjects is wrong';
+    if (columns.timeMs !== timeMs) return 'the column time_ms is wrong';
+    if (columns.logHash !== logHash) return 'the column log_hash is wrong';
+    if (!this.#endsRightly(position, columns.batchEnd)) return 'the column batch_end is wrong';
+    if (indexed.subject !== columns.subject || indexed.timeMs > timeMs) return 'the table blocks is wrong';
+    if (!this.#store.idLeadsTo(event.id, position)) return `id ${event.id} leads to another event or occurs twice`;
+    if (position % blockSize === 0 && !this.#store.blockIsSound(blockOf(position))) return 'the table blocks is wrong';
+    return undefined;
+  }
+
+  #keyOf(subject: string): number | undefined {
+    if (!this.#keys.has(subject)) this.#keys.set(subject, this.#store.keyOf(subject));
+    return this.#keys.get(subject);
+  }
+
+  /** All events of a batch say where it ends. */
+  #endsRightly(position: number, end: number): boolean {
+    const fits = position <= this.#batchEnd ? end === this.#batchEnd : end >= position && end <= this.#head;
+    this.#batchEnd = end;
+    return fits;
+  }
 }
