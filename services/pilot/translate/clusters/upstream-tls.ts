@@ -165,7 +165,8 @@ function validation(names: readonly string[]): CertificateValidationContext {
   return create(CertificateValidationContextSchema, { matchTypedSubjectAltNames: names.map(sanMatcher) });
 }
 
-function sanMatcher(name: string): SubjectAltNameMatcher {
+/** Matches one subject alternative name, of the type that the name has the form of. */
+export function sanMatcher(name: string): SubjectAltNameMatcher {
   return create(SubjectAltNameMatcherSchema, {
     sanType: sanType(name),
     matcher: { matchPattern: { case: 'exact', value: name } },

@@ -22,6 +22,7 @@ import {
 } from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import type { ServerTLSSettings } from '../../../../mesh/config/schemas/gateway.ts';
 import { agentSecret } from '../clusters/secret-config.ts';
+import { sanMatcher } from '../clusters/upstream-tls.ts';
 
 const protocols: Readonly<Record<string, TlsParameters_TlsProtocol>> = {
   TLSV1_0: TlsParameters_TlsProtocol.TLSv1_0,
@@ -117,10 +118,7 @@ function setValidation(context: CommonTlsContext, value: CertificateValidationCo
 
 function validation(tls: ServerTLSSettings): CertificateValidationContext {
   return create(CertificateValidationContextSchema, {
-    // Deprecated in Envoy, but what Istio sends: the type of name does not matter.
-    matchSubjectAltNames: (tls.subjectAltNames ?? []).map((value) => ({
-      matchPattern: { case: 'exact' as const, value },
-    })),
+    matchTypedSubjectAltNames: (tls.subjectAltNames ?? []).map(sanMatcher),
     verifyCertificateSpki: [...(tls.verifyCertificateSpki ?? [])],
     verifyCertificateHash: [...(tls.verifyCertificateHash ?? [])],
     ...(tls.insecureSkipVerify

@@ -106,7 +106,7 @@ function appliesToProxy(match: L4MatchAttributes | TLSMatchAttributes, port: num
 function serviceChain(place: L4Place, sniHosts: readonly string[], lookups: Lookups): L4Chain {
   const { service, cidrs } = place;
   const only = service.ports.length === 1 ? service.ports[0]?.port : undefined;
-  const cluster = subsetKey('outbound', only ?? place.port, '', service.hostname);
+  const cluster = subsetKey('outbound', only ?? place.port, '', service.externalName ?? service.hostname);
   const target = { ...toCluster(cluster), rule: destinationRule(service, lookups) };
   return { kind: 'l4', sniHosts, cidrs, target, owner: service };
 }

@@ -178,7 +178,7 @@ function writeHost(
 ): OutboundHost {
   const written = routes ?? [
     defaultRoute({
-      cluster: subsetKey('outbound', port, '', hostname),
+      cluster: subsetKey('outbound', port, '', service?.externalName ?? hostname),
       operation: `${hostname}:${port}/*`,
       hash: service && defaultHash(service, port, lookups),
       isProxyless: form.isProxyless,
