@@ -40,6 +40,9 @@ export class HealthReporter implements Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    // Nothing to say, no stream: at the start Pilot may be slower than the first probe.
+    for await (const _ of this.#health.watch(signal)) break;
+    if (signal.aborted) return;
     const { pilotAddresses } = this.#options;
     const address = pilotAddresses[this.#attempts++ % pilotAddresses.length] ?? pilotAddresses[0];
     const client = new Client(address, credentials.createInsecure(), { 'grpc.keepalive_time_ms': 30_000 });

@@ -8,9 +8,9 @@ interface Tag {
 }
 
 /** What the rule takes as value, and what it leaves of the name. */
-function extract(statistic: string): readonly [value: string | undefined, rest: string] {
+function extract(statistic: string, tag = 'envoy.cluster_name'): readonly [value: string | undefined, rest: string] {
   const tags = (statsConfig() as unknown as { readonly stats_tags: readonly Tag[] }).stats_tags;
-  const regex = new RegExp(tags.find(({ tag_name }) => tag_name === 'envoy.cluster_name')?.regex ?? 'none');
+  const regex = new RegExp(tags.find(({ tag_name }) => tag_name === tag)?.regex ?? 'none');
   const match = regex.exec(statistic);
   return [match?.[2], statistic.replace(match?.[1] ?? '', '')];
 }
@@ -24,6 +24,17 @@ describe('statsConfig', () => {
     ['xds-grpc', 'update_success'],
   ])('takes %s out of the name', (cluster, rest) => {
     expect(extract(`cluster.${cluster}.${rest}`)).toEqual([cluster, `cluster.${rest}`]);
+  });
+
+  it.each([
+    ['http.', 'inbound_127.10.0.3_9080', 'downstream_rq_total'],
+    ['http.', 'admin', 'downstream_cx_active'],
+    ['listener.127.0.0.1_8080.http.', 'outbound_127.0.0.1_8080', 'downstream_rq_2xx'],
+  ])('takes the prefix of %s%s out of the name', (before, prefix, rest) => {
+    expect(extract(`${before}${prefix}.${rest}`, 'envoy.http_conn_manager_prefix')).toEqual([
+      prefix,
+      `${before}${rest}`,
+    ]);
   });
 
   it('keeps what readiness needs, whatever is asked for', () => {

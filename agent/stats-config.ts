@@ -36,22 +36,20 @@ const clusterStatistics = [
 ].join('|');
 
 /**
- * Envoy's default tags, but `envoy.cluster_name` as Istio names clusters: `outbound|9080|v1|reviews.default.svc.cluster.local`
- * holds dots, at the first of which Envoy's own rule would cut it. First group: what leaves the name; second: the value.
+ * Envoy's default tags, but two of them as Istio names things: the cluster `outbound|9080|v1|reviews.default.svc.cluster.local`
+ * and the prefix `inbound_127.10.0.3_9080` hold dots, at the first of which Envoy's own rules would cut them. First group: what
+ * leaves the name; second: the value.
  */
 const tags: readonly Json[] = [
   {
     tag_name: 'envoy.cluster_name',
     regex: `^cluster\\.(((?:outbound|inbound)\\|[^|]*\\|[^|]*\\|(?:.*?\\.svc\\.cluster\\.local|.*?(?=\\.(?:${clusterStatistics})))|[^.|]+)\\.)`,
   },
-  ...[
-    'response_code',
-    'response_code_class',
-    'http_conn_manager_prefix',
-    'listener_address',
-    'tcp_prefix',
-    'rds_route_config',
-  ]
+  {
+    tag_name: 'envoy.http_conn_manager_prefix',
+    regex: '^(?:listener\\..+?\\.)?http\\.(((?:inbound|outbound)_(?:\\d+\\.){3}\\d+_\\d+|[^.]+)\\.)',
+  },
+  ...['response_code', 'response_code_class', 'listener_address', 'tcp_prefix', 'rds_route_config']
     .concat([
       'virtual_host',
       'virtual_cluster',
