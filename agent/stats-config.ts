@@ -35,6 +35,23 @@ const clusterStatistics = [
   'lb_|load_report|max_host|membership|original_dst|outlier|retry|ssl|tls_inspector|update_|upstream_|version|warming|zone',
 ].join('|');
 
+/** Tags that Envoy's own rules give; those of what a proxy here does not do (Mongo, DynamoDB, …) are left out. */
+const defaultTags = [
+  'response_code',
+  'response_code_class',
+  'listener_address',
+  'tcp_prefix',
+  'rds_route_config',
+].concat([
+  'virtual_host',
+  'virtual_cluster',
+  'worker_id',
+  'ssl_cipher',
+  'ssl_version',
+  'ratelimit_prefix',
+  'ext_authz_prefix',
+]);
+
 /**
  * Envoy's default tags, but two of them as Istio names things: the cluster `outbound|9080|v1|reviews.default.svc.cluster.local`
  * and the prefix `inbound_127.10.0.3_9080` hold dots, at the first of which Envoy's own rules would cut them. First group: what
@@ -49,15 +66,5 @@ const tags: readonly Json[] = [
     tag_name: 'envoy.http_conn_manager_prefix',
     regex: '^(?:listener\\..+?\\.)?http\\.(((?:inbound|outbound)_(?:\\d+\\.){3}\\d+_\\d+|[^.]+)\\.)',
   },
-  ...['response_code', 'response_code_class', 'listener_address', 'tcp_prefix', 'rds_route_config']
-    .concat([
-      'virtual_host',
-      'virtual_cluster',
-      'worker_id',
-      'ssl_cipher',
-      'ssl_version',
-      'ratelimit_prefix',
-      'ext_authz_prefix',
-    ])
-    .map((name) => ({ tag_name: `envoy.${name}` })),
+  ...defaultTags.map((name) => ({ tag_name: `envoy.${name}` })),
 ];
