@@ -109,7 +109,7 @@ function isPrivate({ spec, namespace }: ConfigResource<DestinationRuleSpec>, def
 }
 
 function hasSelector(spec: DestinationRuleSpec): boolean {
-  return Object.keys(spec.workloadSelector?.matchLabels ?? {}).length > 0;
+  return spec.workloadSelector !== undefined && Object.keys(spec.workloadSelector.matchLabels ?? {}).length > 0;
 }
 
 function hostRules(rules: readonly ConfigResource<DestinationRuleSpec>[], memo: Memo): HostRules {
@@ -150,12 +150,16 @@ function pick(
   context: ProxyContext,
   exportedBy?: Snapshot,
 ): MergedRule | undefined {
-  if (rules === undefined) return undefined;
-  const matching =
-    rules.exact.get(hostname) ?? rules.wildcard.find(([host]) => isHostWithin(hostname, host))?.[1] ?? [];
-  const seen = exportedBy === undefined ? matching : matching.filter((rule) => isSeen(rule, context, exportedBy));
-  const selected = seen.find(({ resources: [{ spec }] }) => hasSelector(spec) && selects(spec, context));
-  return selected ?? seen.findLast(({ resources: [{ spec }] }) => !hasSelector(spec));
+  const matching = rules?.exact.get(hostname) ?? rules?.wildcard.find(([host]) => isHostWithin(hostname, host))?.[1];
+  if (matching === undefined) return undefined;
+  let chosen: MergedRule | undefined;
+  for (const rule of matching) {
+    const [{ spec }] = rule.resources;
+    if (exportedBy !== undefined && !isSeen(rule, context, exportedBy)) continue;
+    if (!hasSelector(spec)) chosen = rule;
+    else if (selects(spec, context)) return rule;
+  }
+  return chosen;
 }
 
 function isSeen({ resources: [rule] }: MergedRule, context: ProxyContext, snapshot: Snapshot): boolean {

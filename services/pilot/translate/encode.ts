@@ -5,6 +5,8 @@ import type { EncodedResource, TypeUrl } from './translation.ts';
 
 const utf8 = new TextEncoder();
 const lengthDelimited = 2;
+/** Hex digits of `EncodedResource.version`. */
+const versionLength = 16;
 
 /** Encodes `message` as the resource `name`. Throws what protobuf-es throws when a field's value has the wrong type. */
 export function encodeResource<Desc extends DescMessage>(
@@ -22,15 +24,20 @@ export function encodeResource<Desc extends DescMessage>(
  */
 export function encodeSpliced(typeUrl: TypeUrl, name: string, parts: readonly Uint8Array[]): EncodedResource {
   const size = totalLength(parts);
-  const version = hashParts(parts).slice(0, 16);
-  const anyHead = concat([stringRecord(1, typeUrl), recordHead(2, size)]);
+  const any = [stringRecord(1, typeUrl), recordHead(2, size)];
+  const anyLength = totalLength(any) + size;
   // Resource.resource and DiscoveryResponse.resources are both field 2 and both hold the Any: written last, it serves as either.
-  const fields = concat([stringRecord(3, name), stringRecord(1, version)]);
-  const sotwHead = recordHead(2, anyHead.length + size);
-  const deltaHead = recordHead(2, fields.length + sotwHead.length + anyHead.length + size);
-  const deltaRecord = concat([deltaHead, fields, sotwHead, anyHead, ...parts]);
-  const sotwRecord = deltaRecord.subarray(deltaHead.length + fields.length);
+  const sotwHead = recordHead(2, anyLength);
+  const sotwLength = sotwHead.length + anyLength;
+  // The version's length is known before its digits are: everything is copied once, and hashed where it then is.
+  const fields = [stringRecord(3, name), recordHead(1, versionLength), new Uint8Array(versionLength)];
+  const deltaHead = recordHead(2, totalLength(fields) + sotwLength);
+  const deltaRecord = concat([deltaHead, ...fields, sotwHead, ...any], size);
   const bytes = deltaRecord.subarray(deltaRecord.length - size);
+  copyParts(parts, bytes);
+  const version = hash('sha256', bytes, 'hex').slice(0, versionLength);
+  const sotwRecord = deltaRecord.subarray(deltaRecord.length - sotwLength);
+  utf8.encodeInto(version, deltaRecord.subarray(deltaRecord.length - sotwLength - versionLength));
   return { typeUrl, name, version, bytes, sotwRecord, deltaRecord };
 }
 
@@ -67,16 +74,17 @@ function totalLength(parts: readonly Uint8Array[]): number {
   return length;
 }
 
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(totalLength(parts));
-  let offset = 0;
-  for (const part of parts) {
-    out.set(part, offset);
-    offset += part.length;
-  }
+/** `parts` end to end, and `extra` zeros behind them. */
+function concat(parts: readonly Uint8Array[], extra = 0): Uint8Array {
+  const out = new Uint8Array(totalLength(parts) + extra);
+  copyParts(parts, out);
   return out;
 }
 
-function hashParts(parts: readonly Uint8Array[]): string {
-  return hash('sha256', parts.length === 1 && parts[0] !== undefined ? parts[0] : concat(parts), 'hex');
+function copyParts(parts: readonly Uint8Array[], to: Uint8Array): void {
+  let offset = 0;
+  for (const part of parts) {
+    to.set(part, offset);
+    offset += part.length;
+  }
 }

@@ -6,10 +6,12 @@ import { expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { ConfigResource, Endpoint, Service } from '../../../events/model.ts';
 import { defaultMeshConfig, type MeshConfig } from '../../../mesh/config/mesh-config.ts';
+import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { endpointAt, httpService, resourceOf, snapshotOf } from '../../../mesh/snapshot-fixture.ts';
 import { setToJson } from './json.ts';
 import { createMemo } from './memo.ts';
 import { proxyContextOfJson } from './node.ts';
+import type { ProxyContext } from './proxy-context.ts';
 import { translate } from './translate.ts';
 import type { TypeUrl } from './translation.ts';
 
@@ -47,6 +49,19 @@ export function goldenTests(folder: string, typeUrl: TypeUrl): void {
 }
 
 function goldenOutput(input: string, typeUrl: TypeUrl): string {
+  const { snapshot, context, show } = readGolden(input);
+  const shown = setToJson(translate(snapshot, context, createMemo()).resources(typeUrl)).filter((resource) =>
+    show.test(nameOf(resource)),
+  );
+  return stringify(shown.map(withoutDefaults), { lineWidth: 0, aliasDuplicateObjects: false });
+}
+
+/** The mesh and the proxy of a golden input; `show` matches the names of what its output shows. */
+export function readGolden(input: string): {
+  readonly snapshot: Snapshot;
+  readonly context: ProxyContext;
+  readonly show: RegExp;
+} {
   const { node, mesh, services = [], endpoints = [], config = [], show = '' } = parse(input) as GoldenInput;
   const all = services.map(({ name, ...over }) => httpService(name, over));
   const result = proxyContextOfJson({ id: defaultNodeId, ...node });
@@ -61,10 +76,7 @@ function goldenOutput(input: string, typeUrl: TypeUrl): string {
     config: config.map(({ kind, name, spec, ...over }) => resourceOf(kind, name, spec, over)),
     mesh: { ...defaultMeshConfig, ...mesh },
   });
-  const shown = setToJson(translate(snapshot, result.context, createMemo()).resources(typeUrl)).filter((resource) =>
-    new RegExp(show).test(nameOf(resource)),
-  );
-  return stringify(shown.map(withoutDefaults), { lineWidth: 0, aliasDuplicateObjects: false });
+  return { snapshot, context: result.context, show: new RegExp(show) };
 }
 
 function nameOf({ name, clusterName }: JsonObject): string {

@@ -1,5 +1,5 @@
 // Outbound clusters and load assignments, kept per outbound context and brought from snapshot to snapshot at the cost of what changed.
-import { type Service, type ServiceKey, serviceKey } from '../../../events/model.ts';
+import { type Service, serviceKey } from '../../../events/model.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { type ClusterSpec, clusterSpecs } from './clusters/cluster-spec.ts';
 import { destinationRuleOf, type MergedRule } from './destination-rules.ts';
@@ -39,8 +39,6 @@ interface Table extends OutboundResources {
   readonly snapshot: Snapshot;
   readonly services: readonly Service[];
   readonly entries: ReadonlyMap<Service, Entry>;
-  /** Services whose endpoints are read. */
-  readonly watched: ReadonlyMap<ServiceKey, Service>;
 }
 
 interface Input {
@@ -55,9 +53,8 @@ function nextTable(before: Table | undefined, input: Input): Table {
   const known = before !== undefined && before.snapshot.mesh === snapshot.mesh ? before : undefined;
   const sameEntries = known?.services === services && sameRules(known.snapshot, snapshot);
   const entries = sameEntries ? known.entries : entriesOf(input, known?.entries);
-  const watched = sameEntries ? known.watched : watchedOf(entries);
   const encoder = outboundEncoder(context, snapshot.mesh, memo);
-  const touched = new Set(touchedByEndpoints(known, snapshot, watched));
+  const touched = new Set(touchedByEndpoints(known, snapshot, entries));
   if (!sameEntries)
     for (const [service, entry] of entries) if (known?.entries.get(service) !== entry) touched.add(service);
   const clusters = new Map<string, EncodedResource | undefined>();
@@ -68,7 +65,6 @@ function nextTable(before: Table | undefined, input: Input): Table {
     snapshot,
     services,
     entries,
-    watched,
     clusters: patchedSet(before?.clusters ?? emptySet, clusters),
     endpoints: patchedSet(before?.endpoints ?? emptySet, endpoints),
   };
@@ -116,23 +112,15 @@ function addAliases(aliases: readonly Service[], entries: Map<Service, Entry>, {
   }
 }
 
-function watchedOf(entries: ReadonlyMap<Service, Entry>): ReadonlyMap<ServiceKey, Service> {
-  const watched = new Map<ServiceKey, Service>();
-  for (const [service, { specs }] of entries) {
-    if (specs.some((spec) => spec.discovery !== 'ORIGINAL_DST')) watched.set(serviceKey(service), service);
-  }
-  return watched;
-}
-
 /** Services whose endpoints may differ: those that the snapshot names if it follows the last one, else all. */
 function touchedByEndpoints(
   known: Table | undefined,
-  { changed }: Snapshot,
-  watched: ReadonlyMap<ServiceKey, Service>,
+  { changed, registry }: Snapshot,
+  entries: ReadonlyMap<Service, Entry>,
 ): readonly Service[] {
-  if (known === undefined || changed === 'all' || changed.since !== known.snapshot.position)
-    return [...watched.values()];
-  return [...changed.endpoints].flatMap((key) => watched.get(key) ?? []);
+  if (known === undefined || changed === 'all' || changed.since !== known.snapshot.position) return [...entries.keys()];
+  const services = [...changed.endpoints].flatMap((key) => registry.services.get(key) ?? []);
+  return services.filter((service) => entries.has(service));
 }
 
 function gone(before: Table | undefined, entries: ReadonlyMap<Service, Entry>): readonly Entry[] {
