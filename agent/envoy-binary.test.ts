@@ -35,6 +35,11 @@ describe('findEnvoy', () => {
     expect(findEnvoy({ PERIPLUS_CACHE: join(scratch, 'empty') })).toBeUndefined();
   });
 
+  it('passes over one on PATH that is too old', () => {
+    fakeEnvoy('old', '1.18.3');
+    expect(findEnvoy({ PATH: join(scratch, 'old'), PERIPLUS_CACHE })?.source).toBe('cache');
+  });
+
   it('refuses a $PERIPLUS_ENVOY that is no Envoy instead of taking another', () => {
     expect(() => findEnvoy({ PERIPLUS_ENVOY: '/bin/true', PATH })).toThrow(/does not answer --version/);
     expect(() => findEnvoy({ PERIPLUS_ENVOY: join(scratch, 'none'), PATH })).toThrow(/not an executable file/);

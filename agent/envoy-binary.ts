@@ -31,13 +31,13 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache'), 'periplus');
 }
 
-/** Looks for an Envoy without installing one; undefined when there is none. Throws MeshError when $PERIPLUS_ENVOY is unusable. */
+/** Looks for an Envoy without installing one (on PATH: 1.30 or later); undefined when there is none. Throws MeshError when $PERIPLUS_ENVOY is unusable. */
 export function findEnvoy(env: NodeJS.ProcessEnv = process.env): EnvoyBinary | undefined {
   if (env.PERIPLUS_ENVOY) return fromEnvironment(env.PERIPLUS_ENVOY);
   for (const folder of (env.PATH ?? '').split(delimiter)) {
     const path = join(folder || '.', 'envoy');
     const version = isExecutable(path) ? versionOf(path) : undefined;
-    if (version) return { path, version, source: 'path' };
+    if (version && isRecent(version)) return { path, version, source: 'path' };
   }
   const path = cachedPath(env);
   const version = isExecutable(path) ? versionOf(path) : undefined;
@@ -65,6 +65,12 @@ export async function ensureEnvoy(options: EnsureEnvoyOptions = {}): Promise<Env
     const advice = 'Set PERIPLUS_ENVOY to one that does, or use Docker.';
     throw new MeshError('unavailable', `The installed Envoy does not run here: ${whyNot(target)}. ${advice}`);
   });
+}
+
+/** Older ones lack fields of our bootstrap; an Envoy that happens to be on PATH is then passed over, as nobody chose it. */
+function isRecent(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 1 || minor >= 30;
 }
 
 /** The file that an install creates, by one rename, only when it is whole. */
