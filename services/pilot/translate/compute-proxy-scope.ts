@@ -36,6 +36,11 @@ export function scopeWith(options: {
   };
 }
 
+/** `shared`, a scope that `context` has in common with other proxies, as its own: with all of the context and its instances. */
+export function ownScope(shared: ProxyScope, context: ProxyContext, memo: Memo): ProxyScope {
+  return { ...shared, context, instances: memo.stable('instances', context, instancesOf(shared.snapshot, context)) };
+}
+
 /**
  * The Sidecar that applies (istio.io/latest/docs/reference/config/networking/sidecar): of the proxy's namespace the
  * oldest whose workloadSelector matches, else the oldest without one, else the root namespace's without one.

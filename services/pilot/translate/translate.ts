@@ -3,14 +3,14 @@ import { type Cluster, ClusterSchema } from '../../../gen/envoy/config/cluster/v
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { fixedClusters } from './clusters/fixed-clusters.ts';
 import { inboundClusters } from './clusters/inbound-clusters.ts';
-import { proxyScope, scopeWith } from './compute-proxy-scope.ts';
+import { ownScope, scopeWith, sidecarOf } from './compute-proxy-scope.ts';
 import { destinationRuleOf } from './destination-rules.ts';
 import { encodeResource } from './encode.ts';
 import { buildInboundListeners, buildOutboundListeners } from './listeners/build.ts';
 import { headlessEndpoints } from './listeners/outbound-inputs.ts';
 import type { Memo } from './memo.ts';
 import { configToken, outboundContext } from './outbound-context.ts';
-import { outboundResources } from './outbound-resources.ts';
+import { type OutboundResources, outboundResources } from './outbound-resources.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import type { ProxyScope } from './proxy-scope.ts';
 import { emptySet, joinedSet, resourceSet } from './resource-set.ts';
@@ -20,58 +20,58 @@ import { translationWarnings } from './translation-warnings.ts';
 
 /**
  * Pure: the same snapshot and context give the same bytes, whatever `memo` holds; it only saves work (one memo per lineage
- * of snapshots). All types are translated at once, so that what throws does so here and not in a stream. Proxies whose contexts agree in what outbound
- * configuration reads share it, down to the resource sets.
+ * of snapshots). All types are translated at once, so that what throws does so here and not in a stream. Proxies whose
+ * contexts agree in what outbound configuration reads share it, down to the resource sets.
  */
 export function translate(snapshot: Snapshot, context: ProxyContext, memo: Memo): Translation {
-  const scope = proxyScope(snapshot, context, memo);
-  const shared = scopeWith({
-    snapshot,
-    context: outboundContext(snapshot, context, memo),
-    sidecar: scope.sidecar,
-    memo,
-  });
-  const sets = new Map(
-    Object.values(typeUrls).map((typeUrl) => [typeUrl, translateType(typeUrl, { scope, shared, memo })]),
-  );
+  const shared = sharedTranslation(snapshot, context, memo);
+  const scope = ownScope(shared.scope, context, memo);
+  const input = { scope, shared, memo };
+  const sets = new Map<TypeUrl, ResourceSet>([
+    [typeUrls.cluster, clusters(input)],
+    [typeUrls.endpoints, shared.outbound.endpoints],
+    [typeUrls.listener, listeners(input)],
+    [typeUrls.route, routes(input)],
+  ]);
   let warnings: readonly string[] | undefined;
   return {
     position: snapshot.position,
     resources: (typeUrl) => sets.get(typeUrl) ?? emptySet,
     get warnings() {
-      return (warnings ??= translationWarnings(shared, memo));
+      return (warnings ??= translationWarnings(shared.scope, memo));
     },
   };
 }
 
+/** What all proxies with one outbound context and Sidecar get from a snapshot. */
+interface SharedTranslation {
+  readonly scope: ProxyScope;
+  readonly outbound: OutboundResources;
+  /** What listeners and routes read of the snapshot: as long as it is the same, so are they. */
+  readonly read: readonly unknown[];
+}
+
 interface Input {
   readonly scope: ProxyScope;
-  /** The scope as all proxies with the same outbound context have it. */
-  readonly shared: ProxyScope;
+  readonly shared: SharedTranslation;
   readonly memo: Memo;
 }
 
-function translateType(typeUrl: TypeUrl, input: Input): ResourceSet {
-  switch (typeUrl) {
-    case typeUrls.cluster:
-      return clusters(input);
-    case typeUrls.endpoints:
-      return outboundResources(input.shared, input.memo).endpoints;
-    case typeUrls.listener:
-      return listeners(input);
-    case typeUrls.route:
-      return routes(input);
-    case typeUrls.secret:
-    case typeUrls.extension:
-      return emptySet;
-    default:
-      return typeUrl satisfies never;
-  }
+function sharedTranslation(snapshot: Snapshot, own: ProxyContext, memo: Memo): SharedTranslation {
+  const context = outboundContext(snapshot, own, memo);
+  const sidecars = snapshot.config.list('Sidecar');
+  const sidecar = memo.get('sidecar-of', [own, sidecars, snapshot.mesh], () => sidecarOf(snapshot, own));
+  return memo.get('shared-translation', [snapshot, context, sidecar], () => {
+    const scope = scopeWith({ snapshot, context, sidecar, memo });
+    // Headless services' endpoints have listeners of their own; nobody else's are read.
+    const read = [scope.egress, configToken(snapshot, memo), snapshot.mesh, headlessEndpoints({ scope, memo })];
+    return { scope, outbound: outboundResources(scope, memo), read };
+  });
 }
 
 function clusters({ scope, shared, memo }: Input): ResourceSet {
-  const outbound = outboundResources(shared, memo).clusters;
   const own = ownClusters(scope, memo);
+  const outbound = shared.outbound.clusters;
   return memo.get('all-clusters', [outbound, own], () => joinedSet(outbound, own));
 }
 
@@ -97,31 +97,24 @@ function encodeAll(clusters: readonly Cluster[]): readonly EncodedResource[] {
 }
 
 /** Outbound listeners are the same map for proxies that read the same: only the inbound ones are a proxy's own. */
-function listeners({ scope, memo }: Input): ResourceSet {
-  const { snapshot, context, egress, instances } = scope;
-  const config = configToken(snapshot, memo);
-  // Guards what an endpoint change must not cost: listeners read headless services' endpoints and nobody else's.
-  const headless = headlessEndpoints({ scope, memo });
-  return memo.get('listener-set', [context, egress, instances, config, snapshot.mesh, headless], () => {
-    const outbound = listenerSet(buildOutboundListeners(scope, memo), memo);
-    const inbound = listenerSet(buildInboundListeners(scope, memo), memo);
+function listeners({ scope, shared, memo }: Input): ResourceSet {
+  const { context, instances } = scope;
+  return memo.get('listener-set', [context, instances, scope.sidecar, ...shared.read], () => {
+    const outbound = setOf(buildOutboundListeners(scope, memo), memo);
+    const inbound = setOf(buildInboundListeners(scope, memo), memo);
     // Where both have a name the outbound listener keeps it, as in Istio.
     return memo.get('all-listeners', [outbound, inbound], () => joinedSet(inbound, outbound));
   });
 }
 
-function listenerSet(built: ReadonlyMap<string, EncodedResource>, memo: Memo): ResourceSet {
-  return memo.get('listeners-as-set', [built], () => resourceSet(built.values()));
-}
-
 function routes({ scope, shared, memo }: Input): ResourceSet {
   // A gateway's routes are named by its listeners' ports, which its own instances decide.
-  const read = scope.context.type === 'router' ? scope : shared;
-  const { snapshot, context, egress, sidecar, instances } = read;
-  const config = configToken(snapshot, memo);
-  const headless = headlessEndpoints({ scope: read, memo });
-  return memo.get('route-set', [context, egress, sidecar, instances, config, snapshot.mesh, headless], () => {
-    const built = buildRoutes(read, memo);
-    return memo.get('routes-as-set', [built], () => resourceSet(built.values()));
-  });
+  const read = scope.context.type === 'router' ? scope : shared.scope;
+  return memo.get('route-set', [read.context, read.instances, read.sidecar, ...shared.read], () =>
+    setOf(buildRoutes(read, memo), memo),
+  );
+}
+
+function setOf(built: ReadonlyMap<string, EncodedResource>, memo: Memo): ResourceSet {
+  return memo.get('as-set', [built], () => resourceSet(built.values()));
 }
