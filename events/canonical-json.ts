@@ -27,7 +27,8 @@ function write(value: unknown): string {
 /** What JSON has to escape; nearly no text has any of it, and looking is quicker than a call of JSON.stringify. */
 const special = /["\\\p{Cc}\p{Cs}]/u;
 
-function quote(text: string): string {
+/** A text as a JSON string, as JSON.stringify writes it. */
+export function quote(text: string): string {
   return special.test(text) ? JSON.stringify(text) : `"${text}"`;
 }
 

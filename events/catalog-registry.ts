@@ -84,7 +84,7 @@ export const registryEntries: CatalogOf<RegistryFact> = {
   },
   'io.periplus.registry.workload-health-reported': {
     ...common,
-    subject: 'proxy-health/PROXY',
+    subject: 'registry/proxy/health/NAMESPACE/PROXY',
     meaning:
       "A proxy's agent reported whether its workload is ready; it overrides what the platform says of these addresses.",
     data: 'proxy, namespace, addresses, health and what the probe said',

@@ -35,7 +35,7 @@ const configEntries: CatalogOf<ConfigFact> = {
   'io.periplus.system.event-quarantined': {
     group: 'system',
     log: 'facts',
-    subject: 'system/quarantine',
+    subject: 'system/quarantine/POSITION',
     meaning: 'An event made translation fail: every projection leaves it out from here on, so that replays agree.',
     data: 'position and id of the event, and why',
     example: { position: 4711, id: 'f2Zb0Yw3nXq7Hk1Vd9sLtA', reason: 'endpoint web-1 has port 0' },

@@ -1,6 +1,6 @@
 // Recorded events as text: canonical JSON, which logs store and hash. Malformed text is refused as corrupt.
 import { MeshError, messageOf } from '../lib/mesh-error.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { canonicalJson, quote } from './canonical-json.ts';
 import type { NewEvent, RecordedEvent } from './envelope.ts';
 
 /** An event's place in its log. */
@@ -17,13 +17,18 @@ export function encodeEvent(event: RecordedEvent): string {
 /** `encodeEvent` for a writer that has encoded `data` already; members are in canonical order. */
 export function encodePlaced(event: NewEvent, place: EventPlace, dataJson: string): string {
   const version = event.dataversion === undefined ? '' : `,"dataversion":${event.dataversion}`;
-  const trace = event.traceparent === undefined ? '' : `,"traceparent":${JSON.stringify(event.traceparent)}`;
+  const trace = event.traceparent === undefined ? '' : `,"traceparent":${quote(event.traceparent)}`;
   return (
-    `{"actor":${JSON.stringify(event.actor)},"causes":${JSON.stringify(event.causes)},"data":${dataJson}${version}` +
-    `,"id":${JSON.stringify(event.id)},"position":${place.position},"previousHash":"${place.previousHash}"` +
-    `,"source":${JSON.stringify(event.source)},"specversion":"1.0","subject":${JSON.stringify(event.subject)}` +
-    `,"time":${JSON.stringify(event.time)}${trace},"type":${JSON.stringify(event.type)},"version":${place.version}}`
+    `{"actor":${quote(event.actor)},"causes":${encodeCauses(event.causes)},"data":${dataJson}${version}` +
+    `,"id":${quote(event.id)},"position":${place.position},"previousHash":"${place.previousHash}"` +
+    `,"source":${quote(event.source)},"specversion":"1.0","subject":${quote(event.subject)}` +
+    `,"time":${quote(event.time)}${trace},"type":${quote(event.type)},"version":${place.version}}`
   );
+}
+
+/** A list of ids as JSON. */
+export function encodeCauses(causes: readonly string[]): string {
+  return causes.length === 0 ? '[]' : JSON.stringify(causes);
 }
 
 /** Reads what `encodeEvent` wrote. Throws MeshError `corrupt` when it is not JSON or not a recorded event. */

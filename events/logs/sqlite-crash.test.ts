@@ -1,6 +1,6 @@
 // kill -9 at random moments: every acknowledged event is there afterwards, batches are whole, and no lock is left behind.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -53,6 +53,18 @@ describe('a SqliteLog whose process is killed', () => {
       await deliveries.close();
     }
     expect(acknowledged.size).toBeGreaterThan(500);
+  });
+
+  it('leaves no lock behind when one of its files cannot be opened', async () => {
+    const folder = join(dir, 'broken');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'deliveries.db'), 'this is no database, whatever its name says'.repeat(100));
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await expect(openSqliteLogs(folder)).rejects.toMatchObject({
+        code: 'corrupt',
+        message: expect.stringContaining('deliveries.db'),
+      });
+    }
   });
 
   it('names the process that holds the folder while it is open', async () => {

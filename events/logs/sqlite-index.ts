@@ -1,4 +1,5 @@
 // Finds events by id, subject and time from memory: 16 to 24 bytes an event, no index pages to write on every append.
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 
 /** Positions of a block: what is stored together, and the grain of looking up times. */
@@ -135,4 +136,19 @@ function grown(array: Int32Array<ArrayBuffer>, index: number): Int32Array<ArrayB
   const longer = new Int32Array(Math.max(array.length * 2, index + 1));
   longer.set(array);
   return longer;
+}
+
+/** What shows that a stored block is as it was written. */
+export function blockChecksum(block: IndexBlock): string {
+  return hash('sha256', Buffer.concat([bytesOf(block.fingerprints), bytesOf(block.subjects)]), 'hex') + block.minTimeMs;
+}
+
+/** The bytes of integers, in the machine's order; shares their memory. */
+export function bytesOf(ints: Int32Array): Uint8Array {
+  return new Uint8Array(ints.buffer, ints.byteOffset, ints.byteLength);
+}
+
+/** The reverse of `bytesOf`, as a copy. */
+export function intsOf(bytes: Uint8Array): Int32Array {
+  return new Int32Array(bytes.slice().buffer, 0, bytes.byteLength >> 2);
 }

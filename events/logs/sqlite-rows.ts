@@ -2,7 +2,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
+import { quote } from '../canonical-json.ts';
 import type { RecordedEvent } from '../envelope.ts';
+import { encodeCauses } from '../event-codec.ts';
 import { asArrays, sqliteError } from './sqlite-schema.ts';
 
 /** A span of positions, read upwards or downwards. */
@@ -44,10 +46,10 @@ function envelopeText(source: string, type: string, actor: string, dataversion: 
 
 /** The attributes of an event that are its own, as a JSON array. */
 export function encodeBody(event: RecordedEvent, dataJson: string): string {
-  const trace = event.traceparent === undefined ? '' : `,${JSON.stringify(event.traceparent)}`;
+  const trace = event.traceparent === undefined ? '' : `,${quote(event.traceparent)}`;
   const { id, subject, time, previousHash, causes } = event;
-  const names = `${JSON.stringify(id)},${JSON.stringify(subject)},${JSON.stringify(time)},"${previousHash}"`;
-  return `[${names},${JSON.stringify(causes)},${dataJson}${trace}]`;
+  const names = `${quote(id)},${quote(subject)},${quote(time)},"${previousHash}"`;
+  return `[${names},${encodeCauses(causes)},${dataJson}${trace}]`;
 }
 
 /**

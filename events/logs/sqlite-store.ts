@@ -6,9 +6,20 @@ import { checkpointSubject } from '../checkpoint.ts';
 import { eventHash } from '../event-hash.ts';
 import type { LogSnapshot } from '../event-log.ts';
 import type { PlannedEvent, SubjectHead } from './append-plan.ts';
-import { blockOf, blockSize, fingerprintOf, type IndexBlock, type IndexEntry, SqliteIndex } from './sqlite-index.ts';
+import {
+  blockChecksum,
+  blockOf,
+  blockSize,
+  bytesOf,
+  fingerprintOf,
+  type IndexBlock,
+  type IndexEntry,
+  intsOf,
+  SqliteIndex,
+} from './sqlite-index.ts';
 import { encodeBody, rowCrc, SqliteRows } from './sqlite-rows.ts';
 import { asArrays, openDatabase, sqliteError } from './sqlite-schema.ts';
+import { type StatementName, sql } from './sqlite-statements.ts';
 
 /** Subjects whose last version and hash are kept at hand: about 5 MB, and most writes go to few subjects. */
 const maxCachedSubjects = 20_000;
@@ -276,37 +287,3 @@ export interface StoredColumns {
   readonly timeMs: number;
   readonly logHash: string;
 }
-
-function blockChecksum(block: IndexBlock): string {
-  return hash('sha256', Buffer.concat([bytesOf(block.fingerprints), bytesOf(block.subjects)]), 'hex') + block.minTimeMs;
-}
-
-function bytesOf(ints: Int32Array): Uint8Array {
-  return new Uint8Array(ints.buffer, ints.byteOffset, ints.byteLength);
-}
-
-function intsOf(bytes: Uint8Array): Int32Array {
-  return new Int32Array(bytes.slice().buffer, 0, bytes.byteLength >> 2);
-}
-
-const sql = {
-  begin: 'BEGIN IMMEDIATE',
-  commit: 'COMMIT',
-  insert: 'INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-  addSubject: 'INSERT INTO subjects (subject) VALUES (?)',
-  findSubject: 'SELECT key FROM subjects WHERE subject = ?',
-  findSubjects: 'SELECT key FROM subjects WHERE subject = ? OR (subject >= ? AND subject < ?)',
-  lastPosition: 'SELECT max(position) FROM events',
-  logHash: 'SELECT log_hash FROM events WHERE position = ?',
-  batchEnd: 'SELECT batch_end FROM events WHERE position = ?',
-  subjectOf: 'SELECT subject FROM events WHERE position = ?',
-  positionAt:
-    'SELECT position FROM events WHERE position BETWEEN ? AND ? AND time_ms <= ? ORDER BY position DESC LIMIT 1',
-  columns: 'SELECT subject, batch_end, time_ms, log_hash FROM events WHERE position = ?',
-  saveBlock: 'INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?)',
-  loadBlock: 'SELECT min_time_ms, checksum, fingerprints, subjects FROM blocks WHERE block = ?',
-  saveSnapshot: 'INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)',
-  snapshotPositions: 'SELECT position FROM snapshots WHERE name = ? AND position <= ? ORDER BY position DESC',
-  loadSnapshot: 'SELECT hash, checksum, state FROM snapshots WHERE name = ? AND position = ?',
-} as const;
-type StatementName = keyof typeof sql;
