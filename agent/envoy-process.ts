@@ -111,9 +111,11 @@ export class EnvoyProcess implements Service {
     const logger = this.#options.logger.child({ proxy: this.#options.name });
     createInterface({ input: child.stderr }).on('line', (line) => {
       const [level = '', source = '', ...rest] = line.split('|');
-      const write =
-        level === 'error' || level === 'critical' ? logger.error : level === 'warning' ? logger.warn : logger.debug;
-      write.call(logger, rest.length > 0 ? { envoy: source } : {}, rest.length > 0 ? rest.join('|') : line);
+      const fields = rest.length > 0 ? { envoy: source } : {};
+      const message = rest.length > 0 ? rest.join('|') : line;
+      if (level === 'error' || level === 'critical') logger.error(fields, message);
+      else if (level === 'warning') logger.warn(fields, message);
+      else logger.debug(fields, message);
     });
   }
 
