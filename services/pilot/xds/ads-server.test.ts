@@ -1,7 +1,7 @@
 // The ADS server over real gRPC: both protocols, order across types, limits, junk.
 import { type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { resourceSet } from '../translate/resource-set.ts';
 import { type TypeUrl, typeUrls } from '../translate/translation.ts';
 import { AdsClient, type Received, recordingObserver, startServer, type Told } from './ads-client-fixture.ts';
@@ -292,6 +292,24 @@ function openDeaf(port: number, id: string): ClientHttp2Stream {
   stream.write(Buffer.concat([head, request]));
   return stream;
 }
+
+describe('large responses', () => {
+  it('are not copied for each stream', async () => {
+    const { port } = await start(
+      translationOf(1, { [cluster]: resourceSet([resource(cluster, 'a', 'x'.repeat(1_000_000))]) }),
+    );
+    const allocated = vi.spyOn(Buffer, 'allocUnsafe');
+    cleanups.push(() => allocated.mockRestore());
+    const responses = ['2', '3', '4'].map((n) =>
+      open(port, 'sotw', { id: `sidecar~10.0.0.${n}~x~d` })
+        .sotw({ typeUrl: cluster })
+        .next(),
+    );
+    const contents = (await Promise.all(responses)).map(({ resources }) => resources[0]?.length);
+    expect(contents).toEqual([1_000_000, 1_000_000, 1_000_000]);
+    expect(allocated.mock.calls.filter(([size]) => size > 1_000_000 && size < 1_000_500)).toEqual([]);
+  });
+});
 
 describe('a client that stops reading', () => {
   const big = 'x'.repeat(1_000_000);

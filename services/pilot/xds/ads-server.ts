@@ -1,11 +1,11 @@
 // The gRPC face of Pilot: envoy.service.discovery.v3.AggregatedDiscoveryService, SotW and incremental, on raw bytes.
 import { randomUUID } from 'node:crypto';
 import {
-  type ChannelOptions,
   type handleBidiStreamingCall,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
+  type ServerOptions,
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 import type { Node } from '../../../gen/envoy/config/core/v3/base_pb.js';
@@ -20,6 +20,7 @@ import type { ResourceCache } from './resource-cache.ts';
 import { ResponseCache } from './response-cache.ts';
 import type { Protocol } from './response-codec.ts';
 import { SharedSelections } from './selection.ts';
+import { sharedFrames } from './shared-frames.ts';
 import type { StreamObserver } from './stream-observer.ts';
 import { WriteBudget } from './write-budget.ts';
 
@@ -151,7 +152,7 @@ export class AdsServer {
     signal: AbortSignal,
     onListening: (ports: readonly number[]) => void,
   ): Promise<void> {
-    const server = new Server(channelOptions(this.#limits));
+    const server = new Server(serverOptions(this.#limits));
     server.addService(adsService, {
       StreamAggregatedResources: this.#handler('sotw'),
       DeltaAggregatedResources: this.#handler('delta'),
@@ -251,13 +252,14 @@ export class AdsServer {
   }
 }
 
-function channelOptions(limits: AdsLimits): ChannelOptions {
+function serverOptions(limits: AdsLimits): ServerOptions {
   return {
     'grpc.max_receive_message_length': limits.maxRequestBytes,
     'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
     'grpc.keepalive_time_ms': limits.keepaliveMs,
     'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
     'grpc.keepalive_permit_without_calls': 1,
+    interceptors: [sharedFrames],
   };
 }
 

@@ -35,6 +35,8 @@ export interface Selections {
 /** Selections of at most this many resources are made identical when equal, so that proxies with different contexts share bytes. */
 const smallSelection = 8;
 const internedSelections = 256;
+/** Sets whose whole selections other contexts' equal sets take over: one per type and kind of proxy, and room for those on their way. */
+const rememberedVersions = 64;
 
 /** See the file's first line. All keys are weak: a result lives no longer than the sets and the interest it belongs to. */
 export class SharedSelections implements Selections {
@@ -42,9 +44,29 @@ export class SharedSelections implements Selections {
   readonly #changes = new WeakMap<ResourceSet, WeakMap<ResourceSet, ResourceChanges>>();
   readonly #betweens = new WeakMap<ResourceChanges, WeakMap<object, Selection>>();
   readonly #interned = new Map<string, Selection>();
+  readonly #byVersion = new Map<string, ResourceSet>();
 
   whole(set: ResourceSet, interest: Interest): Selection {
-    return remember(this.#wholes, set, keyOf(interest), () => this.#intern(selectWhole(set, interest)));
+    return remember(
+      this.#wholes,
+      set,
+      keyOf(interest),
+      () => this.#sameAs(set, interest) ?? this.#intern(selectWhole(set, interest)),
+    );
+  }
+
+  /** The selection from another context's set with equal contents: its version says so. */
+  #sameAs(set: ResourceSet, interest: Interest): Selection | undefined {
+    const equal = this.#byVersion.get(set.version);
+    const selection = equal && equal !== set ? this.#wholes.get(equal)?.get(keyOf(interest)) : undefined;
+    if (selection === undefined) this.#remember(set);
+    return selection;
+  }
+
+  #remember(set: ResourceSet): void {
+    this.#byVersion.delete(set.version);
+    this.#byVersion.set(set.version, set);
+    if (this.#byVersion.size > rememberedVersions) dropOldest(this.#byVersion);
   }
 
   between(base: ResourceSet, set: ResourceSet, interest: Interest): Selection {
@@ -61,12 +83,7 @@ export class SharedSelections implements Selections {
     const known = this.#interned.get(key) ?? selection;
     this.#interned.delete(key);
     this.#interned.set(key, known);
-    if (this.#interned.size > internedSelections) {
-      for (const oldest of this.#interned.keys()) {
-        this.#interned.delete(oldest);
-        break;
-      }
-    }
+    if (this.#interned.size > internedSelections) dropOldest(this.#interned);
     return known;
   }
 }
@@ -105,4 +122,11 @@ function remember<A extends object, B extends object, Value>(
   let value = memo.get(key);
   if (value === undefined) memo.set(key, (value = make()));
   return value;
+}
+
+function dropOldest(map: Map<string, unknown>): void {
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    return;
+  }
 }
