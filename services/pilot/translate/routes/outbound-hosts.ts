@@ -39,7 +39,10 @@ export function outboundHosts(egress: EgressScope, listenPort: number, lookups: 
     const wanted = wantedHosts(egress.services, virtualServices, listenPort, lookups);
     const form = hostForm(listenPort, lookups);
     const hosts = writeHosts(wanted, { form, services: egress.services }, lookups);
-    return hosts.sort((a, b) => compareNames(a.encoded.name, b.encoded.name));
+    hosts.sort((a, b) => compareNames(a.encoded.name, b.encoded.name));
+    // Most changes are none on this port: then its route configuration need not be put together again.
+    const id = `outbound-hosts ${listenPort} ${namespace} ${dnsDomain} ${generator} ${labels}`;
+    return memo.stable(id, egress.services, hosts);
   });
 }
 
