@@ -61,6 +61,8 @@ describe('at', () => {
         '1',
         '--data',
         scratch,
+        '--drain',
+        '1s',
         '--interception-mode',
         'REDIRECT',
       ]),
@@ -125,6 +127,7 @@ describe('at', () => {
         const { stdout } = await periplus(['proxy-status', '-o', 'json', '--server', adminUrl]);
         if (/"STALE"|"NOT SENT"/.test(stdout.replaceAll('NOT_SENT', ''))) return false;
         held = await heldByEnvoy(envoyAdmin);
+        if (held === undefined) return false;
         const text = JSON.stringify(held);
         const same = text === last;
         last = text;

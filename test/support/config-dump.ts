@@ -18,25 +18,32 @@ interface Dump {
   readonly configs: readonly {
     readonly '@type': string;
     readonly dynamic_active_clusters?: readonly { readonly cluster: JsonObject }[];
-    readonly dynamic_listeners?: readonly { readonly active_state?: { readonly listener: JsonObject } }[];
+    readonly dynamic_listeners?: readonly {
+      readonly active_state?: { readonly listener: JsonObject };
+      readonly draining_state?: object;
+    }[];
     readonly dynamic_route_configs?: readonly { readonly route_config: JsonObject }[];
     readonly dynamic_endpoint_configs?: readonly { readonly endpoint_config: JsonObject }[];
   }[];
 }
 
-/** Reads `/config_dump?include_eds` of the Envoy whose admin interface is at `adminPort`. */
-export async function heldByEnvoy(adminPort: number): Promise<HeldResources> {
+/** Reads `/config_dump?include_eds` of the Envoy whose admin interface is at `adminPort`; undefined while a listener drains. */
+export async function heldByEnvoy(adminPort: number): Promise<HeldResources | undefined> {
   const response = await fetch(`http://127.0.0.1:${adminPort}/config_dump?include_eds`);
   const dump = (await response.json()) as Dump;
   const all = <T>(read: (config: Dump['configs'][number]) => readonly T[] | undefined) =>
     dump.configs.flatMap((config) => read(config) ?? []);
+  const listeners = all((config) => config.dynamic_listeners);
+  // A listener that drains keeps its route configuration for a while, though no connection can find it any more.
+  if (listeners.some(({ draining_state }) => draining_state !== undefined)) return undefined;
   return heldResources({
     clusters: all((config) => config.dynamic_active_clusters).map(({ cluster }) => cluster),
-    listeners: all((config) => config.dynamic_listeners).flatMap(({ active_state }) =>
-      active_state ? [active_state.listener] : [],
-    ),
+    listeners: listeners.flatMap(({ active_state }) => (active_state ? [active_state.listener] : [])),
     routes: all((config) => config.dynamic_route_configs).map(({ route_config }) => route_config),
-    endpoints: all((config) => config.dynamic_endpoint_configs).map(({ endpoint_config }) => endpoint_config),
+    // Envoy lists an assignment for clusters of every type; what it was sent by EDS is for outbound ones.
+    endpoints: all((config) => config.dynamic_endpoint_configs)
+      .map(({ endpoint_config }) => endpoint_config)
+      .filter((assignment) => String(assignment.cluster_name).startsWith('outbound|')),
   });
 }
 
@@ -67,7 +74,7 @@ function byName(resources: readonly JsonObject[], schema: DescMessage): Record<s
     const message = fromJson(schema, fields, { registry: anyTypes, ignoreUnknownFields: true });
     return [
       String(resource.name),
-      JSON.stringify(toJson(schema, create(schema, message), { registry: anyTypes })),
+      JSON.stringify(sorted(toJson(schema, create(schema, message), { registry: anyTypes }))),
     ] as const;
   });
   return Object.fromEntries(canonical.sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -86,4 +93,15 @@ function addressesIn(json: JsonValue): string[] {
   };
   visit(json);
   return found.sort();
+}
+
+/** The same value with the keys of every object in order: protobuf maps (Struct fields) print in any. */
+function sorted(json: JsonValue): JsonValue {
+  if (Array.isArray(json)) return json.map(sorted);
+  if (json === null || typeof json !== 'object') return json;
+  return Object.fromEntries(
+    Object.entries(json)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, value]) => [key, sorted(value)]),
+  );
 }
