@@ -53,12 +53,13 @@ function gatewayListener(
   const bind = port.bind || wildcardAddress;
   const name = listenerName(bind, port.port);
   const [first] = port.servers;
-  const filterChains =
+  const all =
     port.isPlainHttp && first
       ? [httpChain(first, name, mesh)]
       : port.servers.flatMap((server, index) =>
           server.routeName !== '' ? [httpChain(server, name, mesh)] : l4Chains(server, l4[index] ?? [], mesh),
         );
+  const filterChains = withoutOverlaps(all);
   if (filterChains.length === 0) return undefined;
   const needsSni = filterChains.some(
     ({ filterChainMatch, transportSocket }) => filterChainMatch?.serverNames.length || transportSocket,
@@ -71,6 +72,18 @@ function gatewayListener(
     listenerFilters: needsSni ? [tlsInspector()] : [],
     filterChains,
     maxConnectionsToAcceptPerSocketEvent,
+  });
+}
+
+/** Envoy rejects a listener where one name leads to two chains: the first keeps it. */
+function withoutOverlaps(chains: readonly FilterChain[]): FilterChain[] {
+  const taken = new Set<string>();
+  return chains.filter(({ filterChainMatch: match }) => {
+    const names = match?.serverNames.length ? match.serverNames : ['*'];
+    const keys = names.map((name) => `${match?.applicationProtocols.join() ?? ''} ${name}`);
+    if (keys.some((key) => taken.has(key))) return false;
+    for (const key of keys) taken.add(key);
+    return true;
   });
 }
 

@@ -102,7 +102,7 @@ function placeServer(gateway: Gateway, server: Server, port: number): GatewaySer
 function routeNameOf(gateway: Gateway, server: Server, protocol: ListenerPortProtocol, port: number): string {
   const bind = server.bind ? `.${server.bind}` : '';
   if (isHttp(protocol)) return `http.${port}${bind}`;
-  if (protocol !== 'HTTPS' || isPassthrough(server)) return '';
+  if (protocol !== 'HTTPS' || server.tls === undefined || isPassthrough(server)) return '';
   return `https.${server.port.number}.${server.port.name}.${gateway.name}.${gateway.namespace}${bind}`;
 }
 

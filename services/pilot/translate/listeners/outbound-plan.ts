@@ -92,9 +92,7 @@ function addCandidate(candidate: Candidate, entries: Map<string, MutableEntry>, 
   // A listener that detects has its HTTP chain: only the bytes of the newcomer are missing.
   const detects = current.protocol === 'Unsupported';
   const incoming = detects ? l4Of(candidate, lookups) : newChains(candidate, kind, lookups).chains;
-  for (const chain of incoming) {
-    if (!current.chains.some((existing) => matchKey(existing) === matchKey(chain))) current.chains.push(chain);
-  }
+  current.chains = withoutOverlaps([...current.chains, ...incoming]);
   if (!(kind === 'tcp' && isTcp(current.protocol))) current.protocol = 'Unsupported';
 }
 
@@ -104,11 +102,11 @@ function newChains(
   lookups: Lookups,
 ): { chains: (HttpChain | L4Chain)[]; protocol: ListenerPortProtocol } {
   const { protocol } = candidate.port;
-  if (kind === 'tcp') return { chains: l4Of(candidate, lookups), protocol };
+  if (kind === 'tcp') return { chains: withoutOverlaps(l4Of(candidate, lookups)), protocol };
   // A wildcard listener also gets what is no HTTP at all, on its way to hosts outside the registry.
   const isDetected = protocol !== 'HTTP_PROXY' && (kind === 'auto' || candidate.bind === wildcardAddress);
   const http: HttpChain = { kind: 'http', rds: routeName(candidate, kind), protocol, isDetected };
-  const chains = kind === 'auto' ? [...l4Of(candidate, lookups), http] : [http];
+  const chains = kind === 'auto' ? withoutOverlaps([...l4Of(candidate, lookups), http]) : [http];
   return { chains, protocol: isDetected ? 'Unsupported' : protocol };
 }
 
@@ -136,10 +134,32 @@ function isServerFirst(incoming: ListenerPortProtocol, existing: ListenerPortPro
   return incoming !== existing && (isOne(incoming) || isOne(existing));
 }
 
-/** Equal for chains that Envoy could not tell apart. */
-function matchKey(chain: HttpChain | L4Chain): string {
-  if (chain.kind === 'http') return chain.isDetected ? 'http' : '|';
-  const sni = chain.sniHosts.filter((host) => host !== '*').sort();
-  const cidrs = chain.cidrs.filter((cidr) => !cidr.startsWith(`${wildcardAddress}/`)).sort();
-  return `${sni.join()}|${cidrs.join()}`;
+/** Envoy rejects a listener where one connection matches two chains equally: the first keeps what both ask for. */
+function withoutOverlaps(chains: readonly (HttpChain | L4Chain)[]): (HttpChain | L4Chain)[] {
+  const taken = new Set<string>();
+  const out: (HttpChain | L4Chain)[] = [];
+  for (const chain of chains) {
+    if (chain.kind === 'http') {
+      const key = chain.isDetected ? 'http' : '* *';
+      if (!taken.has(key)) out.push(chain);
+      taken.add(key);
+      continue;
+    }
+    const ranges = chain.cidrs.length > 0 ? chain.cidrs : ['*'];
+    const names = chain.sniHosts.length > 0 && !chain.sniHosts.includes('*') ? chain.sniHosts : ['*'];
+    const isFree = (range: string, name: string) => !taken.has(`${range} ${name}`);
+    const freeNames = names.filter((name) => ranges.every((range) => isFree(range, name)));
+    const freeRanges =
+      freeNames.length > 0 ? ranges : ranges.filter((range) => names.every((name) => isFree(range, name)));
+    if (freeRanges.length === 0) continue;
+    const kept = freeNames.length > 0 ? freeNames : names;
+    for (const range of freeRanges) for (const name of kept) taken.add(`${range} ${name}`);
+    const isWhole = kept.length === names.length && freeRanges.length === ranges.length;
+    out.push(isWhole ? chain : { ...chain, sniHosts: withoutAny(kept), cidrs: withoutAny(freeRanges) });
+  }
+  return out;
+}
+
+function withoutAny(values: readonly string[]): readonly string[] {
+  return values.filter((value) => value !== '*');
 }

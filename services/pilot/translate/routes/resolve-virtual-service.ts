@@ -31,7 +31,7 @@ export function resolveVirtualService(virtualService: VirtualService, snapshot: 
     const rules = delegates.map((delegate) => (delegate === undefined ? [] : (resolveNames(delegate).spec.http ?? [])));
     let next = 0;
     const http = (own.spec.http ?? []).flatMap((rule) =>
-      rule.delegate === undefined ? [rule] : mergeDelegate(withoutDelegate(rule), rules[next++] ?? []),
+      rule.delegate === undefined ? [rule] : mergeDelegate(rule, rules[next++] ?? []),
     );
     return { ...own, spec: { ...own.spec, http } };
   });
@@ -65,10 +65,6 @@ export function isExported(virtualService: VirtualService, namespace: string, sn
   return exportTo.some(
     (to) => to === '*' || to === namespace || (to === '.' && virtualService.namespace === namespace),
   );
-}
-
-function withoutDelegate({ delegate: _, ...rule }: HTTPRoute): HTTPRoute {
-  return rule;
 }
 
 function resolveNames(virtualService: VirtualService): VirtualService {
