@@ -21,7 +21,7 @@ import { type EncodedResource, typeUrls } from './translation.ts';
 export interface OutboundEncoder {
   /** A cluster that holds no endpoints; undefined where the proxy can't use it. */
   cluster(spec: ClusterSpec): EncodedResource | undefined;
-  /** A cluster whose endpoints' names Envoy resolves itself; undefined where it has none. */
+  /** A cluster whose endpoints are names that the proxy resolves itself; undefined where it can not use it. */
   namedCluster(spec: ClusterSpec, endpoints: readonly Endpoint[]): EncodedResource | undefined;
   /** What EDS answers for the cluster. */
   loadAssignment(spec: ClusterSpec, endpoints: readonly Endpoint[]): EncodedResource;
@@ -33,7 +33,7 @@ export function outboundEncoder(context: ProxyContext, mesh: MeshConfig, memo: M
   const isProxyless = context.generator === 'grpc';
   const encode = (spec: ClusterSpec, assignment?: ClusterLoadAssignment) => {
     const cluster = isProxyless
-      ? proxylessCluster(spec)
+      ? proxylessCluster(spec, assignment)
       : outboundCluster(spec, { mesh, isRouter, loadAssignment: assignment });
     return cluster && encodeResource(typeUrls.cluster, cluster.name, ClusterSchema, cluster);
   };

@@ -25,8 +25,6 @@ export function translationWarnings(scope: ProxyScope, memo: Memo): readonly str
     }
     const looksUp = specs.some(({ discovery }) => discovery.endsWith('_DNS'));
     const nameless = looksUp && endpoints.length === 0 && (service.externalName ?? service.hostname).startsWith('*');
-    return nameless
-      ? [`Service/${key}: no clusters: a wildcard host has no name to look up and it has no endpoints`]
-      : [];
+    return nameless ? [`Service/${key}: no endpoints: a wildcard host is no name to look up, and none are listed`] : [];
   });
 }

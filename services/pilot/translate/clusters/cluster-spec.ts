@@ -22,23 +22,24 @@ export interface ClusterSpec {
   readonly discovery: Discovery;
 }
 
-/** The clusters of `service` under `rule`, for proxies of `context`'s type and interception mode. */
+/** The clusters of `service` under `rule`, for proxies of `context`'s kind and interception mode. */
 export function clusterSpecs(options: {
   readonly service: Service;
   readonly rule: MergedRule | undefined;
-  readonly context: Pick<ProxyContext, 'type' | 'interceptionMode'>;
+  readonly context: Pick<ProxyContext, 'type' | 'generator' | 'interceptionMode'>;
   readonly memo: Memo;
 }): readonly ClusterSpec[] {
   const { service, rule, context, memo } = options;
-  const intercepts = context.type === 'sidecar' && context.interceptionMode !== 'NONE';
-  return memo.get('cluster-specs', [service, rule, context.type, intercepts], () =>
+  const terminates = context.type === 'router' || context.generator === 'grpc';
+  const intercepts = !terminates && context.interceptionMode !== 'NONE';
+  return memo.get('cluster-specs', [service, rule, terminates, intercepts], () =>
     service.ports
       .filter(({ protocol }) => protocol !== 'UDP')
       .flatMap((port) =>
         [undefined, ...(rule?.subsets ?? [])].map((subset) => {
           const policy = effectivePolicy(rule, subset, port.port);
           const name = subsetKey('outbound', port.port, subset?.name ?? '', service.externalName ?? service.hostname);
-          const discovery = discoveryOf(service, policy, { type: context.type, intercepts });
+          const discovery = discoveryOf(service, policy, { terminates, intercepts });
           return { name, service, port, rule, subset, policy, discovery };
         }),
       ),
@@ -48,13 +49,13 @@ export function clusterSpecs(options: {
 function discoveryOf(
   service: Service,
   policy: TrafficPolicy,
-  proxy: { readonly type: ProxyContext['type']; readonly intercepts: boolean },
+  proxy: { readonly terminates: boolean; readonly intercepts: boolean },
 ): Discovery {
   if (service.externalName !== undefined) return 'STRICT_DNS';
   const byResolution = discoveryByResolution(service);
   if (byResolution === 'ORIGINAL_DST' || policy.loadBalancer?.simple === 'PASSTHROUGH') {
-    // A gateway terminates connections, and without interception there is no original destination to go on to.
-    return proxy.type === 'router' || (service.headless === true && !proxy.intercepts) ? 'EDS' : 'ORIGINAL_DST';
+    // A gateway and a gRPC client make connections of their own, and without interception there is no original destination to go on to.
+    return proxy.terminates || (service.headless === true && !proxy.intercepts) ? 'EDS' : 'ORIGINAL_DST';
   }
   return byResolution;
 }

@@ -7,7 +7,10 @@ import {
   Cluster_EdsClusterConfigSchema,
   ClusterSchema,
 } from '../../../../gen/envoy/config/cluster/v3/cluster_pb.js';
-import type { ClusterLoadAssignment } from '../../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from '../../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2 } from '../routes/protocol.ts';
@@ -31,12 +34,12 @@ export interface OutboundClusterOptions {
   readonly loadAssignment: ClusterLoadAssignment | undefined;
 }
 
-/** The cluster of `spec`; undefined for a DNS cluster without endpoints, which Envoy would reject. */
-export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptions): Cluster | undefined {
+/** The cluster of `spec`. */
+export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptions): Cluster {
   const { policy, port, rule, service, subset } = spec;
   const { mesh, isRouter } = options;
   const cluster = create(ClusterSchema, { name: spec.name, connectTimeout: durationOfMs(mesh.connectTimeoutMs) });
-  if (!applyDiscovery(cluster, spec, options.loadAssignment)) return undefined;
+  applyDiscovery(cluster, spec, options.loadAssignment);
   applyConnectionPool(cluster, policy.connectionPool, policy.retryBudget);
   applyOutlierDetection(cluster, policy.outlierDetection);
   applyLoadBalancer(cluster, policy.loadBalancer, { protocol: port.protocol, mesh });
@@ -53,32 +56,22 @@ export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptio
   return cluster;
 }
 
-function applyDiscovery(
-  cluster: Cluster,
-  spec: ClusterSpec,
-  loadAssignment: ClusterLoadAssignment | undefined,
-): boolean {
-  switch (spec.discovery) {
-    case 'EDS':
-      cluster.clusterDiscoveryType = { case: 'type', value: Cluster_DiscoveryType.EDS };
-      cluster.edsClusterConfig = create(Cluster_EdsClusterConfigSchema, {
-        serviceName: spec.name,
-        edsConfig: adsSource(),
-      });
-      return true;
-    case 'ORIGINAL_DST':
-      cluster.clusterDiscoveryType = { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST };
-      return true;
-    case 'STRICT_DNS':
-    case 'LOGICAL_DNS':
-      if (loadAssignment === undefined || loadAssignment.endpoints.length === 0) return false;
-      cluster.clusterDiscoveryType = { case: 'type', value: Cluster_DiscoveryType[spec.discovery] };
-      cluster.loadAssignment = loadAssignment;
-      cluster.dnsLookupFamily = Cluster_DnsLookupFamily.V4_ONLY;
-      cluster.dnsRefreshRate = durationOfMs(dnsRefreshMs);
-      cluster.respectDnsTtl = true;
-      return true;
-    default:
-      return spec.discovery satisfies never;
+function applyDiscovery(cluster: Cluster, spec: ClusterSpec, loadAssignment: ClusterLoadAssignment | undefined): void {
+  const { discovery } = spec;
+  const isNameless = loadAssignment === undefined || loadAssignment.endpoints.length === 0;
+  // Envoy wants exactly one name in a LOGICAL_DNS cluster: without any, STRICT_DNS answers "no healthy upstream".
+  const type = discovery === 'LOGICAL_DNS' && isNameless ? 'STRICT_DNS' : discovery;
+  cluster.clusterDiscoveryType = { case: 'type', value: Cluster_DiscoveryType[type] };
+  if (discovery === 'EDS') {
+    cluster.edsClusterConfig = create(Cluster_EdsClusterConfigSchema, {
+      serviceName: spec.name,
+      edsConfig: adsSource(),
+    });
+  }
+  if (discovery === 'STRICT_DNS' || discovery === 'LOGICAL_DNS') {
+    cluster.loadAssignment = loadAssignment ?? create(ClusterLoadAssignmentSchema, { clusterName: spec.name });
+    cluster.dnsLookupFamily = Cluster_DnsLookupFamily.V4_ONLY;
+    cluster.dnsRefreshRate = durationOfMs(dnsRefreshMs);
+    cluster.respectDnsTtl = true;
   }
 }

@@ -8,21 +8,40 @@ import {
   Cluster_RingHashLbConfigSchema,
   ClusterSchema,
 } from '../../../../gen/envoy/config/cluster/v3/cluster_pb.js';
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from '../../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { ClusterSpec } from './cluster-spec.ts';
 import { applyOutlierDetection } from './outlier-detection.ts';
 import { adsSource } from './secret-config.ts';
 
-/** The cluster of `spec` for a gRPC client; undefined when its endpoints are not found by EDS. */
-export function proxylessCluster(spec: ClusterSpec): Cluster | undefined {
-  if (spec.discovery !== 'EDS') return undefined;
+/**
+ * The cluster of `spec` for a gRPC client. Where names are looked up gRPC takes exactly one, the first of `assignment`;
+ * undefined when there is none.
+ */
+export function proxylessCluster(
+  spec: ClusterSpec,
+  assignment: ClusterLoadAssignment | undefined,
+): Cluster | undefined {
   const { loadBalancer, outlierDetection } = spec.policy;
   const cluster = create(ClusterSchema, {
     name: spec.name,
-    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.EDS },
-    edsClusterConfig: create(Cluster_EdsClusterConfigSchema, { serviceName: spec.name, edsConfig: adsSource() }),
     // The one policy that every gRPC implementation has: LEAST_REQUEST, the default elsewhere, makes some refuse the cluster.
     lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
   });
+  if (spec.discovery === 'EDS') {
+    cluster.clusterDiscoveryType = { case: 'type', value: Cluster_DiscoveryType.EDS };
+    cluster.edsClusterConfig = create(Cluster_EdsClusterConfigSchema, {
+      serviceName: spec.name,
+      edsConfig: adsSource(),
+    });
+  } else {
+    const loadAssignment = firstEndpoint(assignment);
+    if (loadAssignment === undefined) return undefined;
+    cluster.clusterDiscoveryType = { case: 'type', value: Cluster_DiscoveryType.LOGICAL_DNS };
+    cluster.loadAssignment = loadAssignment;
+  }
   if (loadBalancer?.consistentHash !== undefined) {
     cluster.lbPolicy = Cluster_LbPolicy.RING_HASH;
     const value = create(Cluster_RingHashLbConfigSchema, { minimumRingSize: 1024n });
@@ -30,4 +49,13 @@ export function proxylessCluster(spec: ClusterSpec): Cluster | undefined {
   }
   applyOutlierDetection(cluster, outlierDetection);
   return cluster;
+}
+
+function firstEndpoint(assignment: ClusterLoadAssignment | undefined): ClusterLoadAssignment | undefined {
+  const endpoint = assignment?.endpoints[0]?.lbEndpoints[0];
+  if (assignment === undefined || endpoint === undefined) return undefined;
+  return create(ClusterLoadAssignmentSchema, {
+    clusterName: assignment.clusterName,
+    endpoints: [{ lbEndpoints: [endpoint] }],
+  });
 }
