@@ -66,6 +66,9 @@ export interface ListenAddress {
   readonly credentials?: ServerCredentials;
 }
 
+/** How long stopping waits for proxies to take the end of their streams, in ms. */
+const shutdownMs = 250;
+
 const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/';
 const identity = (bytes: Buffer) => bytes;
 const method = (name: string) => ({
@@ -164,6 +167,9 @@ export class AdsServer {
       await this.#watch(signal);
     } finally {
       for (const stream of [...this.#streams.keys()]) stream.end('unavailable', 'this Pilot is stopping');
+      // Proxies are told why; those that do not listen are not waited for.
+      const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      await Promise.race([closed, this.#clock.sleep(shutdownMs)]);
       server.forceShutdown();
     }
   }
