@@ -33,6 +33,11 @@ export class ChainVerifier {
     return { position: this.#position, hash: this.#hash, time: this.#time };
   }
 
+  /** Version and hash of a subject's last event so far. */
+  subject(subject: string): { readonly version: number; readonly hash: string } | undefined {
+    return this.#subjects.get(subject);
+  }
+
   /** Takes the next event, as stored (not upcast), with the canonical text that was hashed. Returns what is wrong, or undefined. */
   add(event: RecordedEvent, text: string): string | undefined {
     const hash = hashEventText(text);

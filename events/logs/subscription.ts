@@ -4,11 +4,17 @@ import { MeshError } from '../../lib/mesh-error.ts';
 import type { RecordedEvent } from '../envelope.ts';
 import type { EventBatch } from '../event-log.ts';
 
+/** Events, and the last position that was looked at to find them. */
+export interface EventsThrough {
+  readonly events: readonly RecordedEvent[];
+  readonly through: number;
+}
+
 /** What a log offers to its subscriptions. */
 export interface SubscriptionSource {
   readonly head: number;
   /** Whole batches after `position`, at least one when the log has any; `through` is the last position looked at. */
-  readAfter(position: number): { readonly events: readonly RecordedEvent[]; readonly through: number };
+  readAfter(position: number): EventsThrough | Promise<EventsThrough>;
   /** Resolves when the head is beyond `position` or `signal` aborts; rejects when the log is closed or broken. */
   beyond(position: number, signal: AbortSignal): Promise<void>;
 }
@@ -36,7 +42,7 @@ async function* batches(
     // Lets timers and sockets have their turn while a long log is caught up with.
     else if (bookmark < target) await nextTurn();
     if (signal.aborted) return;
-    const { events, through } = source.readAfter(bookmark);
+    const { events, through } = await source.readAfter(bookmark);
     bookmark = through;
     yield { events, bookmark, live: bookmark >= target };
   }
