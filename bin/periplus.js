@@ -49,8 +49,8 @@ function runAgain(node) {
     stdio: 'inherit',
     env: { ...process.env, PERIPLUS_REEXECUTED: '1' },
   });
-  // A terminal's Ctrl-C reaches the child by itself; it must only not end this process first.
-  process.on('SIGINT', () => {});
+  // A terminal's Ctrl-C reaches the child by itself too, which takes both for one.
+  process.on('SIGINT', () => child.kill('SIGINT'));
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   process.on('SIGHUP', () => child.kill('SIGHUP'));
   child.on('error', (error) => {

@@ -17,12 +17,21 @@ export interface CliIo {
   readonly signal: AbortSignal;
 }
 
+/**
+ * One Ctrl-C may arrive twice, from the terminal and from npm or the launcher that pass it on: what follows this quickly is the same one.
+ * A person who insists takes longer.
+ */
+const sameSignalMs = 500;
+
 /** The process's own input and output. Ctrl-C aborts `signal` once; a second one ends the process at once. */
 export function processIo(): CliIo {
   const interrupted = new AbortController();
+  let interruptedMs = 0;
   const interrupt = () => {
-    if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort(new Error('interrupted'));
+    if (!interrupted.signal.aborted) {
+      interruptedMs = Date.now();
+      interrupted.abort(new Error('interrupted'));
+    } else if (Date.now() - interruptedMs > sameSignalMs) process.exit(130);
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);

@@ -39,7 +39,7 @@ export function proxyChecks(proxies: readonly ProxyStatus[]): readonly Readiness
   const connected = proxies.filter((proxy) => proxy.connected);
   const rejecting = connected.flatMap((proxy) =>
     proxy.types
-      .filter((type) => type.state === 'REJECTED')
+      .filter((type) => type.state === 'ERROR')
       .map((type) => `${proxy.name} ${type.type}: ${type.error ?? ''}`),
   );
   const detail =

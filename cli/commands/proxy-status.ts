@@ -74,7 +74,7 @@ export function formatProxyStatus(proxies: readonly ProxyStatus[], style: Style 
   ]);
   const rejected = proxies.flatMap((proxy) =>
     proxy.types
-      .filter((type) => type.state === 'REJECTED')
+      .filter((type) => type.state === 'ERROR')
       .map(
         (type) =>
           `${style.red('rejected')}  ${proxy.name} ${type.type}${type.rejectedPosition === undefined ? '' : ` of position ${type.rejectedPosition}`}: ${type.error ?? ''}\n`,
@@ -91,5 +91,5 @@ function paintState(proxy: ProxyStatus, type: string, style: Style): string {
   const state: TypeStatus['state'] = proxy.types.find((status) => status.type === type)?.state ?? 'NOT SENT';
   if (state === 'SYNCED') return style.green(state);
   if (state === 'NOT SENT') return style.dim(state);
-  return state === 'REJECTED' ? style.red(state) : style.yellow(state);
+  return state === 'ERROR' ? style.red(state) : style.yellow(state);
 }

@@ -6,7 +6,7 @@ import type { AdminContext } from './context.ts';
 import { registerFailures } from './failures.ts';
 import { registerConfigRoutes } from './routes-config.ts';
 import { registerEventRoutes } from './routes-events.ts';
-import { registerHealthRoutes } from './routes-health.ts';
+import { registerCheckRoutes, registerHealthRoutes } from './routes-health.ts';
 import { registerProxyRoutes } from './routes-proxies.ts';
 import { registerRegistryRoutes } from './routes-registry.ts';
 import { registerReplayRoutes } from './routes-replay.ts';
@@ -51,6 +51,7 @@ export async function createAdminApp(
   });
   await app.register(
     async (scope) => {
+      registerCheckRoutes(scope, context);
       registerConfigRoutes(scope, context);
       registerRegistryRoutes(scope, context);
       registerEventRoutes(scope, context);

@@ -1,9 +1,9 @@
 // The deliveries projection as `proxy-status` and the API show it.
 import {
   type DeliveriesState,
-  type DeliveryStatus,
   deliveryStatus,
   type ProxyDelivery,
+  type StreamRecord,
   type TypeDelivery,
 } from '../../../mesh/deliveries.ts';
 import { typeUrls } from '../translate/translation.ts';
@@ -38,7 +38,7 @@ export function proxyStatuses(state: DeliveriesState): readonly ProxyStatus[] {
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 function proxyStatusOf(proxy: ProxyDelivery): ProxyStatus {
-  const stream = [...proxy.streams.values()].at(-1) ?? proxy.lastConnected;
+  const stream = mainStream(proxy);
   const name = proxyName(proxy.proxyId);
   const types = typeStatuses(proxy);
   return {
@@ -58,6 +58,15 @@ function proxyStatusOf(proxy: ProxyDelivery): ProxyStatus {
   };
 }
 
+/** The stream that carries configuration: an agent's, which only reports health, is never sent anything. */
+function mainStream(proxy: ProxyDelivery): StreamRecord | undefined {
+  const used = new Set(
+    [...proxy.types.values()].flatMap((type) => [type.pushed?.streamId, type.acknowledged?.streamId]),
+  );
+  const streams = [...proxy.streams.values()];
+  return streams.findLast((stream) => used.has(stream.streamId)) ?? streams.at(-1) ?? proxy.lastConnected;
+}
+
 /** The four types that every proxy has, and others that were sent to it. */
 function typeStatuses(proxy: ProxyDelivery): TypeStatus[] {
   const known = shortNames.filter(([short, url]) =>
@@ -69,17 +78,10 @@ function typeStatuses(proxy: ProxyDelivery): TypeStatus[] {
   );
 }
 
-const states: Readonly<Record<DeliveryStatus, TypeStatus['state']>> = {
-  SYNCED: 'SYNCED',
-  STALE: 'STALE',
-  'NOT SENT': 'NOT SENT',
-  ERROR: 'REJECTED',
-};
-
 function typeStatusOf(short: string, delivery: TypeDelivery | undefined): TypeStatus {
   return {
     type: short,
-    state: states[deliveryStatus(delivery)],
+    state: deliveryStatus(delivery),
     ...(delivery?.pushed === undefined ? {} : { sentPosition: delivery.pushed.position }),
     ...(delivery?.acknowledged === undefined ? {} : { ackedPosition: delivery.acknowledged.position }),
     ...(delivery?.rejected === undefined

@@ -29,6 +29,13 @@ export function registerHealthRoutes(app: FastifyInstance, context: AdminContext
   );
 }
 
+/** Registers /checks: what /readyz looks at, always with status 200. */
+export function registerCheckRoutes(app: FastifyInstance, context: AdminContext): void {
+  app.get('/checks', { schema: { summary: 'What readiness consists of', tags: ['health'] } }, async () => ({
+    checks: await readinessOf(context),
+  }));
+}
+
 /** Everything that has to be well: the logs answer, Pilot has read them, and what the other parts say. */
 async function readinessOf(context: AdminContext): Promise<readonly ReadinessCheck[]> {
   const snapshot = context.snapshots.value;

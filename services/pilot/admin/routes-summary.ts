@@ -50,7 +50,7 @@ export function registerSummaryRoutes(app: FastifyInstance, context: AdminContex
         config: configCounts(snapshot),
         proxies: {
           connected: proxies.filter((proxy) => proxy.connected).length,
-          rejecting: proxies.filter((proxy) => proxy.connected && proxy.types.some((type) => type.state === 'REJECTED'))
+          rejecting: proxies.filter((proxy) => proxy.connected && proxy.types.some((type) => type.state === 'ERROR'))
             .length,
         },
       };

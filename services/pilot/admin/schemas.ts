@@ -146,12 +146,7 @@ export type EventsQuery = Static<typeof eventsQuery>;
 /** How far one proxy is for one xDS type. */
 export const typeStatusSchema = Type.Object({
   type: Type.String({ description: 'CDS, LDS, EDS, RDS, SDS or ECDS' }),
-  state: Type.Union([
-    Type.Literal('SYNCED'),
-    Type.Literal('STALE'),
-    Type.Literal('REJECTED'),
-    Type.Literal('NOT SENT'),
-  ]),
+  state: Type.Union([Type.Literal('SYNCED'), Type.Literal('STALE'), Type.Literal('ERROR'), Type.Literal('NOT SENT')]),
   sentPosition: optional(Type.Integer()),
   ackedPosition: optional(Type.Integer()),
   error: optional(Type.String()),
