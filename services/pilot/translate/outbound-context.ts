@@ -65,7 +65,7 @@ function intern(context: ProxyContext, memo: Memo): ProxyContext {
 }
 
 function labelsRead(snapshot: Snapshot, memo: Memo): ReadonlySet<string> {
-  return memo.get('labels-read', [configToken(snapshot, memo)], () => {
+  return memo.get('labels-read', [configToken(snapshot, memo), snapshot.mesh], () => {
     const names = new Set<string>();
     for (const kind of outboundKinds) {
       for (const { spec } of snapshot.config.list(kind)) for (const name of selectorLabels(spec)) names.add(name);
@@ -76,6 +76,7 @@ function labelsRead(snapshot: Snapshot, memo: Memo): ReadonlySet<string> {
     for (const { spec } of snapshot.config.list<DestinationRuleSpec>('DestinationRule')) {
       for (const name of failoverLabels(spec)) names.add(name);
     }
+    for (const entry of snapshot.mesh.localityLbSetting?.failoverPriority ?? []) names.add(failoverLabel(entry));
     const key = JSON.stringify([...names].sort());
     return memo.get('label-names', [memo, key], () => names);
   });

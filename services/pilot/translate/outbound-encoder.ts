@@ -7,6 +7,7 @@ import {
 } from '../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { MeshConfig } from '../../../mesh/config/mesh-config.ts';
 import type { ClusterSpec } from './clusters/cluster-spec.ts';
+import { policyWithDefaults } from './clusters/mesh-defaults.ts';
 import { outboundCluster } from './clusters/outbound-cluster.ts';
 import { proxylessCluster } from './clusters/proxyless-cluster.ts';
 import { encodeResource } from './encode.ts';
@@ -40,12 +41,12 @@ export function outboundEncoder(context: ProxyContext, mesh: MeshConfig, memo: M
   return {
     cluster: (spec) => memo.get('cluster', [spec, mesh, isRouter, isProxyless], () => encode(spec)),
     namedCluster: (spec, endpoints) => {
-      const use = localityUse(spec.policy, mesh);
+      const use = localityUse(policyWithDefaults(spec, mesh), mesh);
       const deps = [spec, mesh, endpoints, isRouter, isProxyless, placeKey(use, context)];
       return memo.get('named-cluster', deps, () => encode(spec, loadAssignment(spec, endpoints, { use, context })));
     },
     loadAssignment: (spec, endpoints) => {
-      const use = localityUse(spec.policy, mesh);
+      const use = localityUse(policyWithDefaults(spec, mesh), mesh);
       return memo.get('load-assignment', [spec, endpoints, mesh, placeKey(use, context)], () => {
         const assignment = loadAssignment(spec, endpoints, { use, context });
         return encodeResource(typeUrls.endpoints, spec.name, ClusterLoadAssignmentSchema, assignment);

@@ -18,6 +18,7 @@ import { inboundClusterName } from '../names.ts';
 import type { ProxyScope } from '../proxy-scope.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2, type ListenerPortProtocol, parsePortProtocol } from '../routes/protocol.ts';
+import { compareAge } from '../visibility.ts';
 import { clusterMetadata } from './cluster-metadata.ts';
 import { applyConnectionPool } from './connection-pool.ts';
 import { inboundBindConfig } from './fixed-clusters.ts';
@@ -43,10 +44,11 @@ interface ServedPort {
   readonly target: { readonly address: string; readonly port: number } | undefined;
 }
 
-/** By port on the endpoint; services that share one are named in its metadata, and the first decides the rest. */
+/** By port on the endpoint; services that share one are named in its metadata, and the oldest decides the rest. */
 function servedPorts(scope: ProxyScope, memo: Memo): ReadonlyMap<number, ServedPort> {
   const served = new Map<number, ServedPort>();
-  for (const { service, endpoint } of scope.instances) {
+  const oldestFirst = [...scope.instances].sort((a, b) => compareAge(a.service, b.service));
+  for (const { service, endpoint } of oldestFirst) {
     for (const servicePort of service.ports) {
       const port = endpointPort(endpoint, servicePort);
       if (port === undefined || servicePort.protocol === 'UDP') continue;

@@ -36,7 +36,7 @@ export function applyLoadBalancer(
     return;
   }
   applyLocality(cluster, settings, options.mesh);
-  if (options.protocol === 'Redis' && settings === undefined) {
+  if (options.protocol === 'Redis' && settings?.simple === undefined && settings?.consistentHash === undefined) {
     // Redis shards on the client's side: the same key always goes to the same endpoint.
     cluster.lbPolicy = Cluster_LbPolicy.MAGLEV;
     return;

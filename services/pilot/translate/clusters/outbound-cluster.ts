@@ -18,6 +18,7 @@ import { clusterMetadata } from './cluster-metadata.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
 import { applyConnectionPool } from './connection-pool.ts';
 import { applyLoadBalancer } from './load-balancing.ts';
+import { policyWithDefaults } from './mesh-defaults.ts';
 import { applyOutlierDetection } from './outlier-detection.ts';
 import { applyProtocolOptions, upstreamHttpVersion } from './protocol-options.ts';
 import { adsSource } from './secret-config.ts';
@@ -36,10 +37,11 @@ export interface OutboundClusterOptions {
 
 /** The cluster of `spec`. */
 export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptions): Cluster {
-  const { policy, port, rule, service, subset } = spec;
+  const { port, rule, service, subset } = spec;
   const { mesh, isRouter } = options;
+  const policy = policyWithDefaults(spec, mesh);
   const cluster = create(ClusterSchema, { name: spec.name, connectTimeout: durationOfMs(mesh.connectTimeoutMs) });
-  applyDiscovery(cluster, spec, options.loadAssignment);
+  applyDiscovery(cluster, spec, options);
   applyConnectionPool(cluster, policy.connectionPool, policy.retryBudget);
   applyOutlierDetection(cluster, policy.outlierDetection);
   applyLoadBalancer(cluster, policy.loadBalancer, { protocol: port.protocol, mesh });
@@ -56,7 +58,7 @@ export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptio
   return cluster;
 }
 
-function applyDiscovery(cluster: Cluster, spec: ClusterSpec, loadAssignment: ClusterLoadAssignment | undefined): void {
+function applyDiscovery(cluster: Cluster, spec: ClusterSpec, { loadAssignment, mesh }: OutboundClusterOptions): void {
   const { discovery } = spec;
   const isNameless = loadAssignment === undefined || loadAssignment.endpoints.length === 0;
   // Envoy wants exactly one name in a LOGICAL_DNS cluster: without any, STRICT_DNS answers "no healthy upstream".
@@ -71,7 +73,7 @@ function applyDiscovery(cluster: Cluster, spec: ClusterSpec, loadAssignment: Clu
   if (discovery === 'STRICT_DNS' || discovery === 'LOGICAL_DNS') {
     cluster.loadAssignment = loadAssignment ?? create(ClusterLoadAssignmentSchema, { clusterName: spec.name });
     cluster.dnsLookupFamily = Cluster_DnsLookupFamily.V4_ONLY;
-    cluster.dnsRefreshRate = durationOfMs(dnsRefreshMs);
+    cluster.dnsRefreshRate = durationOfMs(mesh.dnsRefreshRateMs ?? dnsRefreshMs);
     cluster.respectDnsTtl = true;
   }
 }
