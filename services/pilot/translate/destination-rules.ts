@@ -59,14 +59,12 @@ function overlaid(base: TrafficPolicy, over: TrafficPolicy, port: number): Traff
   const merged: TrafficPolicy = { ...base, ...settings };
   const atPort = portLevelSettings?.find((setting) => setting.port?.number === port);
   if (atPort === undefined) return merged;
-  const { connectionPool, outlierDetection, loadBalancer, tls, ...rest } = merged;
-  return { ...rest, ...withoutPort(atPort) };
+  const { port: _, ...own } = atPort;
+  return { ...merged, ...unset, ...own } as TrafficPolicy;
 }
 
-function withoutPort(setting: NonNullable<TrafficPolicy['portLevelSettings']>[number]): TrafficPolicy {
-  const { port: _, ...settings } = setting;
-  return settings;
-}
+/** What a level's settings for a port replace, whether or not they say anything about it. */
+const unset = { connectionPool: undefined, outlierDetection: undefined, loadBalancer: undefined, tls: undefined };
 
 /** Rules of one namespace by full hostname, each list in age order. */
 interface NamespaceRules {

@@ -80,7 +80,7 @@ export function readGolden(input: string): {
 }
 
 function nameOf({ name, clusterName }: JsonObject): string {
-  return String(name ?? clusterName);
+  return typeof name === 'string' ? name : JSON.stringify(clusterName);
 }
 
 /** Thresholds that are all Istio's default say nothing in a golden file; the case `defaults` shows them once. */

@@ -126,12 +126,12 @@ describe('translation of any mesh', () => {
       fc.pre(context.generator !== 'grpc' || mesh.services.every(isCallable));
       const snapshot = new SnapshotBuilder({}).applyAll(record(factsOf(mesh))).snapshot();
       const { resources } = translationToJson(translate(snapshot, context, createMemo()));
-      const clusters = new Set(resources.clusters.map(({ name }) => String(name)));
+      const clusters = new Set(resources.clusters.map(({ name }) => name));
       const named = [...textsUnder('cluster', resources.listeners), ...textsUnder('cluster', resources.routes)];
       expect(named.filter((name) => !clusters.has(name))).toEqual([]);
-      const routes = new Set(resources.routes.map(({ name }) => String(name)));
+      const routes = new Set(resources.routes.map(({ name }) => name));
       expect(textsUnder('routeConfigName', resources.listeners).filter((name) => !routes.has(name))).toEqual([]);
-      const assignments = resources.endpoints.map(({ clusterName }) => String(clusterName));
+      const assignments = resources.endpoints.map(({ clusterName }) => clusterName);
       expect(textsUnder('serviceName', resources.clusters).sort()).toEqual(assignments);
     });
     fc.assert(property, { numRuns: 120 });
