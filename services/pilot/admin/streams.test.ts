@@ -122,7 +122,7 @@ describe('waiting', () => {
     expect(items).toMatchObject([{ name: 'a.default', connected: true, version: 'envoy/1.40.0' }]);
     expect(items[0]?.types.find(({ type }) => type === 'RDS')).toEqual({
       type: 'RDS',
-      state: 'REJECTED',
+      state: 'ERROR',
       sentPosition: 1,
       rejectedPosition: 1,
       error: 'no such cluster',
