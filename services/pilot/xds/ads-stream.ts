@@ -4,7 +4,7 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
 import { type Translation, type TypeUrl, typeUrls } from '../translate/translation.ts';
 import { ClusterWarming } from './cluster-warming.ts';
-import type { NameInterner } from './name-set.ts';
+import type { NameInterner, NameSet } from './name-set.ts';
 import { planNext } from './plan.ts';
 import { gateFor, type OrderView, pushOrder } from './push-order.ts';
 import { decodeDeltaRequest, decodeSotwRequest, type XdsRequest } from './request-codec.ts';
@@ -106,7 +106,7 @@ export class AdsStream {
     const decode = this.protocol === 'sotw' ? decodeSotwRequest : decodeDeltaRequest;
     const request = decode(bytes, {
       interner: this.#means.interner,
-      previousNames: (typeUrl) => this.#subscriptions.get(typeUrl)?.named,
+      subscribed: this.#namesSubscribedTo(),
     });
     if (request === undefined) {
       this.#fail('invalid', 'the request is not a discovery request');
@@ -184,6 +184,12 @@ export class AdsStream {
       healthy: !request.error,
       reason: request.error?.message ?? '',
     });
+  }
+
+  #namesSubscribedTo(): NameSet[] {
+    const sets: NameSet[] = [];
+    for (const { named } of this.#subscriptions.values()) if (named.size > 0) sets.push(named);
+    return sets;
   }
 
   #subscribe(request: XdsRequest): void {

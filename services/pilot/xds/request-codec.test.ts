@@ -14,7 +14,7 @@ import { decodeDeltaRequest, decodeSotwRequest } from './request-codec.ts';
 import { encodeResponse } from './response-codec.ts';
 import { resource } from './xds-fixture.ts';
 
-const context = () => ({ interner: new NameInterner(), previousNames: () => undefined });
+const context = () => ({ interner: new NameInterner(), subscribed: [] });
 const text = fc.string({ unit: 'grapheme', maxLength: 40 });
 const node = fc.record({ id: text, cluster: text });
 const errorDetail = fc.record({ code: fc.nat(20), message: text });
@@ -59,11 +59,27 @@ describe('decodeSotwRequest', () => {
   it('gives the same set for the same names, from the previous request or from another stream', () => {
     const interner = new NameInterner();
     const bytes = toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { resourceNames: ['a', 'b'] }));
-    const first = decodeSotwRequest(bytes, { interner, previousNames: () => undefined });
-    expect(decodeSotwRequest(bytes, { interner, previousNames: () => undefined })?.names).toBe(first?.names);
-    expect(decodeSotwRequest(bytes, { interner: new NameInterner(), previousNames: () => first?.names })?.names).toBe(
-      first?.names,
-    );
+    const first = decodeSotwRequest(bytes, { interner, subscribed: [] });
+    expect(decodeSotwRequest(bytes, { interner, subscribed: [] })?.names).toBe(first?.names);
+    expect(
+      decodeSotwRequest(bytes, { interner: new NameInterner(), subscribed: first ? [first.names] : [] })?.names,
+    ).toBe(first?.names);
+  });
+
+  it('tells a list from one that begins with it', () => {
+    const interner = new NameInterner();
+    const bytesOf = (...resourceNames: string[]) =>
+      toBinary(
+        DiscoveryRequestSchema,
+        create(DiscoveryRequestSchema, { versionInfo: 'v', resourceNames, typeUrl: 't', responseNonce: 'n' }),
+      );
+    const two = decodeSotwRequest(bytesOf('a', 'b'), { interner, subscribed: [] });
+    const subscribed = two ? [two.names] : [];
+    for (const names of [['a', 'b'], ['a', 'b', 'c'], ['a'], ['b', 'a'], ['a', 'c'], []]) {
+      const decoded = decodeSotwRequest(bytesOf(...names), { interner, subscribed });
+      expect([...(decoded?.names.names ?? [])]).toEqual(names);
+      expect([decoded?.typeUrl, decoded?.nonce]).toEqual(['t', 'n']);
+    }
   });
 
   it('never throws on junk', () => {

@@ -3,7 +3,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { type Node, NodeSchema } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import { StatusSchema } from '../../../gen/google/rpc/status_pb.js';
 import { type NameInterner, type NameSet, noNames } from './name-set.ts';
-import { type FieldAt, scanFields } from './wire.ts';
+import { type FieldAt, type KnownRecords, scanFields } from './wire.ts';
 
 /** What both protocols' requests say. */
 interface AnyRequest {
@@ -50,24 +50,23 @@ const deltaFields = {
 /** What decoding shares between requests. */
 export interface DecodeContext {
   readonly interner: NameInterner;
-  /** The names that the stream's last request for a type had: compared first. */
-  previousNames(typeUrl: string): NameSet | undefined;
+  /** The names that the stream is subscribed to, of all types: most requests repeat one of these lists, as SotW's ACKs do. */
+  readonly subscribed: readonly NameSet[];
 }
 
 /** Decodes a DiscoveryRequest; undefined when the bytes are not one. */
 export function decodeSotwRequest(bytes: Uint8Array, context: DecodeContext): SotwRequest | undefined {
-  return decode(bytes, (message) => {
-    const typeUrl = message.string(sotwFields.typeUrl);
-    return {
-      protocol: 'sotw',
-      typeUrl,
-      node: message.node(sotwFields.node),
-      nonce: message.string(sotwFields.nonce),
-      error: message.status(sotwFields.error),
-      version: message.string(sotwFields.version),
-      names: message.names(sotwFields.names, context.interner, context.previousNames(typeUrl)),
-    };
+  const known = { field: sotwFields.names, raws: context.subscribed.map(({ raw }) => raw) };
+  const read = (message: ScannedMessage): SotwRequest => ({
+    protocol: 'sotw',
+    typeUrl: message.string(sotwFields.typeUrl),
+    node: message.node(sotwFields.node),
+    nonce: message.string(sotwFields.nonce),
+    error: message.status(sotwFields.error),
+    version: message.string(sotwFields.version),
+    names: message.names(sotwFields.names, context),
   });
+  return decode(bytes, read, known);
 }
 
 /** Decodes a DeltaDiscoveryRequest; undefined when the bytes are not one. */
@@ -78,15 +77,19 @@ export function decodeDeltaRequest(bytes: Uint8Array, context: DecodeContext): D
     node: message.node(deltaFields.node),
     nonce: message.string(deltaFields.nonce),
     error: message.status(deltaFields.error),
-    subscribe: message.names(deltaFields.subscribe, context.interner, undefined),
-    unsubscribe: message.names(deltaFields.unsubscribe, context.interner, undefined),
+    subscribe: message.names(deltaFields.subscribe, context),
+    unsubscribe: message.names(deltaFields.unsubscribe, context),
     initialVersions: message.stringMap(deltaFields.initialVersions),
   }));
 }
 
-function decode<Request>(bytes: Uint8Array, read: (message: ScannedMessage) => Request): Request | undefined {
+function decode<Request>(
+  bytes: Uint8Array,
+  read: (message: ScannedMessage) => Request,
+  known?: KnownRecords,
+): Request | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const fields = scanFields(buffer);
+  const fields = scanFields(buffer, known);
   if (fields === undefined) return undefined;
   try {
     return read(new ScannedMessage(buffer, fields));
@@ -122,13 +125,16 @@ class ScannedMessage {
     return { code, message };
   }
 
-  names(field: number, interner: NameInterner, previous: NameSet | undefined): NameSet {
+  names(field: number, { interner, subscribed }: DecodeContext): NameSet {
     const records = this.#fields.filter((at) => at.field === field);
     const first = records[0];
     if (!first) return noNames;
     const raw = this.#contiguous(records, first);
-    if (previous && Buffer.compare(raw, previous.raw) === 0) return previous;
-    return interner.intern(raw, () => records.map((at) => this.#bytes.toString('utf8', at.start, at.end)));
+    const isKnown = first.start === first.recordStart;
+    const known = isKnown
+      ? subscribed.find((set) => set.raw.length === raw.length && Buffer.compare(raw, set.raw) === 0)
+      : undefined;
+    return known ?? interner.intern(raw, () => decodeNames(raw));
   }
 
   stringMap(field: number): ReadonlyMap<string, string> {
@@ -157,4 +163,9 @@ class ScannedMessage {
     }
     return this.#bytes.subarray(first.recordStart, end);
   }
+}
+
+/** Names from their records, laid end to end. */
+function decodeNames(raw: Buffer): string[] {
+  return (scanFields(raw) ?? []).map((at) => raw.toString('utf8', at.start, at.end));
 }

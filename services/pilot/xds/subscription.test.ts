@@ -323,6 +323,16 @@ describe('delta wildcard', () => {
     expect(client.next()).toEqual(['a=v1', 'b=v1']);
   });
 
+  it('still owes the names asked for when a star that was not answered yet is taken back', () => {
+    const client = deltaClient(cluster, { a: 'v1', b: 'v1' }, ['b']);
+    client.change({ b: 'v2' }).next();
+    client.delta({ subscribe: ['a'] });
+    client.delta({ subscribe: ['*'] });
+    client.delta({ unsubscribe: ['*'] });
+    client.delta({ nonce: 'n2' });
+    expect(client.next()).toContain('a=v1');
+  });
+
   it('answers a name unsubscribed from under a wildcard with what the wildcard has of it', () => {
     const client = deltaClient(cluster, { a: 'v1' }, ['*', 'a', 'gone']);
     client.delta({ unsubscribe: ['a', 'gone', 'never'] });

@@ -235,7 +235,8 @@ function forget(rejected: Subscription['rejected'], asked: Subscription['due']):
 }
 
 function prune(due: Subscription['due'], named: NameSet, wildcard: boolean): Subscription['due'] {
-  if (due === 'all') return wildcard ? due : nothingDue;
+  // A wildcard that ends before it was answered may have swallowed names that were due by themselves.
+  if (due === 'all') return wildcard ? due : named.names;
   if (wildcard || due.size === 0) return due;
   return new Set([...due].filter((name) => named.has(name)));
 }

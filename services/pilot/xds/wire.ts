@@ -30,18 +30,35 @@ export function stringField(field: number, value: string): Buffer {
   return value === '' ? Buffer.alloc(0) : lengthDelimited(field, Buffer.from(value));
 }
 
+/** Records that were met before and need not be looked into again. */
+export interface KnownRecords {
+  readonly field: number;
+  /** Whole records of `field`, end to end. */
+  readonly raws: readonly Uint8Array[];
+}
+
 /**
  * Lists the length-delimited fields of a message (strings, messages, maps: all that xDS requests have) without decoding their values.
  *
+ * Where the records of `known.field` begin with one of `known.raws`, that much is given as one entry whose `start` is its `recordStart`.
  * Returns undefined when the bytes are not a well-formed message (truncated, field number 0, deprecated groups).
  */
-export function scanFields(bytes: Uint8Array): FieldAt[] | undefined {
+export function scanFields(bytes: Uint8Array, known?: KnownRecords): FieldAt[] | undefined {
   const fields: FieldAt[] = [];
   let at = 0;
   while (at < bytes.length) {
     const recordStart = at;
     const tag = readVarint(bytes, at);
     if (tag === undefined || tag.value < 8) return undefined;
+    if (known && tag.value === known.field * 8 + 2) {
+      const raw = startsWithOneOf(bytes, at, known.raws);
+      known = undefined; // looked for at the first record only
+      if (raw) {
+        at += raw.length;
+        fields.push({ field: Math.floor(tag.value / 8), recordStart, start: recordStart, end: at });
+        continue;
+      }
+    }
     const span = valueSpan(bytes, tag.next, tag.value % 8);
     if (span === undefined || span.end > bytes.length) return undefined;
     if (tag.value % 8 === 2)
@@ -75,4 +92,8 @@ function readVarint(bytes: Uint8Array, at: number): { value: number; next: numbe
     scale *= 128;
   }
   return undefined;
+}
+
+function startsWithOneOf(bytes: Uint8Array, at: number, raws: readonly Uint8Array[]): Uint8Array | undefined {
+  return raws.find((raw) => raw.length > 0 && Buffer.compare(bytes.subarray(at, at + raw.length), raw) === 0);
 }
