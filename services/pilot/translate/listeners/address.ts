@@ -36,3 +36,17 @@ export function cidrRange(text: string): CidrRange | undefined {
   const prefixLen = bits === undefined ? (version === 6 ? 128 : 32) : Number(bits);
   return create(CidrRangeSchema, { addressPrefix: address, prefixLen });
 }
+
+/** One text for all ways to write a range: host bits cleared, /32 spelled out; `*` for what restricts nothing. IPv6 stays as it is. */
+export function canonicalRange(text: string): string {
+  const range = cidrRange(text);
+  if (range === undefined) return '*';
+  const { addressPrefix, prefixLen = 0 } = range;
+  if (isIP(addressPrefix) !== 4) return `${addressPrefix.toLowerCase()}/${prefixLen}`;
+  const bytes = addressPrefix.split('.').map((byte, index) => Number(byte) & byteMask(prefixLen - index * 8));
+  return `${bytes.join('.')}/${prefixLen}`;
+}
+
+function byteMask(bits: number): number {
+  return bits >= 8 ? 0xff : bits <= 0 ? 0 : (0xff << (8 - bits)) & 0xff;
+}

@@ -2,7 +2,7 @@
 import { listenerName } from '../names.ts';
 import { type Lookups, ruleLabels } from '../routes/lookups.ts';
 import { isHttp, type ListenerPortProtocol, listenerKind } from '../routes/protocol.ts';
-import { wildcardAddress } from './address.ts';
+import { canonicalRange, wildcardAddress } from './address.ts';
 import { type L4Chain, l4Chains } from './l4-chains.ts';
 import { type Candidate, candidates } from './outbound-candidates.ts';
 import { headlessEndpoints, l4Labels, l4VirtualServices } from './outbound-inputs.ts';
@@ -139,27 +139,28 @@ function withoutOverlaps(chains: readonly (HttpChain | L4Chain)[]): (HttpChain |
   const taken = new Set<string>();
   const out: (HttpChain | L4Chain)[] = [];
   for (const chain of chains) {
-    if (chain.kind === 'http') {
-      const key = chain.isDetected ? 'http' : '* *';
-      if (!taken.has(key)) out.push(chain);
-      taken.add(key);
-      continue;
-    }
-    const ranges = chain.cidrs.length > 0 ? chain.cidrs : ['*'];
-    const names = chain.sniHosts.length > 0 && !chain.sniHosts.includes('*') ? chain.sniHosts : ['*'];
-    const isFree = (range: string, name: string) => !taken.has(`${range} ${name}`);
-    const freeNames = names.filter((name) => ranges.every((range) => isFree(range, name)));
-    const freeRanges =
-      freeNames.length > 0 ? ranges : ranges.filter((range) => names.every((name) => isFree(range, name)));
-    if (freeRanges.length === 0) continue;
-    const kept = freeNames.length > 0 ? freeNames : names;
-    for (const range of freeRanges) for (const name of kept) taken.add(`${range} ${name}`);
-    const isWhole = kept.length === names.length && freeRanges.length === ranges.length;
-    out.push(isWhole ? chain : { ...chain, sniHosts: withoutAny(kept), cidrs: withoutAny(freeRanges) });
+    const key = chain.kind === 'http' && chain.isDetected ? 'http' : '* *';
+    const free = chain.kind === 'l4' ? freePart(chain, taken) : taken.has(key) ? undefined : chain;
+    if (free?.kind === 'http') taken.add(key);
+    if (free) out.push(free);
   }
   return out;
 }
 
-function withoutAny(values: readonly string[]): readonly string[] {
-  return values.filter((value) => value !== '*');
+/** What of a chain is not taken yet, which it then takes: its free names, or its free ranges where all its names are taken. */
+function freePart(chain: L4Chain, taken: Set<string>): L4Chain | undefined {
+  const ranges = new Map(chain.cidrs.map((cidr) => [canonicalRange(cidr), cidr]));
+  const names = new Set(chain.sniHosts.includes('*') ? [] : chain.sniHosts);
+  const allRanges = ranges.size > 0 ? [...ranges.keys()] : ['*'];
+  const allNames = names.size > 0 ? [...names] : ['*'];
+  const isFree = (range: string, name: string) => !taken.has(`${range} ${name}`);
+  const freeNames = allNames.filter((name) => allRanges.every((range) => isFree(range, name)));
+  const keptNames = freeNames.length > 0 ? freeNames : allNames;
+  const keptRanges = allRanges.filter((range) => keptNames.every((name) => isFree(range, name)));
+  if (keptRanges.length === 0) return undefined;
+  for (const range of keptRanges) for (const name of keptNames) taken.add(`${range} ${name}`);
+  const cidrs = keptRanges.flatMap((range) => ranges.get(range) ?? []);
+  const sniHosts = keptNames.filter((name) => name !== '*');
+  const isWhole = cidrs.length === chain.cidrs.length && sniHosts.length === chain.sniHosts.length;
+  return isWhole ? chain : { ...chain, sniHosts, cidrs };
 }

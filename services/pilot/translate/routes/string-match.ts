@@ -8,6 +8,7 @@ import {
 } from '../../../../gen/envoy/config/route/v3/route_components_pb.js';
 import { type MetadataMatcher, MetadataMatcherSchema } from '../../../../gen/envoy/type/matcher/v3/metadata_pb.js';
 import { type StringMatcher, StringMatcherSchema } from '../../../../gen/envoy/type/matcher/v3/string_pb.js';
+import { type ValueMatcher, ValueMatcherSchema } from '../../../../gen/envoy/type/matcher/v3/value_pb.js';
 import type { StringMatch } from '../../../../mesh/config/schemas/virtual-service.ts';
 
 /** The Envoy matcher of a StringMatch, or undefined when it names no kind of match. */
@@ -24,11 +25,15 @@ export function stringMatcher(match: StringMatch): StringMatcher | undefined {
   return undefined;
 }
 
-/** Whether a match only asks for presence: an empty match, or the regex `*`, which is not RE2 but Istio's sign for "any value". */
+/**
+ * Whether a match only asks for presence: an empty match or an empty prefix, or the regex `*`, which is not RE2 but Istio's
+ * sign for "any value".
+ */
 export function isPresentMatch(match: StringMatch | undefined): boolean {
   if (match === undefined) return true;
-  if (match.exact !== undefined || match.prefix !== undefined) return false;
-  return match.regex === undefined || match.regex === '*';
+  if (match.exact !== undefined) return false;
+  if (match.prefix !== undefined) return match.prefix === '';
+  return !match.regex || match.regex === '*';
 }
 
 /** A header matcher; pseudo headers (`:method`, `:authority`, `:scheme`) are written like any other. */
@@ -75,18 +80,23 @@ export function claimPath(header: string): readonly string[] | undefined {
 
 /** Matches a claim that is the string, or a list with the string in it, in the payload that Envoy's JWT filter leaves behind. */
 export function claimMatcher(path: readonly string[], match: StringMatch, invert: boolean): MetadataMatcher {
-  const string = stringMatcher(match) ?? create(StringMatcherSchema, { matchPattern: { case: 'prefix', value: '' } });
-  const isString = { matchPattern: { case: 'stringMatch' as const, value: string } };
-  const inList = {
-    matchPattern: {
-      case: 'listMatch' as const,
-      value: { matchPattern: { case: 'oneOf' as const, value: isString } },
-    },
-  };
   return create(MetadataMatcherSchema, {
     filter: 'envoy.filters.http.jwt_authn',
     path: ['payload', ...path].map((key) => ({ segment: { case: 'key' as const, value: key } })),
-    value: { matchPattern: { case: 'orMatch', value: { valueMatchers: [isString, inList] } } },
+    value: claimValue(match),
     invert,
+  });
+}
+
+function claimValue(match: StringMatch): ValueMatcher {
+  const string = isPresentMatch(match) ? undefined : stringMatcher(match);
+  if (string === undefined) {
+    return create(ValueMatcherSchema, { matchPattern: { case: 'presentMatch', value: true } });
+  }
+  const isString = { matchPattern: { case: 'stringMatch' as const, value: string } };
+  const inList = { matchPattern: { case: 'oneOf' as const, value: isString } };
+  const isList = { matchPattern: { case: 'listMatch' as const, value: inList } };
+  return create(ValueMatcherSchema, {
+    matchPattern: { case: 'orMatch', value: { valueMatchers: [isString, isList] } },
   });
 }
