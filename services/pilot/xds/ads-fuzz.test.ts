@@ -11,11 +11,12 @@ import { resourceSet } from '../translate/resource-set.ts';
 import { type ResourceSet, type Translation, type TypeUrl, typeUrls } from '../translate/translation.ts';
 import { contextFor, recordingObserver } from './ads-client-fixture.ts';
 import { defaultAdsLimits } from './ads-server.ts';
-import { AdsStream, type StreamTransport } from './ads-stream.ts';
+import { AdsStream } from './ads-stream.ts';
 import { NameInterner } from './name-set.ts';
 import { ResponseCache } from './response-cache.ts';
 import type { Protocol } from './response-codec.ts';
 import { SharedSelections } from './selection.ts';
+import type { StreamTransport } from './stream-means.ts';
 import { changed, deltaBytes, resource, sotwBytes, translationOf } from './xds-fixture.ts';
 
 const types: readonly TypeUrl[] = [typeUrls.cluster, typeUrls.endpoints, typeUrls.listener, typeUrls.route];

@@ -13,7 +13,7 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
-import { AdsStream, type StreamLimits, type StreamMeans } from './ads-stream.ts';
+import { AdsStream } from './ads-stream.ts';
 import { CallTransport } from './call-transport.ts';
 import { NameInterner } from './name-set.ts';
 import type { ResourceCache } from './resource-cache.ts';
@@ -21,6 +21,7 @@ import { ResponseCache } from './response-cache.ts';
 import type { Protocol } from './response-codec.ts';
 import { SharedSelections } from './selection.ts';
 import { sharedFrames } from './shared-frames.ts';
+import type { StreamLimits, StreamMeans } from './stream-means.ts';
 import type { StreamObserver } from './stream-observer.ts';
 import { WriteBudget } from './write-budget.ts';
 

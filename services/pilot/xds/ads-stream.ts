@@ -1,17 +1,14 @@
 // One ADS stream: turns requests and new translations into responses, in an order that never breaks traffic. Knows no gRPC.
 import type { Node } from '../../../gen/envoy/config/core/v3/base_pb.js';
-import type { Clock } from '../../../lib/clock.ts';
-import type { ProxyContext } from '../translate/proxy-context.ts';
 import { type Translation, type TypeUrl, typeUrls } from '../translate/translation.ts';
 import { ClusterWarming } from './cluster-warming.ts';
-import type { NameInterner, NameSet } from './name-set.ts';
+import type { NameSet } from './name-set.ts';
 import { planNext } from './plan.ts';
 import { gateFor, type OrderView, pushOrder } from './push-order.ts';
 import { decodeDeltaRequest, decodeSotwRequest, type XdsRequest } from './request-codec.ts';
-import type { ResponseCache } from './response-cache.ts';
 import type { Protocol } from './response-codec.ts';
-import type { Selections } from './selection.ts';
-import type { StreamIdentity, StreamObserver } from './stream-observer.ts';
+import type { StreamMeans, StreamTransport } from './stream-means.ts';
+import type { StreamIdentity } from './stream-observer.ts';
 import {
   accept,
   type InFlight,
@@ -25,40 +22,6 @@ import {
 
 /** Istio's agents report their workload's health as a request of this type (`istio.v1.HealthInformation`; error_detail set means not ready). */
 const healthTypeUrl = 'type.googleapis.com/istio.v1.HealthInformation';
-
-/** The way back to the client. */
-export interface StreamTransport {
-  readonly peer: string;
-  /** False while the client (or all clients together) must read first; `AdsStream.flush` is called when that is over. */
-  canWrite(): boolean;
-  write(bytes: Buffer): void;
-  /** Ends the stream with a gRPC status: `invalid` INVALID_ARGUMENT, `exhausted` RESOURCE_EXHAUSTED, `unavailable` UNAVAILABLE. */
-  end(code: 'invalid' | 'exhausted' | 'unavailable', message: string): void;
-}
-
-/** What a stream shares with all others. */
-export interface StreamMeans {
-  readonly selections: Selections;
-  readonly responses: ResponseCache;
-  readonly interner: NameInterner;
-  readonly observer: StreamObserver;
-  readonly clock: Pick<Clock, 'nowMs'>;
-  /** Reads Envoy's node; a string says what is wrong with it. */
-  contextOf(node: Node): ProxyContext | string;
-  /** Puts the stream among those of its context and gives the newest translation, which is undefined before the first snapshot. */
-  join(stream: AdsStream, context: ProxyContext): Translation | undefined;
-  readonly limits: StreamLimits;
-}
-
-/** Bounds on what one client may ask for. */
-export interface StreamLimits {
-  /** Names per type: ten times the largest mesh in the bench. */
-  readonly maxNames: number;
-  /** Types per stream: xDS has about a dozen. */
-  readonly maxTypes: number;
-  /** Longest make-before-break wait for a client's answer. */
-  readonly patienceMs: number;
-}
 
 /** See the file's first line. */
 export class AdsStream {

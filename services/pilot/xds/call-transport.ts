@@ -1,7 +1,7 @@
 // Writes an ADS stream's responses to a grpc-js call: obeys its back-pressure and the budget that all streams share.
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { Clock } from '../../../lib/clock.ts';
-import type { StreamTransport } from './ads-stream.ts';
+import type { StreamTransport } from './stream-means.ts';
 import type { WriteBudget } from './write-budget.ts';
 
 const codes = {

@@ -31,8 +31,8 @@ function planFirst(subscription: Subscription, set: ResourceSet, selections: Sel
   if (!wildcard && named.size === 0) return nothing;
   if (protocol === 'delta') {
     if (initial.versions.size === 0)
-      return { kind: 'send', plan: { ...plan, selection: selections.whole(set, interest) } };
-    const selection = sinceInitial(set, interest, initial.versions);
+      return { kind: 'send', plan: { ...plan, selection: wholeState(subscription, set, selections) } };
+    const selection = sinceInitial(set, subscription, initial.versions);
     return selection === nothingSelected ? nothing : { kind: 'send', plan: { ...plan, selection, whole: false } };
   }
   // "it is generally safe for servers to do this optimization for LDS and CDS when the only subscription is a wildcard subscription":
@@ -46,7 +46,8 @@ function planFirst(subscription: Subscription, set: ResourceSet, selections: Sel
 }
 
 /** What a reconnecting delta client lacks, and what it kept or asks for that is gone (xds_protocol, "Incremental xDS", reconnect). */
-function sinceInitial(set: ResourceSet, interest: Interest, versions: ReadonlyMap<string, string>): Selection {
+function sinceInitial(set: ResourceSet, subscription: Subscription, versions: ReadonlyMap<string, string>): Selection {
+  const interest = interestOf(subscription);
   const updated: EncodedResource[] = [];
   const removed = new Set<string>();
   for (const name of interest === 'all' ? set.names() : interest.names) {
@@ -54,8 +55,18 @@ function sinceInitial(set: ResourceSet, interest: Interest, versions: ReadonlyMa
     if (resource === undefined) removed.add(name);
     else if (versions.get(name) !== resource.version) updated.push(resource);
   }
-  for (const name of versions.keys()) if (covers(interest, name) && set.get(name) === undefined) removed.add(name);
+  for (const name of [...versions.keys(), ...subscription.named.names]) {
+    if (covers(interest, name) && set.get(name) === undefined) removed.add(name);
+  }
   return updated.length + removed.size === 0 ? nothingSelected : { updated, removed: [...removed] };
+}
+
+/** Everything of interest, and an answer for names that do not exist, those named beside a wildcard included. */
+function wholeState(subscription: Subscription, set: ResourceSet, selections: Selections): Selection {
+  const selection = selections.whole(set, interestOf(subscription));
+  if (!subscription.wildcard || subscription.named.size === 0) return selection;
+  const missing = [...subscription.named.names].filter((name) => set.get(name) === undefined);
+  return missing.length === 0 ? selection : { updated: selection.updated, removed: missing };
 }
 
 interface Means {
@@ -107,7 +118,7 @@ function planChanges(
   const interest = interestOf(subscription);
   const { due, protocol } = subscription;
   if (due === 'all') {
-    const selection = selections.whole(set, interest);
+    const selection = wholeState(subscription, set, selections);
     const plan = { set, version: set.version, whole: true, first: false, kept: [], lingering: noLingering, selection };
     return decide(true, { ...plan, selection: protocol === 'sotw' ? withoutRemovals(selection) : selection }, base);
   }

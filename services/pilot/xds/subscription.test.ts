@@ -323,6 +323,15 @@ describe('delta wildcard', () => {
     expect(client.next()).toEqual(['a=v1', 'b=v1']);
   });
 
+  it('answers unknown names beside a star', () => {
+    const client = new Conversation('delta', cluster, { a: 'v1' });
+    client.delta({ subscribe: ['*', 'missing'] });
+    expect(client.next()).toEqual(['a=v1', '-missing']);
+    const later = deltaClient(cluster, { a: 'v1' }, ['a']);
+    later.delta({ subscribe: ['*', 'missing'] });
+    expect(later.next()).toEqual(['a=v1', '-missing']);
+  });
+
   it('still owes the names asked for when a star that was not answered yet is taken back', () => {
     const client = deltaClient(cluster, { a: 'v1', b: 'v1' }, ['b']);
     client.change({ b: 'v2' }).next();
