@@ -1,5 +1,5 @@
 // What apply and delete print: one line a resource, warnings, and how far the change has come.
-import { formatProblem } from '../mesh/config/problem.ts';
+import { formatProblem, type Problem } from '../mesh/config/problem.ts';
 import type { ChangeResponse, WaitProgress } from '../services/pilot/admin/schemas.ts';
 import type { AdminClient } from './client.ts';
 import type { CliContext } from './context.ts';
@@ -22,10 +22,15 @@ export async function reportChange(
   context: CliContext,
   client: AdminClient,
   change: ChangeResponse,
-  options: ReportOptions & { readonly apiVersions?: ReadonlyMap<string, string> },
+  options: ReportOptions & {
+    readonly apiVersions?: ReadonlyMap<string, string>;
+    /** Warnings that have been printed, with their places. */
+    readonly printed?: readonly Problem[];
+  },
 ): Promise<void> {
   const asJson = options.output === 'json';
-  for (const warning of change.warnings)
+  const said = new Set(options.printed?.map(keyOfProblem));
+  for (const warning of change.warnings.filter((problem) => !said.has(keyOfProblem(problem))))
     context.io.err(`${context.errStyle.yellow('warning:')} ${formatProblem({ ...warning, severity: 'error' })}\n`);
   if (!asJson) context.io.out(formatResults(change, options.apiVersions));
   let proxies: WaitProgress | undefined;
@@ -39,6 +44,9 @@ export async function reportChange(
     context.io.out(json({ ...change, ...progress }));
   }
 }
+
+const keyOfProblem = ({ resource, path, message }: Pick<Problem, 'resource' | 'path' | 'message'>) =>
+  JSON.stringify([resource, path, message]);
 
 /** `virtualservice.networking.istio.io/reviews configured`, one line each; the namespace is said when it is not `default`. */
 export function formatResults(change: ChangeResponse, apiVersions: ReadonlyMap<string, string> = new Map()): string {

@@ -44,7 +44,7 @@ async function readOne(file: string, bytes: number): Promise<SourceText> {
   if (bytes > maxFileBytes) {
     throw new MeshError(
       'exhausted',
-      `${file} has ${Math.ceil(bytes / 1024 / 1024)} MiB; at most ${maxFileBytes / 1024 / 1024} MiB are applied at once: split it`,
+      `${file}:1:1  has ${Math.ceil(bytes / 1024 / 1024)} MiB; at most ${maxFileBytes / 1024 / 1024} MiB are applied at once: split it`,
     );
   }
   try {

@@ -49,7 +49,7 @@ export function applyCommand(context: CliContext): Command {
         actor: actorOf(context.io.env),
       });
       const apiVersions = new Map(resources.map(({ resource }) => [configKey(resource), resource.apiVersion]));
-      await reportChange(context, client, change, { ...options, apiVersions });
+      await reportChange(context, client, change, { ...options, apiVersions, printed: warnings });
     });
   return withExamples(withOutput(withServer(command)), [
     ['periplus apply -f reviews-50-50.yaml --wait', 'shift traffic, return when all proxies have it'],
