@@ -95,7 +95,7 @@ function queryString(query: Query): string {
   );
   return entries.length === 0
     ? ''
-    : `?${new URLSearchParams(entries.map(([name, value]): [string, string] => [name, String(value)]))}`;
+    : `?${new URLSearchParams(entries.map(([name, value]): [string, string] => [name, String(value)])).toString()}`;
 }
 
 function unreachable(server: string, error: unknown): MeshError {

@@ -15,17 +15,23 @@ export interface CliContext {
   readonly errStyle: Style;
   /** Set inside `periplus at WHEN …`. */
   readonly at: string | undefined;
+  /** Runs another command line: what `at WHEN …` does with the rest of its own. */
+  readonly run: RunCommandLine;
   /** Set by the action: what the process exits with when nothing failed. */
   exitCode: number;
 }
 
+/** Runs `args` with `io`, at a moment, and gives the exit code. */
+export type RunCommandLine = (args: readonly string[], io: CliIo, at: string) => Promise<number>;
+
 /** A context for `io`. */
-export function createContext(io: CliIo, at?: string): CliContext {
+export function createContext(io: CliIo, run: RunCommandLine, at?: string): CliContext {
   return {
     io,
     style: styleFor(io.outIsTerminal, io.env),
     errStyle: styleFor(io.errIsTerminal, io.env),
     at,
+    run,
     exitCode: 0,
   };
 }
@@ -117,6 +123,18 @@ export function namespaceOf(options: SharedOptions, otherwise: string | undefine
     return undefined;
   }
   return options.namespace ?? otherwise;
+}
+
+/** Sends what commander prints (help, usage errors) to the context's output, for `command` and everything below it. */
+export function redirectOutput(command: Command, context: CliContext): void {
+  command.configureOutput({
+    writeOut: context.io.out,
+    writeErr: context.io.err,
+    outputError: (text, write) => write(text),
+    getOutHasColors: () => false,
+    getErrHasColors: () => false,
+  });
+  for (const child of command.commands) redirectOutput(child, context);
 }
 
 /** A command that neither prints nor exits by itself: `main` does. */

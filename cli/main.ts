@@ -1,13 +1,13 @@
 // Entry of the command line: parses arguments, runs one command, gives the exit code.
 import { CommanderError } from 'commander';
-import { createContext } from './context.ts';
+import { createContext, redirectOutput } from './context.ts';
 import { exitCodeOf, exitCodes, formatFailure } from './failure.ts';
 import { type CliIo, processIo } from './io.ts';
-import { createProgram, redirectOutput } from './program.ts';
+import { createProgram } from './program.ts';
 
 /** Runs `args` (without `node` and script) and resolves with the exit code; never rejects. `at` is the moment of `at WHEN …`. */
 export async function main(args: readonly string[], io: CliIo, at?: string): Promise<number> {
-  const context = createContext(io, at);
+  const context = createContext(io, main, at);
   const program = createProgram(context);
   redirectOutput(program, context);
   if (args.length === 0) {

@@ -31,7 +31,7 @@ export function styleFor(isTerminal: boolean, env: Readonly<Record<string, strin
   return isTerminal && !env.NO_COLOR && env.TERM !== 'dumb' ? colourStyle : plainStyle;
 }
 
-const widthOf = (text: string) => [...stripVTControlCharacters(text)].length;
+const widthOf = (text: string) => Array.from(stripVTControlCharacters(text)).length;
 
 /** Rows under upper-case headings, columns padded to their widest cell, three spaces apart; no trailing spaces. */
 export function table(

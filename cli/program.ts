@@ -51,15 +51,3 @@ export function createProgram(context: CliContext): Command {
     '\nExit codes: 0 done, 1 rejected or differs, 2 wrong usage, 3 the control plane can\'t be reached.\n"periplus COMMAND --help" has examples.',
   );
 }
-
-/** Sends what commander prints (help, usage errors) to the context's output, for `program` and everything below it. */
-export function redirectOutput(program: Command, context: CliContext): void {
-  program.configureOutput({
-    writeOut: context.io.out,
-    writeErr: context.io.err,
-    outputError: (text, write) => write(text),
-    getOutHasColors: () => false,
-    getErrHasColors: () => false,
-  });
-  for (const command of program.commands) redirectOutput(command, context);
-}

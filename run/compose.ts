@@ -68,8 +68,8 @@ export async function compose(
 
   // Adapters: platform → facts. One runner a folder; it appends what differs from what it said before.
   // They know nothing of Pilot.
-  container.bind(ids.adapters).toDynamicValue(({ get }) => {
-    const { facts } = get(ids.logs);
+  container.bind(ids.adapters).toDynamicValue((parts) => {
+    const { facts } = parts.get(ids.logs);
     const folders = config.roles.has('adapters') ? [...means.folders] : [];
     return folders.map(
       ([instance, folder]) =>
@@ -79,37 +79,35 @@ export async function compose(
 
   // Pilot: facts → snapshot → translation → xDS → ACK → deliveries.
   // It serves the last good state whatever happens to the log or to a translation.
-  container
-    .bind(ids.pilot)
-    .toDynamicValue(
-      ({ get }) =>
-        new Pilot({
-          ...get(ids.logs),
-          clock,
-          logger,
-          name: config.name,
-          xds: { host: config.host, port: config.xdsPort },
-          mesh: defaultMeshConfig,
-        }),
-    );
+  container.bind(ids.pilot).toDynamicValue(
+    (_parts) =>
+      new Pilot({
+        ...parts.get(ids.logs),
+        clock,
+        logger,
+        name: config.name,
+        xds: { host: config.host, port: config.xdsPort },
+        mesh: defaultMeshConfig,
+      }),
+  );
 
   // Deliveries, folded for people: what each proxy holds and refuses.
   // It only reads; no push can follow from it.
-  container.bind(ids.deliveries).toDynamicValue(({ get }) => createDeliveriesWatch(get(ids.logs).deliveries));
+  container.bind(ids.deliveries).toDynamicValue((parts) => createDeliveriesWatch(parts.get(ids.logs).deliveries));
 
   // Admin API: commands → facts, and everything that can be asked.
   // It appends through the same decisions as every other writer of configuration.
-  container.bind(ids.admin).toDynamicValue(({ get }) => {
-    const pilot = get(ids.pilot);
+  container.bind(ids.admin).toDynamicValue((parts) => {
+    const pilot = parts.get(ids.pilot);
     return {
-      logs: get(ids.logs),
+      logs: parts.get(ids.logs),
       snapshots: pilot.snapshots,
-      deliveries: get(ids.deliveries),
+      deliveries: parts.get(ids.deliveries),
       progress: () => progressOfStreams(pilot.streams, pilot),
       mesh: defaultMeshConfig,
       readiness: () => [
         { name: 'xds', ready: pilot.ready(), detail: pilot.ready() ? 'serves the newest state' : 'reading the log' },
-        ...get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
+        ...parts.get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
       ],
       moreMetrics: () => pilot.metrics.text(),
       clock,
@@ -117,13 +115,13 @@ export async function compose(
       version: packageVersion(),
     };
   });
-  container.bind(ids.adminServer).toDynamicValue(({ get }) =>
+  container.bind(ids.adminServer).toDynamicValue((parts) =>
     createAdminServer({
-      context: get(ids.admin),
+      context: parts.get(ids.admin),
       host: config.host,
       adminPort: config.adminPort,
       ...(config.monitoringPort === undefined ? {} : { monitoringPort: config.monitoringPort }),
-      onListening: ({ adminPort }) => get(ids.adminPort).set(adminPort),
+      onListening: ({ adminPort }) => parts.get(ids.adminPort).set(adminPort),
     }),
   );
 

@@ -3,7 +3,16 @@ import type { Command } from 'commander';
 import { MeshError } from '../../lib/mesh-error.ts';
 import { didYouMean } from '../../mesh/config/suggest-name.ts';
 import type { MomentSummary } from '../../services/pilot/admin/routes-summary.ts';
-import { type CliContext, checkWhen, clientOf, newCommand, withExamples, withOutput, withServer } from '../context.ts';
+import {
+  type CliContext,
+  checkWhen,
+  clientOf,
+  newCommand,
+  redirectOutput,
+  withExamples,
+  withOutput,
+  withServer,
+} from '../context.ts';
 import { json, type OutputFormat, plainStyle, type Style } from '../output.ts';
 
 /** Commands that read a moment; the others would change or outlive it. */
@@ -28,7 +37,7 @@ export function atCommand(context: CliContext): Command {
         const [name, ...args] = rest;
         // Options that stand behind a WHEN such as -15m were passed through with it.
         if (name === undefined || name.startsWith('-'))
-          return await summarize(context, when, await lateOptions(context, rest, options));
+          return await summarize(context, when, lateOptions(context, rest, options));
         if (!readers.includes(name)) {
           throw new MeshError(
             'usage',
@@ -39,8 +48,7 @@ export function atCommand(context: CliContext): Command {
           options.server === undefined
             ? context.io
             : { ...context.io, env: { ...context.io.env, PERIPLUS_SERVER: options.server } };
-        const { main } = await import('../main.ts');
-        context.exitCode = await main([name, ...args], io, when);
+        context.exitCode = await context.run([name, ...args], io, when);
       },
     );
   return withExamples(withOutput(withServer(command)), [
@@ -57,8 +65,7 @@ interface AtOptions {
 }
 
 /** Reads `-o` and `--server` behind the moment. */
-async function lateOptions(context: CliContext, rest: readonly string[], options: AtOptions): Promise<AtOptions> {
-  const { redirectOutput } = await import('../program.ts');
+function lateOptions(context: CliContext, rest: readonly string[], options: AtOptions): AtOptions {
   const late = withOutput(withServer(newCommand('at')));
   redirectOutput(late, context);
   late.parse([...rest], { from: 'user' });
