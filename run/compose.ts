@@ -80,7 +80,7 @@ export async function compose(
   // Pilot: facts → snapshot → translation → xDS → ACK → deliveries.
   // It serves the last good state whatever happens to the log or to a translation.
   container.bind(ids.pilot).toDynamicValue(
-    (_parts) =>
+    (parts) =>
       new Pilot({
         ...parts.get(ids.logs),
         clock,
