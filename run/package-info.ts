@@ -14,11 +14,6 @@ export function packageRoot(): string {
   return folder;
 }
 
-/** Folder that holds the code as it runs: the repository, or the package's dist/. Examples lie below it. */
-export function codeRoot(): string {
-  return dirname(import.meta.dirname);
-}
-
 /** The version in package.json. */
 export function packageVersion(): string {
   const info = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { readonly version: string };

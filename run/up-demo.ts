@@ -1,5 +1,5 @@
 // What `up` adds: the demo mesh on real Envoys, and its configuration, applied once as a user would.
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { ensureEnvoy } from '../agent/envoy-binary.ts';
 import { configSubject } from '../events/config-facts.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -9,7 +9,7 @@ import { formatProblem, hasErrors } from '../mesh/config/problem.ts';
 import { applyResources } from '../services/pilot/admin/change-config.ts';
 import type { Composition } from './compose.ts';
 import type { ProcessConfig } from './config.ts';
-import { checkDemoPorts, createDemo, demoConfig, demoMeshFolder, waitForDemo } from './demo.ts';
+import { bookinfoFolder, checkDemoPorts, createDemo, demoConfig, demoMeshFolder, waitForDemo } from './demo.ts';
 import type { More, ProcessPorts } from './main.ts';
 import type { ProcessSurroundings } from './surroundings.ts';
 
@@ -75,13 +75,15 @@ async function applyDemoConfig(
 
 /** What to do now. */
 function tour(url: string, ports: ProcessPorts): string {
+  // From the package it lies in node_modules, from the repository here.
+  const canary = relative(process.cwd(), join(bookinfoFolder, 'canary-50-50.yaml'));
   const server = ports.admin === 15015 ? '' : ` --server http://127.0.0.1:${ports.admin}`;
   return `
 The mesh serves:  ${url}
 Reviews as JSON:  ${url.replace('/productpage', '/api/v1/products/0/reviews')}
 
 Try, in another terminal:
-  npx periplus apply -f examples/bookinfo/canary-50-50.yaml --wait${server}    shift the canary; returns when every proxy has it
+  npx periplus apply -f ${canary} --wait${server}    shift the canary; returns when every proxy has it
   npx periplus proxy-status${server}                                           what each Envoy holds
   npx periplus at -5m get vs reviews -o yaml${server}                          the route as it was five minutes ago
 
