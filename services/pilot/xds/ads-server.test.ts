@@ -209,6 +209,18 @@ describe('what observers are told', () => {
     ]);
     expect(server.streamCount).toBe(0);
   });
+
+  it("is only the health of a stream that asks for nothing: an agent's is no proxy that connected", async () => {
+    const told: Told[] = [];
+    const { port, server } = await start(translationOf(1, sets), { observer: recordingObserver(told) });
+    const client = open(port, 'delta');
+    client.delta({ typeUrl: 'type.googleapis.com/istio.v1.HealthInformation' });
+    await vi.waitFor(() => expect(told).toEqual([['healthReported', 'healthy']]));
+    client.call.end();
+    await client.status;
+    expect(server.streamCount).toBe(0);
+    expect(told).toHaveLength(1);
+  });
 });
 
 describe('limits', () => {

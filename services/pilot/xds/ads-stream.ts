@@ -38,6 +38,8 @@ export class AdsStream {
   #translation: Translation | undefined;
   #lastHealth: string | undefined;
   #ended = false;
+  /** Whether the observer was told of this stream: an agent's, which only reports health, is no proxy that connected. */
+  #announced = false;
 
   constructor(options: { id: string; protocol: Protocol; transport: StreamTransport; means: StreamMeans }) {
     this.id = options.id;
@@ -77,7 +79,10 @@ export class AdsStream {
     }
     if (!this.#identity && !this.#identify(request.node)) return;
     if (request.typeUrl === healthTypeUrl) this.#reportHealth(request);
-    else this.#subscribe(request);
+    else {
+      this.#announce();
+      this.#subscribe(request);
+    }
   }
 
   /** A newer translation: what the client lacks of it is sent as soon as order and the client allow. */
@@ -101,7 +106,7 @@ export class AdsStream {
   closed(reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    if (this.#identity) this.#means.observer.disconnected(this.#identity, reason);
+    if (this.#identity && this.#announced) this.#means.observer.disconnected(this.#identity, reason);
   }
 
   #fail(code: 'invalid' | 'exhausted' | 'unavailable', message: string): void {
@@ -135,8 +140,13 @@ export class AdsStream {
       this.#fail('unavailable', "no configuration can be made for this proxy now; see the control plane's log");
       return false;
     }
-    this.#means.observer.connected(this.#identity, this.#translation?.position ?? 0);
     return true;
+  }
+
+  #announce(): void {
+    if (this.#announced || !this.#identity) return;
+    this.#announced = true;
+    this.#means.observer.connected(this.#identity, this.#translation?.position ?? 0);
   }
 
   #reportHealth(request: XdsRequest): void {
