@@ -1,4 +1,4 @@
-// `npm run check`: types, format and lint, typed lint, import boundaries. Runs all of them and fails if any does.
+// `npm run check`: types, format and lint, typed lint, import boundaries, generated reference. Runs all of them and fails if any does.
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { findBoundaryProblems } from './import-boundaries.ts';
@@ -19,6 +19,12 @@ for (const [name, command, ...args] of tools) {
   console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} (${Math.round(performance.now() - started)} ms)`);
   if (!ok) console.log(`${run.stdout}${run.stderr}${run.error?.message ?? ''}`);
 }
+const reference = spawnSync(process.execPath, [join(root, 'bin/generate-reference.ts'), '--check'], {
+  encoding: 'utf8',
+});
+failed ||= reference.status !== 0;
+console.log(`${reference.status === 0 ? 'ok  ' : 'FAIL'} reference`);
+if (reference.status !== 0) console.log(`  ${reference.stderr.trim()}`);
 const problems = findBoundaryProblems(root);
 console.log(`${problems.length === 0 ? 'ok  ' : 'FAIL'} import boundaries`);
 for (const problem of problems) console.log(`  ${problem}`);

@@ -12,14 +12,14 @@ type Json = Readonly<Record<string, unknown>>;
  * Envoy leaves for later.
  */
 export function staticBootstrap({ resources }: TranslationJson, folder: string): Json {
-  const routes = new Map(resources.routes.map((route) => [String(route.name), route]));
-  const assignments = new Map(resources.endpoints.map((endpoints) => [String(endpoints.clusterName), endpoints]));
+  const routes = new Map(resources.routes.map((route) => [nameOf(route.name), route]));
+  const assignments = new Map(resources.endpoints.map((endpoints) => [nameOf(endpoints.clusterName), endpoints]));
   const clusters = resources.clusters.map((cluster, index) => {
     const eds = cluster.edsClusterConfig as Json | undefined;
     if (eds === undefined) return cluster;
     const path = join(folder, `eds-${index}.json`);
-    const assignment = assignments.get(String(eds.serviceName ?? cluster.name));
-    if (assignment === undefined) throw new Error(`no endpoints for cluster ${String(cluster.name)}`);
+    const assignment = assignments.get(nameOf(eds.serviceName ?? cluster.name));
+    if (assignment === undefined) throw new Error(`no endpoints for cluster ${nameOf(cluster.name)}`);
     writeFileSync(path, JSON.stringify(asResponse('envoy.config.endpoint.v3.ClusterLoadAssignment', assignment)));
     const edsConfig = { pathConfigSource: { path }, resourceApiVersion: 'V3' };
     return { ...cluster, edsClusterConfig: { ...eds, edsConfig } };
@@ -75,6 +75,8 @@ function withCertificates(value: unknown, paths: CertificatePaths): unknown {
     }),
   );
 }
+
+const nameOf = (value: unknown) => (typeof value === 'string' ? value : '');
 
 function asResponse(message: string, resource: Json): Json {
   return { versionInfo: '1', resources: [{ '@type': `type.googleapis.com/${message}`, ...resource }] };
