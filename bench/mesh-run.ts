@@ -45,7 +45,10 @@ function start<Command extends object, Report extends { did: string }>(
   file: string,
   args: readonly string[],
 ): Peer<Command, Report> {
-  const child = fork(join(import.meta.dirname, file), args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(join(import.meta.dirname, file), args, {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: ['--max-semi-space-size=4'], // as bin/periplus.js runs
+  });
   const next = (did: string) =>
     new Promise<Report>((resolve, reject) => {
       const timer = setTimeout(

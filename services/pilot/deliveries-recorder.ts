@@ -19,7 +19,7 @@ import type { AnswerRecord, PushRecord, StreamIdentity, StreamObserver } from '.
 
 /** Bounds of a recorder. */
 export interface RecorderLimits {
-  /** How long events wait for company, in ms: short for people, long enough to make one durable write of a wave of ACKs. */
+  /** How long events wait for company, in ms: short for people, long enough for a wave of pushes and ACKs to be over before it is written. */
   readonly flushMs: number;
   /** A full batch does not wait. */
   readonly batchEvents: number;
@@ -31,8 +31,8 @@ export interface RecorderLimits {
 
 /** What is used where nothing else is said. */
 export const defaultRecorderLimits: RecorderLimits = {
-  flushMs: 20,
-  batchEvents: 500,
+  flushMs: 50,
+  batchEvents: 2000,
   maxBuffered: 100_000,
   stopMs: 2_000,
 };
