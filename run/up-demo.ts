@@ -50,7 +50,8 @@ export async function prepareDemo(options: {
         stages: [{ name: 'demo', services: demo.services }],
         started: async (signal) => {
           await waitForDemo(demo, { signal, clock: io.clock, onProgress: say });
-          io.out(tour(demo.url, ports));
+          const { position } = await composition.logs.facts.head();
+          io.out(tour(demo.url, ports, position));
         },
       };
     },
@@ -73,8 +74,8 @@ async function applyDemoConfig(
   say(`Applied the demo's configuration: ${missing.length} resources, position ${position}`);
 }
 
-/** What to do now. */
-function tour(url: string, ports: ProcessPorts): string {
+/** What to do now; `position` is where the log stands. */
+function tour(url: string, ports: ProcessPorts, position: number): string {
   // From the package it lies in node_modules, from the repository here.
   const canary = relative(process.cwd(), join(bookinfoFolder, 'canary-50-50.yaml'));
   const server = ports.admin === 15015 ? '' : ` --server http://127.0.0.1:${ports.admin}`;
@@ -85,7 +86,7 @@ Reviews as JSON:  ${url.replace('/productpage', '/api/v1/products/0/reviews')}
 Try, in another terminal:
   npx periplus apply -f ${canary} --wait${server}    shift the canary; returns when every proxy has it
   npx periplus proxy-status${server}                                           what each Envoy holds
-  npx periplus at -5m get vs reviews -o yaml${server}                          the route as it was five minutes ago
+  npx periplus at ${position} get vs reviews -o yaml${server}                           the route as it is now, whatever you change
 
 Ctrl-C stops everything and keeps the log.
 `;
