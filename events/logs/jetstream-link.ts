@@ -1,0 +1,174 @@
+// The connection to NATS: made and remade, its failures as MeshErrors; while it is down every call fails at once instead of queueing.
+import { readFileSync } from 'node:fs';
+import { type Authenticator, type ConnectionOptions, createInbox, type NatsConnection } from '@nats-io/nats-core';
+import { connect, credsAuthenticator, nkeyAuthenticator } from '@nats-io/transport-node';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { MeshError, messageOf } from '../../lib/mesh-error.ts';
+import type { JetStreamAddress } from './jetstream-url.ts';
+
+/** Longest wait for an answer: a server that syncs every write to a slow disk still answers well within it. */
+export const answerMs = 5_000;
+
+/** Wait between attempts to connect: a restarted server is found again at once, a missing one is not hammered. */
+const retryMs = 250;
+
+/** A server that says nothing for two of these is taken for dead: a network that swallows packets is noticed in ten seconds. */
+const pingMs = 5_000;
+
+/** How to make a link. */
+export interface LinkOptions {
+  readonly address: JetStreamAddress;
+  /** Name of this client in the server's lists. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Gives up waiting for the first connection. */
+  readonly signal?: AbortSignal;
+}
+
+/** One connection for all that a process does with NATS. */
+export class NatsLink {
+  readonly connection: NatsConnection;
+  #connected = true;
+  /** Ends, as failures, what is under way. A race with one long-lived promise would keep every call in memory. */
+  readonly #underWay = new Set<(reason: MeshError) => void>();
+  readonly #onReconnect = new Set<() => void>();
+
+  readonly #inboxPrefix: string | undefined;
+
+  constructor(connection: NatsConnection, logger: Logger, inboxPrefix?: string) {
+    this.connection = connection;
+    this.#inboxPrefix = inboxPrefix;
+    void this.#watch(logger);
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Calls `listener` after each reconnection, until the function that is returned is called. */
+  onReconnect(listener: () => void): () => void {
+    this.#onReconnect.add(listener);
+    return () => this.#onReconnect.delete(listener);
+  }
+
+  /** Does something with the server. Rejects with MeshError `unavailable` when it is away, or goes away before it is done. */
+  ask<T>(work: (connection: NatsConnection) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (!this.#connected) throw this.#away();
+      this.#underWay.add(reject);
+      const done = () => this.#underWay.delete(reject);
+      work(this.connection).then(
+        (value) => {
+          done();
+          resolve(value);
+        },
+        (error) => {
+          done();
+          reject(unavailable(error));
+        },
+      );
+    });
+  }
+
+  /** A subject of one's own for answers. */
+  inbox(): string {
+    return createInbox(this.#inboxPrefix);
+  }
+
+  async close(): Promise<void> {
+    await this.connection.close();
+  }
+
+  async #watch(logger: Logger): Promise<void> {
+    for await (const { type } of this.connection.status()) {
+      if (type === 'disconnect' || type === 'staleConnection') this.#lost(logger);
+      if (type === 'reconnect') this.#found(logger);
+    }
+    this.#lost(logger);
+  }
+
+  #lost(logger: Logger): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    if (!this.connection.isClosed()) logger.warn({}, 'NATS is away; trying again until it is back');
+    for (const reject of this.#underWay) reject(this.#away());
+    this.#underWay.clear();
+  }
+
+  #found(logger: Logger): void {
+    logger.info({ server: this.connection.getServer() }, 'NATS is back');
+    this.#connected = true;
+    for (const listener of [...this.#onReconnect]) listener();
+  }
+
+  #away(): MeshError {
+    return new MeshError('unavailable', 'NATS is away: the log can neither be written nor read from the server');
+  }
+}
+
+/** The error as a MeshError; what NATS and its client report is `unavailable`. */
+export function unavailable(error: unknown): MeshError {
+  if (error instanceof MeshError) return error;
+  return new MeshError('unavailable', `NATS: ${messageOf(error)}`, { cause: error });
+}
+
+/**
+ * Connects, waiting for as long as it takes: services start in any order. Throws MeshError `invalid` when the server refuses the
+ * credentials or they can't be read, `unavailable` when `signal` aborts first.
+ */
+export async function openLink(options: LinkOptions): Promise<NatsLink> {
+  const { address, clock, logger, signal } = options;
+  let waiting = false;
+  for (;;) {
+    try {
+      return new NatsLink(await connect(connectionOptions(options)), logger, address.inboxPrefix);
+    } catch (error) {
+      if (isRefusal(error)) throw new MeshError('invalid', `NATS refuses the credentials: ${messageOf(error)}`);
+      if (!waiting) logger.warn({ servers: address.servers, error: messageOf(error) }, 'waiting for NATS');
+      waiting = true;
+      await clock.sleep(retryMs, signal).catch(() => {});
+      if (signal?.aborted) throw new MeshError('unavailable', `NATS can't be reached: ${messageOf(error)}`);
+    }
+  }
+}
+
+function connectionOptions({ address, name }: LinkOptions): ConnectionOptions {
+  return {
+    servers: [...address.servers],
+    name,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: retryMs,
+    reconnectJitter: 100,
+    ignoreAuthErrorAbort: true,
+    pingInterval: pingMs,
+    maxPingOut: 2,
+    timeout: answerMs,
+    ...(address.inboxPrefix === undefined ? {} : { inboxPrefix: address.inboxPrefix }),
+    ...(address.user === undefined ? {} : { user: address.user, pass: address.password ?? '' }),
+    ...(address.token === undefined ? {} : { token: address.token }),
+    ...(address.tls ? { tls: address.caFile === undefined ? {} : { caFile: address.caFile } } : {}),
+    ...authenticatorOf(address),
+  };
+}
+
+function authenticatorOf(address: JetStreamAddress): { readonly authenticator?: Authenticator } {
+  if (address.credentialsFile !== undefined)
+    return { authenticator: credsAuthenticator(readSecret(address.credentialsFile)) };
+  if (address.nkeyFile !== undefined) return { authenticator: nkeyAuthenticator(readSecret(address.nkeyFile)) };
+  return {};
+}
+
+function readSecret(path: string): Uint8Array {
+  try {
+    return new Uint8Array(Buffer.from(readFileSync(path, 'utf8').trim()));
+  } catch (error) {
+    throw new MeshError('invalid', `the NATS credentials ${path} can't be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  if (error instanceof MeshError) return true;
+  return error instanceof Error && /Authorization|UserAuthentication/.test(`${error.name} ${error.constructor.name}`);
+}
