@@ -142,7 +142,10 @@ function start(fixture: AdapterFixture, log: MemoryLog) {
     untilState: (state: AdapterStatus['state']) =>
       until(`state ${state}`, async () => runner.status.value?.state === state),
     untilServices: (names: readonly string[]) =>
-      until(`services ${names}`, async () => namesIn(await snapshotOf(log)).join() === [...names].sort().join()),
+      until(
+        `services ${[...names].join()}`,
+        async () => namesIn(await snapshotOf(log)).join() === [...names].sort().join(),
+      ),
     [Symbol.asyncDispose]: async () => {
       controller.abort();
       await ended;

@@ -14,7 +14,10 @@ describe('PersistentMap', () => {
         const versions: { readonly map: PersistentMap<number>; readonly entries: [string, number][] }[] = [];
         let map = PersistentMap.empty<number>();
         for (const round of rounds) {
-          for (const [key, value] of round) value === undefined ? model.delete(key) : model.set(key, value);
+          for (const [key, value] of round) {
+            if (value === undefined) model.delete(key);
+            else model.set(key, value);
+          }
           map = map.with(new Map(round));
           versions.push({ map, entries: [...model].sort(([a], [b]) => (a < b ? -1 : 1)) });
         }

@@ -141,7 +141,7 @@ describe.each(['GRPC', 'DELTA_GRPC'])('Envoy over %s', (apiType) => {
     const { pilot, stop } = await mesh.startPilot('first');
     const port = pilot.xdsPort;
     const envoy = await startEnvoy(bootstrap(port, apiType));
-    cleanups.push(envoy.stop);
+    cleanups.push(() => envoy.stop());
     await settledClusters(pilot, envoy, (active) => active.includes(alphaCluster) && active.includes(betaCluster));
 
     const pool = { host: 'alpha', trafficPolicy: { connectionPool: { tcp: { maxConnections: 7 } } } };

@@ -98,7 +98,7 @@ describe('the files adapter', { timeout: 20_000 }, () => {
       until: async (isSo: (snapshot: Snapshot) => boolean) => {
         for (const deadline = performance.now() + 8_000; !isSo(await snapshot()); ) {
           if (performance.now() > deadline)
-            throw new Error(`waited in vain; problems: ${[...(runner.status.value?.problems.values() ?? [])]}`);
+            throw new Error(`waited in vain; problems: ${[...(runner.status.value?.problems.values() ?? [])].join()}`);
           await systemClock.sleep(10);
         }
       },

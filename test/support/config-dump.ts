@@ -43,7 +43,7 @@ export async function heldByEnvoy(adminPort: number): Promise<HeldResources | un
     // Envoy lists an assignment for clusters of every type; what it was sent by EDS is for outbound ones.
     endpoints: all((config) => config.dynamic_endpoint_configs)
       .map(({ endpoint_config }) => endpoint_config)
-      .filter((assignment) => String(assignment.cluster_name).startsWith('outbound|')),
+      .filter((assignment) => textOf(assignment.cluster_name).startsWith('outbound|')),
   });
 }
 
@@ -61,7 +61,7 @@ export function heldResources(lists: {
     endpoints: Object.fromEntries(
       lists.endpoints
         .map(
-          (assignment) => [String(assignment.clusterName ?? assignment.cluster_name), addressesIn(assignment)] as const,
+          (assignment) => [textOf(assignment.clusterName ?? assignment.cluster_name), addressesIn(assignment)] as const,
         )
         .sort(([a], [b]) => (a < b ? -1 : 1)),
     ),
@@ -73,7 +73,7 @@ function byName(resources: readonly JsonObject[], schema: DescMessage): Record<s
     const { '@type': _type, ...fields } = resource;
     const message = fromJson(schema, fields, { registry: anyTypes, ignoreUnknownFields: true });
     return [
-      String(resource.name),
+      textOf(resource.name),
       JSON.stringify(sorted(toJson(schema, create(schema, message), { registry: anyTypes }))),
     ] as const;
   });
@@ -87,7 +87,7 @@ function addressesIn(json: JsonValue): string[] {
     if (Array.isArray(value)) value.forEach(visit);
     else if (value !== null && typeof value === 'object') {
       const port = value.portValue ?? value.port_value;
-      if (typeof value.address === 'string' && port !== undefined) found.push(`${value.address}:${String(port)}`);
+      if (typeof value.address === 'string' && typeof port === 'number') found.push(`${value.address}:${port}`);
       Object.values(value).forEach(visit);
     }
   };
@@ -104,4 +104,9 @@ function sorted(json: JsonValue): JsonValue {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, value]) => [key, sorted(value)]),
   );
+}
+
+function textOf(json: JsonValue | undefined): string {
+  if (typeof json !== 'string') throw new TypeError(`expected text, got ${JSON.stringify(json)}`);
+  return json;
 }

@@ -74,8 +74,7 @@ describe('ResourceCache', () => {
     for (const [i, stream] of streams.entries()) cache.join(stream, context(String(i)));
     const [older, newer] = [snapshot(), snapshot()];
     const done = cache.publish(older);
-    cache.publish(newer);
-    await done;
+    await Promise.all([done, cache.publish(newer)]);
     expect(streams.map((stream) => positions(stream).at(-1))).toEqual(streams.map(() => newer.position));
     expect(positions(streams.at(-1) ?? new Stream())).toEqual([newer.position]);
   });

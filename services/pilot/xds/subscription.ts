@@ -137,8 +137,14 @@ function settle(subscription: Subscription, request: XdsRequest): { next: Subscr
   }
   const rejected = new Map(subscription.rejected);
   const { updated, removed } = of.plan.selection;
-  for (const { name, version } of updated) request.error ? rejected.set(name, version) : rejected.delete(name);
-  for (const name of removed) request.error ? rejected.set(name, '') : rejected.delete(name);
+  const contents = [
+    ...updated.map(({ name, version }) => [name, version] as const),
+    ...removed.map((name) => [name, ''] as const),
+  ];
+  for (const [name, version] of contents) {
+    if (request.error) rejected.set(name, version);
+    else rejected.delete(name);
+  }
   const next = { ...subscription, inFlight: undefined, rejected };
   if (request.error) return { next, reception: { kind: 'nack', of, error: request.error } };
   return { next, reception: { kind: 'ack', of } };

@@ -125,7 +125,10 @@ export class Conversation {
     const nonce = `n${++this.#nonces}`;
     this.state = sent(this.state, { nonce, position: 1, sentMs: 0, plan: decision.plan });
     const { updated, removed } = decision.plan.selection;
-    return [...updated.map(({ name, bytes }) => `${name}=${Buffer.from(bytes)}`), ...removed.map((name) => `-${name}`)];
+    return [
+      ...updated.map(({ name, bytes }) => `${name}=${Buffer.from(bytes).toString()}`),
+      ...removed.map((name) => `-${name}`),
+    ];
   }
 
   /** The version of a resource as delta clients know it. */
