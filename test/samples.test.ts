@@ -40,7 +40,8 @@ function contextOf(id: string, metadata: Record<string, unknown>): ProxyContext 
   return result.context;
 }
 
-describe('Envoy accepts', () => {
+// Envoys that only validate share nothing: as many at once as there are cores to run them.
+describe.concurrent('Envoy accepts', () => {
   const folder = mkdtempSync(join(tmpdir(), 'periplus-samples-'));
   beforeAll(() => envoyPath().then(() => {}));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,5 +1,5 @@
 // Real Envoys for tests: validate a bootstrap, start one, read what it holds.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -17,14 +17,15 @@ export async function envoyPath(): Promise<string> {
 /** Envoy's verdict on a bootstrap (`--mode validate`): '' when it is content, else what it says. */
 export async function validateWithEnvoy(bootstrap: unknown): Promise<string> {
   const envoy = await envoyPath();
-  return inFolder((folder) => {
+  return await inFolder(async (folder) => {
     const path = join(folder, 'bootstrap.json');
     writeFileSync(path, JSON.stringify(bootstrap));
     const args = ['--mode', 'validate', '-c', path, '-l', 'warning', '--disable-hot-restart'];
     // A file, not Node's pipe: that is a socket, which can't be opened as /dev/stdout, where access logs may go.
     const outputPath = join(folder, 'output');
     const output = openSync(outputPath, 'w');
-    const run = spawnSync(envoy, args, { stdio: ['ignore', output, output], timeout: 60_000 });
+    const child = spawn(envoy, args, { stdio: ['ignore', output, output], timeout: 60_000, killSignal: 'SIGKILL' });
+    const status = await new Promise((resolve, reject) => child.once('error', reject).once('exit', resolve));
     closeSync(output);
     const lines = readFileSync(outputPath, 'utf8').split('\n');
     const said = lines
@@ -32,7 +33,7 @@ export async function validateWithEnvoy(bootstrap: unknown): Promise<string> {
       .join('\n')
       .trim();
     // What is read from files, such as endpoints, is refused with a warning.
-    return run.status === 0 && !/rejected/i.test(said) ? '' : said || `exit code ${run.status}`;
+    return status === 0 && !/rejected/i.test(said) ? '' : said || `exit code ${String(status)}`;
   });
 }
 
@@ -45,8 +46,8 @@ export interface TestEnvoy {
   stop(): Promise<void>;
 }
 
-/** Starts Envoy with `bootstrap`, whose admin port may be 0, and waits until its admin interface answers. */
-export async function startEnvoy(bootstrap: unknown): Promise<TestEnvoy> {
+/** Starts Envoy with `bootstrap`, whose admin port may be 0, and `flags`; waits until its admin interface answers. */
+export async function startEnvoy(bootstrap: unknown, flags: readonly string[] = []): Promise<TestEnvoy> {
   const folder = mkdtempSync(join(tmpdir(), 'periplus-envoy-'));
   const configPath = join(folder, 'bootstrap.json');
   const addressPath = join(folder, 'admin-address');
@@ -59,6 +60,7 @@ export async function startEnvoy(bootstrap: unknown): Promise<TestEnvoy> {
     'warning',
     '--admin-address-path',
     addressPath,
+    ...flags,
   ];
   const child = spawn(await envoyPath(), ['-c', configPath, ...settings], { stdio: ['ignore', 'ignore', 'pipe'] });
   guardChild(child);
@@ -115,10 +117,10 @@ export function freePort(): Promise<number> {
   });
 }
 
-function inFolder<T>(use: (folder: string) => T): T {
+async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'periplus-envoy-'));
   try {
-    return use(folder);
+    return await use(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
