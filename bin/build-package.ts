@@ -23,7 +23,15 @@ writeFileSync(
     include: ['lib', 'events', 'mesh', 'adapters', 'services', 'agent', 'run', 'cli'].map(
       (folder) => `${folder}/**/*.ts`,
     ),
-    exclude: ['**/*.test.ts', '**/*-contract.ts', '**/contract.ts', '**/contract-*.ts', '**/*-fixture.ts', '**/*.child.ts', '**/testdata/**'],
+    exclude: [
+      '**/*.test.ts',
+      '**/*-contract.ts',
+      '**/contract.ts',
+      '**/contract-*.ts',
+      '**/*-fixture.ts',
+      '**/*.child.ts',
+      '**/testdata/**',
+    ],
   }),
 );
 const tsc = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', config], { cwd: root, stdio: 'inherit' });
