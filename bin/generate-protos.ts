@@ -1,7 +1,7 @@
 // Generates gen/ (protobuf code for Envoy's xDS API) from the protos that @grpc/grpc-js-xds ships; run by `npm ci`.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -31,6 +31,8 @@ function inputHash(): string {
   const hash = createHash('sha256');
   for (const file of ['generate-protos.ts', 'strip-validate-options.ts', '../package-lock.json'])
     if (existsSync(join(import.meta.dirname, file))) hash.update(readFileSync(join(import.meta.dirname, file)));
+  for (const file of globSync('protos/**/*.proto', { cwd: import.meta.dirname }).sort())
+    hash.update(readFileSync(join(import.meta.dirname, file)));
   return hash.digest('hex');
 }
 
@@ -75,10 +77,13 @@ if (run.status !== 0) {
   process.stderr.write(`failed\n${run.stdout}${run.stderr}${run.error ?? ''}\n`.slice(0, 4000));
   process.exit(1);
 }
-rmSync(gen, { recursive: true, force: true });
-cpSync(join(work, 'out'), gen, { recursive: true });
-rmSync(work, { recursive: true, force: true });
-writeFileSync(stamp, inputHash());
+// Renamed into place, so that what runs meanwhile finds the old code or the new, not half of it.
+const [fresh, old] = [`${gen}-new-${process.pid}`, `${gen}-old-${process.pid}`];
+cpSync(join(work, 'out'), fresh, { recursive: true });
+writeFileSync(join(fresh, '.input-hash'), inputHash());
+if (existsSync(gen)) renameSync(gen, old);
+renameSync(fresh, gen);
+for (const folder of [old, work]) rmSync(folder, { recursive: true, force: true });
 process.stderr.write(
   `done in ${Math.round(performance.now() - started)} ms (${relative(process.cwd(), gen) || gen})\n`,
 );

@@ -20,7 +20,9 @@ const outside = new Set(['bin', 'test', 'bench', 'examples', 'console']);
 /** npm packages with one home: the only files or folders that may import them. */
 const homes: Readonly<Record<string, readonly string[]>> = {
   inversify: ['run/compose.ts'],
-  'reflect-metadata': ['run/compose.ts'],
+  'reflect-metadata': ['run/compose.ts', 'services/citadel/x509/library.ts'],
+  '@peculiar/x509': ['services/citadel/x509/library.ts'],
+  jose: ['services/citadel/attest/'],
   pino: ['lib/logger.ts'],
   commander: ['cli/'],
   fastify: ['services/pilot/admin/'],
@@ -31,7 +33,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@nats-io/nats-core': ['events/logs/jetstream'],
   yaml: ['mesh/config/'],
   ajv: ['mesh/config/'],
-  '@grpc/grpc-js': ['services/pilot/xds/', 'agent/'],
+  '@grpc/grpc-js': ['services/pilot/xds/', 'services/citadel/', 'agent/'],
 };
 
 interface SourceFile {
