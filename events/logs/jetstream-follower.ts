@@ -7,7 +7,6 @@ import type { NatsLink } from './jetstream-link.ts';
 import { type StoredMessage, storedMessage } from './jetstream-message.ts';
 import type { StreamName, StreamReader } from './jetstream-reader.ts';
 import { LogReplica } from './jetstream-replica.ts';
-import { streamState } from './jetstream-stream.ts';
 
 /** What a follower needs. */
 export interface FollowerOptions extends StreamName {
@@ -21,6 +20,8 @@ export interface FollowerOptions extends StreamName {
 
 /** Wait before it begins again after a failure. */
 const retryMs = 100;
+/** How often, and at what distance, a batch that is stored in part is looked at again: the server stores one in milliseconds. */
+const partial = { tries: 20, waitMs: 50 } as const;
 /** New messages are sent ahead by so many: enough to fill the time of a round trip. */
 const aheadMessages = 1000;
 /** The server says every second that it is still there; a consumer that is silent for two is made anew. */
@@ -83,25 +84,30 @@ export class LogFollower {
   }
 
   async #readMissed(): Promise<void> {
-    do {
-      const { link, stream } = this.#options;
-      const state = await streamState(link, stream);
-      const { sequence } = this.replica;
-      if (state === undefined || state.lastSequence < sequence) return void this.#noteShorter(state?.lastSequence ?? 0);
-      // Begins with the last message that is known: it must still be the same.
-      for await (const { messages, missing } of this.#options.reader.messages(
-        Math.max(1, sequence),
-        state.lastSequence,
-      )) {
-        for (const message of messages) {
-          if (message.sequence === sequence) this.#confirm(message);
-          else this.accept(message);
-          if (this.#fault !== undefined) return;
-        }
-        if (missing !== undefined) return void this.#noteMissing(missing);
+    const { clock, reader } = this.#options;
+    for (let tries = 0; tries <= partial.tries; tries++) {
+      const lastSequence = await reader.lastSequence();
+      if (lastSequence < this.replica.sequence) return this.#noteShorter(lastSequence);
+      await this.#readTo(lastSequence);
+      if (this.replica.atBatchEnd || this.#fault !== undefined) return;
+      // The server may be in the middle of storing a batch.
+      await clock.sleep(partial.waitMs);
+    }
+    const problem = 'the stream ends in the middle of a batch: the rest of it is lost';
+    this.noteFault(new MeshError('corrupt', `position ${this.replica.nextPosition}: ${problem}`));
+  }
+
+  async #readTo(lastSequence: number): Promise<void> {
+    const { sequence } = this.replica;
+    // Begins with the last message that is known: it must still be the same.
+    for await (const { messages, missing } of this.#options.reader.messages(Math.max(1, sequence), lastSequence)) {
+      for (const message of messages) {
+        if (message.sequence === sequence) this.#confirm(message);
+        else this.accept(message);
+        if (this.#fault !== undefined) return;
       }
-      // The server was in the middle of storing a batch.
-    } while (!this.replica.atBatchEnd);
+      if (missing !== undefined) this.#noteMissing(missing);
+    }
   }
 
   #confirm(message: StoredMessage): void {

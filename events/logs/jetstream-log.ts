@@ -238,7 +238,9 @@ export class JetStreamLog implements EventLog {
       position: verifier.state.position + 1,
       problem,
     });
-    for await (const { messages, missing } of this.#parts.reader.messages(1, replica.sequence)) {
+    const { reader } = this.#parts;
+    const lastSequence = await reader.lastSequence();
+    for await (const { messages, missing } of reader.messages(1, Math.min(replica.sequence, lastSequence))) {
       this.#assertOpen();
       for (const text of messages.flatMap((message) => message.texts)) {
         const problem = problemOf(verifier, text);
@@ -246,6 +248,8 @@ export class JetStreamLog implements EventLog {
       }
       if (missing !== undefined) return problemAt(`the stream has lost message ${missing}`);
     }
+    if (lastSequence < replica.sequence)
+      return problemAt(`the stream has lost what came after message ${lastSequence}`);
     if (fault !== undefined) return problemAt(fault.message);
     const { position, hash, time } = verifier.state;
     if ((await this.head(position)).hash !== hash) return problemAt('the rolling hash is not the one seen before');

@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import { answerMs, type NatsLink } from './jetstream-link.ts';
 import { type StoredMessage, storedMessage } from './jetstream-message.ts';
+import { streamState } from './jetstream-stream.ts';
 
 /** An event as it was read, not parsed yet. */
 export interface EventText {
@@ -64,6 +65,11 @@ export class StreamReader {
       fetching?.catch(() => {});
       if (messages.length > 0) yield { messages };
     }
+  }
+
+  /** The stream's last message; 0 when it is empty or gone. Rejects with `unavailable`. */
+  async lastSequence(): Promise<number> {
+    return (await streamState(this.#link, this.#name.stream))?.lastSequence ?? 0;
   }
 
   /** Asks the leader whether it has the message. */

@@ -74,7 +74,7 @@ export class LogReplica {
   }
 
   #corrupt(problem: string): MeshError {
-    return new MeshError('corrupt', `position ${this.#verifier.state.position + 1}: ${problem}`);
+    return new MeshError('corrupt', `position ${this.nextPosition}: ${problem}`);
   }
 
   #subjectKey(subject: string): number {
@@ -82,6 +82,11 @@ export class LogReplica {
     if (known !== undefined) return known;
     this.#subjectKeys.set(subject, this.#subjectKeys.size);
     return this.#subjectKeys.size - 1;
+  }
+
+  /** Position of the next event, whether or not its batch has ended. */
+  get nextPosition(): number {
+    return this.#verifier.state.position + 1;
   }
 
   /** Whether the last message that was taken ended its batch. */

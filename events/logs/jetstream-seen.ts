@@ -44,9 +44,8 @@ export function writeSeen(path: string, seen: Seen): void {
 export function seenProblem(seen: Seen, head: Head, hashThere: string): string | undefined {
   if (head.position < seen.position) {
     const lost = seen.position - head.position;
-    return `position ${head.position + 1}: the log ends before it, but this client has seen it reach ${seen.position}: ${lost} events are lost`;
+    return `position ${head.position + 1}: the log ends before it: ${lost} events are lost`;
   }
-  if (hashThere !== seen.hash)
-    return `position ${seen.position}: the log up to here is not the one that this client has seen`;
-  return undefined;
+  if (hashThere === seen.hash) return undefined;
+  return `position ${seen.position}: the log up to here is not the one that this client has seen`;
 }

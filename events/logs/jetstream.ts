@@ -122,7 +122,7 @@ async function refuseAnotherPast(input: {
   const { hash } = await log.head(seen.position);
   const problem = seenProblem(seen, follower.replica.head, hash);
   if (problem === undefined) return;
-  const cause = follower.fault === undefined ? '' : ` (${follower.fault.message})`;
-  const advice = `Restore the stream from a copy, or remove ${seenFile} to trust the server as it is`;
-  throw new MeshError('corrupt', `${stream}: ${problem}${cause}. ${advice}`);
+  const what = follower.fault?.message ?? problem;
+  const advice = `This client has seen the log reach position ${seen.position}: restore the stream from a copy, or remove ${seenFile} to trust the server as it is`;
+  throw new MeshError('corrupt', `${stream}: ${what}. ${advice}`);
 }

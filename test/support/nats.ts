@@ -61,10 +61,19 @@ export class TestNats {
 
   /** kill -9; resolves when it is gone. */
   async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  /** Has it end in order, so that it writes its indexes. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#process;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
+    child.kill(signal);
     await gone;
   }
 
