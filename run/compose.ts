@@ -1,5 +1,6 @@
 // The composition root: the only file that names implementations. It reads as the architecture: the log, channels, then the services.
 import 'reflect-metadata';
+import { join } from 'node:path';
 import { Container, type ServiceIdentifier } from 'inversify';
 import { createFilesAdapter } from '../adapters/files/adapter.ts';
 import { AdapterRunner } from '../adapters/runner.ts';
@@ -12,12 +13,13 @@ import type { Logger } from '../lib/logger.ts';
 import type { Service } from '../lib/service.ts';
 import { defaultMeshConfig } from '../mesh/config/mesh-config.ts';
 import { createAdminServer } from '../services/pilot/admin/admin-server.ts';
-import type { AdminContext } from '../services/pilot/admin/context.ts';
+import type { AdminContext, ReadinessCheck } from '../services/pilot/admin/context.ts';
 import { createDeliveriesWatch, type DeliveriesWatch } from '../services/pilot/admin/deliveries-watch.ts';
 import { progressOfStreams } from '../services/pilot/admin/stream-progress.ts';
 import { Pilot } from '../services/pilot/pilot.ts';
 import { adapterReadiness } from './adapter-readiness.ts';
 import type { ProcessConfig } from './config.ts';
+import { createHealthServer } from './health-server.ts';
 import { packageVersion } from './package-info.ts';
 import type { Stage } from './stages.ts';
 
@@ -27,9 +29,12 @@ export type ConfigFolders = ReadonlyMap<string, string>;
 /** A process, put together and not yet started. */
 export interface Composition {
   readonly logs: MeshLogs;
-  readonly pilot: Pilot;
-  /** Everything that the admin API's routes use; the demo applies its configuration with it. */
-  readonly admin: Omit<AdminContext, 'signal'>;
+  /** Undefined without the role pilot. */
+  readonly pilot: Pilot | undefined;
+  /** Everything that the admin API's routes use; the demo applies its configuration with it. Undefined without the role pilot. */
+  readonly admin: Omit<AdminContext, 'signal'> | undefined;
+  /** What has to be well before the process is ready. */
+  readonly readiness: () => readonly ReadinessCheck[];
   /** Ports once they are open. */
   readonly adminPort: Latest<number>;
   /** In the order in which they are to stop. */
@@ -47,19 +52,26 @@ const ids = {
   admin: id<Omit<AdminContext, 'signal'>>('admin-context'),
   adminPort: id<Latest<number>>('admin-port'),
   adminServer: id<Service>('admin-server'),
+  healthServer: id<Service>('health-server'),
 };
 
 /** Puts the process together. Rejects with what opening the log rejects with. */
 export async function compose(
   config: ProcessConfig,
-  means: { readonly folders: ConfigFolders; readonly clock: Clock; readonly logger: Logger },
+  means: {
+    readonly folders: ConfigFolders;
+    readonly clock: Clock;
+    readonly logger: Logger;
+    /** Gives up waiting for a log that other machines keep. */
+    readonly signal?: AbortSignal;
+  },
 ): Promise<Composition> {
   const { clock, logger } = means;
   const container = new Container({ defaultScope: 'Singleton' });
 
   // The log. Facts are the only input of translation; deliveries is a leaf that people read.
   // Everything below meets in it, and nowhere else.
-  const logs = await openLogs(config);
+  const logs = await openLogs(config, means);
   container.bind(ids.logs).toConstantValue(logs);
 
   // Channels. Newest values only: who is slow skips what it missed.
@@ -125,24 +137,63 @@ export async function compose(
     }),
   );
 
+  // Health of a process without Pilot, on the port where the admin API would be.
+  container.bind(ids.healthServer).toDynamicValue((parts) =>
+    createHealthServer({
+      logs: parts.get(ids.logs),
+      readiness: () => parts.get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
+      host: config.host,
+      ports: [config.adminPort, ...(config.monitoringPort === undefined ? [] : [config.monitoringPort])],
+      version: packageVersion(),
+      onListening: (port) => parts.get(ids.adminPort).set(port),
+    }),
+  );
+
+  const close = async () => {
+    await Promise.all([logs.facts.close(), logs.deliveries.close()]);
+  };
+  const adminPort = container.get(ids.adminPort);
+  const adapters = container.get(ids.adapters);
+  if (!config.roles.has('pilot')) {
+    return {
+      logs,
+      pilot: undefined,
+      admin: undefined,
+      adminPort,
+      readiness: () => adapters.map(({ status }) => adapterReadiness(status.value)),
+      stages: [
+        { name: 'adapters', services: adapters },
+        { name: 'health', services: [container.get(ids.healthServer)] },
+      ],
+      close,
+    };
+  }
+  const admin = container.get(ids.admin);
   return {
     logs,
     pilot: container.get(ids.pilot),
-    admin: container.get(ids.admin),
-    adminPort: container.get(ids.adminPort),
+    admin,
+    adminPort,
+    readiness: admin.readiness,
     // No more commands and no more facts first; then the streams, whose ends are still recorded; then who reads them.
     stages: [
       { name: 'admin API', services: [container.get(ids.adminServer)] },
-      { name: 'adapters', services: container.get(ids.adapters) },
+      { name: 'adapters', services: adapters },
       { name: 'Pilot', services: [container.get(ids.pilot)] },
       { name: 'deliveries', services: [container.get(ids.deliveries)] },
     ],
-    close: async () => {
-      await Promise.all([logs.facts.close(), logs.deliveries.close()]);
-    },
+    close,
   };
 }
 
-async function openLogs({ log }: ProcessConfig): Promise<MeshLogs> {
-  return log.kind === 'memory' ? openMemoryLogs() : await openSqliteLogs(log.directory);
+async function openLogs(
+  { dataDirectory, log, name }: ProcessConfig,
+  { clock, logger, signal }: { readonly clock: Clock; readonly logger: Logger; readonly signal?: AbortSignal },
+): Promise<MeshLogs> {
+  if (log.kind === 'memory') return openMemoryLogs();
+  if (log.kind === 'sqlite') return await openSqliteLogs(log.directory);
+  // The client takes 100 ms to import: only those who use it wait for it.
+  const { openJetStreamLogs } = await import('../events/logs/jetstream.ts');
+  const options = { name, seenDirectory: join(dataDirectory, 'seen'), clock, logger: logger.child({ part: 'log' }) };
+  return await openJetStreamLogs(log.url, { ...options, ...(signal && { signal }) });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MeshError } from '../lib/mesh-error.ts';
-import { processConfigOf, type ServeFlags } from './config.ts';
+import { logStoreName, processConfigOf, type ServeFlags } from './config.ts';
 
 const configOf = (flags: ServeFlags) => processConfigOf(flags, { name: 'pilot-1', workingDirectory: '/w' });
 
@@ -40,11 +40,20 @@ describe('processConfigOf', () => {
     });
   });
 
+  it('lets processes share a log in NATS, and shows its URL without the password', () => {
+    const config = configOf({ roles: 'adapters', log: 'nats://anna:secret@h:4222/shop' });
+    expect([...config.roles]).toEqual(['adapters']);
+    expect(config.log).toEqual({ kind: 'jetstream', url: 'nats://anna:secret@h:4222/shop' });
+    expect(logStoreName(config.log)).toBe('nats://h:4222/shop');
+  });
+
   it.each<[string, ServeFlags, RegExp]>([
     ['a later role', { roles: 'pilot,mixer' }, /role mixer is not in this version yet/],
     ['an unknown role', { roles: 'pilots' }, /"pilots" is no role/],
     ['no role', { roles: ' , ' }, /--roles is empty/],
-    ['a later log', { log: 'nats://127.0.0.1' }, /nats:\/\/ is not in this version yet/],
+    ['a later log', { log: 'kurrentdb://127.0.0.1' }, /kurrentdb:\/\/ is not in this version yet/],
+    ['a malformed NATS URL', { log: 'nats://h?replicas=2' }, /1, 3 or 5 copies/],
+    ['adapters alone on an embedded log', { roles: 'adapters' }, /--log nats:/],
     ['an unknown log', { log: 'sqlite:' }, /is no log store/],
     ['kubernetes', { kubeconfig: 'x' }, /--kubeconfig is not in this version yet/],
     ['docker', { docker: true }, /--docker is not in this version yet/],

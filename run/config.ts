@@ -1,5 +1,6 @@
 // The one typed configuration of a process, made from the command line's flags; every wrong combination is named here.
 import { join, resolve } from 'node:path';
+import { hidden, parseJetStreamUrl } from '../events/logs/jetstream-url.ts';
 import type { LogLevel } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 
@@ -7,7 +8,11 @@ import { MeshError } from '../lib/mesh-error.ts';
 export type Role = 'pilot' | 'adapters';
 
 /** Where the logs are kept. */
-export type LogStore = { readonly kind: 'memory' } | { readonly kind: 'sqlite'; readonly directory: string };
+export type LogStore =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'sqlite'; readonly directory: string }
+  /** `url` may hold a password: show `logStoreName`. */
+  | { readonly kind: 'jetstream'; readonly url: string };
 
 /** See the file's first line. */
 export interface ProcessConfig {
@@ -62,9 +67,16 @@ export function processConfigOf(
   refuseLaterParts(flags);
   const dataDirectory = resolve(defaults.workingDirectory, flags.data ?? defaultDataDirectory);
   const roles = rolesOf(flags.roles ?? 'pilot,adapters');
+  const log = logStoreOf(flags.log ?? `sqlite:${join(dataDirectory, 'log')}`, defaults.workingDirectory);
+  // An embedded log belongs to one process, so what writes facts and what reads them must be in it together.
+  if (!roles.has('pilot') && log.kind !== 'jetstream')
+    throw new MeshError(
+      'usage',
+      'without the role pilot there must be a log that processes share: --log nats://HOST:PORT',
+    );
   return {
     roles,
-    log: logStoreOf(flags.log ?? `sqlite:${join(dataDirectory, 'log')}`, defaults.workingDirectory),
+    log,
     configDirectory: flags.config === undefined ? undefined : resolve(defaults.workingDirectory, flags.config),
     dataDirectory,
     host: flags.host ?? '127.0.0.1',
@@ -89,12 +101,6 @@ export function rolesOf(text: string): ReadonlySet<Role> {
     if (!roleNames.includes(name))
       throw new MeshError('usage', `--roles: "${name}" is no role; the roles are ${roleNames.join(', ')}`);
   }
-  // Both logs of this version belong to one process, so what writes facts and what reads them must be in it together.
-  if (!names.includes('pilot'))
-    throw notYet(
-      'a process without the role pilot is',
-      'it needs a log that processes share; use --roles pilot,adapters',
-    );
   return new Set(names as Role[]);
 }
 
@@ -105,10 +111,20 @@ export function logStoreOf(text: string, workingDirectory: string): LogStore {
     return { kind: 'sqlite', directory: resolve(workingDirectory, text.slice('sqlite:'.length)) };
   }
   const scheme = text.split(':')[0] ?? '';
-  if (['nats', 'tls', 'kurrentdb', 'esdb', 'kafka'].includes(scheme)) {
-    throw notYet(`the log store ${scheme}:// is`, 'use --log sqlite:DIR, or --log memory: for a trial');
+  if (scheme === 'nats' || scheme === 'tls') {
+    parseJetStreamUrl(text);
+    return { kind: 'jetstream', url: text };
   }
-  throw new MeshError('usage', `--log "${text}" is no log store: give sqlite:DIR or memory:`);
+  if (['kurrentdb', 'esdb', 'kafka'].includes(scheme)) {
+    throw notYet(`the log store ${scheme}:// is`, 'use --log sqlite:DIR, or --log nats://HOST:PORT');
+  }
+  throw new MeshError('usage', `--log "${hidden(text)}" is no log store: give sqlite:DIR, nats://HOST:PORT or memory:`);
+}
+
+/** A log store as people are told of it, without secrets. */
+export function logStoreName(store: LogStore): string {
+  if (store.kind === 'memory') return 'in memory, gone when this process ends';
+  return store.kind === 'sqlite' ? store.directory : hidden(store.url);
 }
 
 function refuseLaterParts(flags: ServeFlags): void {

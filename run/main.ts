@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createLogger, type Logger } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import { type Composition, type ConfigFolders, compose } from './compose.ts';
-import { type ProcessConfig, processConfigOf, type ServeFlags } from './config.ts';
+import { logStoreName, type ProcessConfig, processConfigOf, type ServeFlags } from './config.ts';
 import { assertPortsFree, type WantedPort } from './ports.ts';
 import { runStages, type Stage } from './stages.ts';
 import type { ProcessSurroundings } from './surroundings.ts';
@@ -83,10 +83,8 @@ async function runProcess({ config, folders, logger, io, more }: ProcessPlan): P
   const say = (line: string) => io.err(`${line}\n`);
   await assertPortsFree(wantedPorts(config));
   mkdirSync(config.dataDirectory, { recursive: true });
-  say(
-    `Opening the log: ${config.log.kind === 'memory' ? 'in memory, gone when this process ends' : config.log.directory}`,
-  );
-  const composition = await compose(config, { folders, clock: io.clock, logger });
+  say(`Opening the log: ${logStoreName(config.log)}`);
+  const composition = await compose(config, { folders, clock: io.clock, logger, signal: io.signal });
   const head = await composition.logs.facts.head();
   say(
     head.position === 0 ? 'The log is empty' : `The log ends at position ${head.position} (${head.time}); reading it`,
@@ -131,7 +129,7 @@ async function runProcess({ config, folders, logger, io, more }: ProcessPlan): P
   say(
     config.log.kind === 'memory'
       ? 'Stopped'
-      : `Stopped; the log stays in ${config.log.directory}, the next start continues from it`,
+      : `Stopped; the log stays in ${logStoreName(config.log)}, the next start continues from it`,
   );
   return 0;
 }
@@ -139,7 +137,7 @@ async function runProcess({ config, folders, logger, io, more }: ProcessPlan): P
 function wantedPorts(config: ProcessConfig): readonly WantedPort[] {
   const { host } = config;
   return [
-    { host, port: config.xdsPort, purpose: 'xDS', flag: '--xds-port' },
+    ...(config.roles.has('pilot') ? [{ host, port: config.xdsPort, purpose: 'xDS', flag: '--xds-port' }] : []),
     { host, port: config.adminPort, purpose: 'the admin API', flag: '--admin-port' },
     ...(config.monitoringPort === undefined
       ? []
@@ -165,7 +163,7 @@ async function whenServing(
   let said = '';
   const listening = listeningPorts(composition, signal);
   while (!signal.aborted) {
-    const waiting = composition.admin.readiness().find((check) => !check.ready);
+    const waiting = composition.readiness().find((check) => !check.ready);
     if (waiting === undefined) return await listening;
     const text = `Waiting: ${waiting.name}: ${waiting.detail}`;
     if (text !== said && io.clock.nowMs() - startedMs > quietMs) say((said = text));
@@ -178,7 +176,7 @@ async function listeningPorts(
   { pilot, adminPort }: Composition,
   signal: AbortSignal,
 ): Promise<ProcessPorts | undefined> {
-  const xds = await Promise.race([pilot.ports(), aborted(signal)]);
+  const xds = pilot && (await Promise.race([pilot.ports(), aborted(signal)]));
   for await (const admin of adminPort.watch(signal)) return { admin, xds: xds?.[0] ?? 0 };
   return undefined;
 }
@@ -191,6 +189,10 @@ function announce(
   const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const watched = [...folders.values()].map((folder) => `Watching ${folder}\n`).join('');
   io.err(watched);
+  if (!config.roles.has('pilot')) {
+    io.out(`Health     http://${host}:${ports.admin}/readyz   (metrics: /metrics)\n`);
+    return;
+  }
   io.out(
     `Admin API  http://${host}:${ports.admin}/   (OpenAPI: /openapi.json, metrics: /metrics)\nxDS        ${host}:${ports.xds}   (plaintext)\n`,
   );

@@ -63,6 +63,7 @@ async function applyDemoConfig(
   { admin, logs }: Composition,
   { gatewayPort, say }: { readonly gatewayPort: number | undefined; readonly say: (line: string) => void },
 ): Promise<void> {
+  if (admin === undefined) throw new MeshError('usage', 'the demo needs the role pilot, or --no-demo');
   const { objects, problems } = parseFiles(demoConfig(gatewayPort));
   if (hasErrors(problems)) throw new MeshError('invalid', problems.map(formatProblem).join('\n'));
   const resources = objects.flatMap((object) => (object.type === 'config' ? [object.resource] : []));

@@ -21,6 +21,8 @@ export function serveCommand(context: CliContext): Command {
   return withExamples(withServeOptions(command), [
     ['periplus serve --config mesh/', 'everything in one process, log in .periplus/log'],
     ['periplus serve --roles pilot,adapters --log sqlite:/var/lib/periplus --config /etc/mesh --host 0.0.0.0', ''],
+    ['periplus serve --roles pilot --log nats://nats:4222', 'one of several processes that share a log'],
+    ['periplus serve --roles adapters --log nats://nats:4222 --config /etc/mesh', ''],
     ['periplus serve --log memory: --xds-port 0 --admin-port 0', 'a trial on free ports'],
   ]);
 }

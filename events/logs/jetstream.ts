@@ -11,7 +11,7 @@ import { JetStreamLog } from './jetstream-log.ts';
 import { StreamReader } from './jetstream-reader.ts';
 import { readSeen, seenProblem } from './jetstream-seen.ts';
 import { SnapshotStore } from './jetstream-snapshots.ts';
-import { ensureStream, logStreamConfig } from './jetstream-stream.ts';
+import { ensureStream, logStreamConfig, streamState } from './jetstream-stream.ts';
 import { checkSync } from './jetstream-sync.ts';
 import { type JetStreamAddress, parseJetStreamUrl } from './jetstream-url.ts';
 import { StreamWriter } from './jetstream-writer.ts';
@@ -29,13 +29,15 @@ export interface JetStreamOptions {
   readonly clock?: Clock;
   readonly logger?: Logger;
   readonly upcasts?: Upcasts;
+  /** Whether the streams must be there already, for those who only read; absent: they are made. */
+  readonly existing?: boolean;
   /** Gives up waiting for the server. */
   readonly signal?: AbortSignal;
 }
 
 /**
  * Opens `MESH-facts` and `MESH-deliveries` (MESH: the URL's path, `periplus` by default), waiting for the server for as long as it takes,
- * and reads both to their ends. Throws MeshError `usage` for a malformed URL, `invalid` for refused credentials or a stream or server
+ * and reads both to their ends. Throws MeshError `usage` for a malformed URL or an absent log that must exist, `invalid` for refused credentials or a stream or server
  * whose settings would lose events, `unavailable` when `signal` aborts first, `corrupt`, naming the position, when a log lacks or
  * contradicts what this client has seen.
  */
@@ -79,6 +81,8 @@ async function openLog(options: OpenLog): Promise<JetStreamLog> {
   const stream = `${address.mesh}-${name}`;
   const subjectPrefix = `${address.mesh}.${name}`;
   const seenFile = seenDirectory === undefined ? undefined : join(seenDirectory, `seen-${stream}.json`);
+  if (options.existing === true && (await streamState(link, stream)) === undefined)
+    throw new MeshError('usage', `there is no log: NATS has no stream ${stream}`);
   await ensureStream(link, logStreamConfig(stream, subjectPrefix, address.replicas));
   const reader = new StreamReader(link, { stream, subjectPrefix }, clock);
   const onChange = () => log.changed();
