@@ -104,7 +104,7 @@ describe('the demo mesh', () => {
     );
     const applied = await periplus(['apply', '-f', file, '--wait', '--timeout', '30s']);
     expect(applied.code, applied.stdout + applied.stderr).toBe(1);
-    expect(applied.stdout + applied.stderr).toMatch(/productpage-v1\.default/);
+    expect(applied.stdout + applied.stderr).toMatch(/-v1\.default RDS: invalid repetition size/);
     const load = startLoad({ url: reviewsUrl, perSecond: 100, tagOf: versionOf });
     await waitFor(() => load.sent() >= 300, { what: '300 requests' });
     const { failures } = await load.stop();
