@@ -1,0 +1,130 @@
+// Adapters and two Pilots as processes of their own, meeting only in NATS: started in any order, equal, and at peace with its death.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { freePorts } from './support/free-port.ts';
+import { TestNats } from './support/nats.ts';
+import { periplus, periplusJson, RunningPeriplus } from './support/periplus.ts';
+import { waitFor } from './support/wait-for.ts';
+
+const nats = await TestNats.start();
+const why = nats instanceof TestNats ? '' : `: skipped, no nats-server can be had: ${nats.why}`;
+const scratch = mkdtempSync(join(tmpdir(), 'periplus-separate-'));
+const folder = join(scratch, 'config');
+const running: RunningPeriplus[] = [];
+
+const serviceEntry = (name: string, address: string) => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name}, namespace: default }
+spec:
+  hosts: [${name}.mesh]
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  resolution: STATIC
+  location: MESH_INTERNAL
+  endpoints: [{ address: ${address} }]
+`;
+
+const virtualService = (name: string) => `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ${name}, namespace: default }
+spec:
+  hosts: [${name}.mesh]
+  http: [{ route: [{ destination: { host: ${name}.mesh } }] }]
+`;
+
+describe.skipIf(why !== '')(`services apart${why}`, () => {
+  const server = nats as TestNats;
+  let pilots: readonly string[] = [];
+  let adapters = '';
+
+  afterAll(async () => {
+    await Promise.all(running.map((process) => process.stop()));
+    await server.dispose();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  const start = (name: string, admin: number, ...args: string[]) => {
+    const data = [
+      '--data',
+      join(scratch, name),
+      '--name',
+      name,
+      '--log',
+      `${server.url()}?monitoring=${server.monitoringPort}`,
+    ];
+    const process = new RunningPeriplus(['serve', ...data, '--admin-port', String(admin), ...args]);
+    running.push(process);
+    return process;
+  };
+  const services = (pilot: string) => periplusJson<unknown[]>('get', 'services', '--server', pilot);
+  const holds = async (pilot: string, kind: string, text: string) =>
+    JSON.stringify(await periplusJson('get', kind, '--server', pilot)).includes(text);
+
+  it('start in any order, also before NATS, and agree', async () => {
+    const [one = 0, two = 0, other = 0, xdsOne = 0, xdsTwo = 0] = await freePorts(5);
+    pilots = [one, two].map((port) => `http://127.0.0.1:${port}`);
+    adapters = `http://127.0.0.1:${other}`;
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'a.yaml'), serviceEntry('first', '10.0.0.1'));
+    await server.stop();
+    const first = start('pilot-1', one, '--roles', 'pilot', '--xds-port', String(xdsOne));
+    await waitFor(() => first.output.includes('waiting for NATS'), { what: () => `it to wait: ${first.output}` });
+    await server.restart();
+    start('adapters', other, '--roles', 'adapters', '--config', folder);
+    start('pilot-2', two, '--roles', 'pilot', '--xds-port', String(xdsTwo));
+    await Promise.all(
+      running.map((process, i) =>
+        process.untilServing(`${[...pilots.slice(0, 1), adapters, ...pilots.slice(1)][i]}/readyz`),
+      ),
+    );
+    for (const pilot of pilots) await waitFor(() => holds(pilot, 'services', 'first.mesh'), { what: 'the service' });
+    expect(await services(pilots[0] ?? '')).toEqual(await services(pilots[1] ?? ''));
+  });
+
+  it('carry a change of a file to both Pilots', async () => {
+    writeFileSync(join(folder, 'b.yaml'), serviceEntry('second', '10.0.0.2'));
+    for (const pilot of pilots) await waitFor(() => holds(pilot, 'services', 'second.mesh'), { what: 'the change' });
+    expect(await services(pilots[0] ?? '')).toEqual(await services(pilots[1] ?? ''));
+  });
+
+  it('show at one Pilot what was applied at the other', async () => {
+    const [one = '', two = ''] = pilots;
+    const { code, stderr } = await periplus(['apply', '-f', '-', '--server', one], { input: virtualService('second') });
+    expect(code, stderr).toBe(0);
+    await waitFor(() => holds(two, 'virtualservices', 'second'), { what: 'the resource' });
+  });
+
+  it('outlive the death of NATS: reads go on, and what changes meanwhile arrives afterwards', async () => {
+    await server.kill();
+    expect(await holds(pilots[0] ?? '', 'services', 'second.mesh')).toBe(true);
+    writeFileSync(join(folder, 'c.yaml'), serviceEntry('third', '10.0.0.3'));
+    await server.restart();
+    for (const pilot of pilots) await waitFor(() => holds(pilot, 'services', 'third.mesh'), { what: 'the change' });
+    for (const pilot of pilots) {
+      const { code, stdout, stderr } = await periplus(['replay', '--verify', '--server', pilot]);
+      expect(code, stdout + stderr).toBe(0);
+    }
+  });
+
+  it('answer for the health of a process without Pilot', async () => {
+    expect(await (await fetch(`${adapters}/readyz`)).json()).toMatchObject({ ready: true });
+    const metrics = await (await fetch(`${adapters}/metrics`)).text();
+    expect(metrics).toMatch(/periplus_part_ready\{part="adapter files default"\} 1/);
+    expect((await fetch(`${adapters}/api/v1/services`)).status).toBe(404);
+  });
+
+  it('refuse, when started again, a log that has lost what they had seen', async () => {
+    await Promise.all(running.splice(0).map((process) => process.stop()));
+    await server.stop();
+    rmSync(server.store, { recursive: true });
+    await server.restart();
+    const [port = 0, xds = 0] = await freePorts(2);
+    const again = start('pilot-1', port, '--roles', 'pilot', '--xds-port', String(xds));
+    await waitFor(() => again.process.exitCode !== null, { what: () => `it to end: ${again.output}` });
+    expect(again.process.exitCode).toBe(1);
+    expect(again.output).toMatch(/position 1: the log ends before it/);
+  });
+});
