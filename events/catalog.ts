@@ -2,10 +2,14 @@
 
 import { deliveryEntries } from './catalog-delivery.ts';
 import type { CatalogEntry, CatalogOf } from './catalog-entry.ts';
+import { identityEntries } from './catalog-identity.ts';
+import { policyEntries } from './catalog-policy.ts';
 import { registryEntries } from './catalog-registry.ts';
 import type { CheckpointRecorded } from './checkpoint.ts';
 import type { ConfigFact } from './config-facts.ts';
 import type { DeliveryFact } from './delivery-facts.ts';
+import type { IdentityFact } from './identity-facts.ts';
+import type { PolicyFact } from './policy-facts.ts';
 import type { RegistryFact } from './registry-facts.ts';
 
 const configEntries: CatalogOf<ConfigFact> = {
@@ -53,9 +57,11 @@ const systemEntries: CatalogOf<CheckpointRecorded> = {
   },
 };
 
-const entries: CatalogOf<RegistryFact | ConfigFact | DeliveryFact | CheckpointRecorded> = {
+const entries: CatalogOf<RegistryFact | PolicyFact | ConfigFact | IdentityFact | DeliveryFact | CheckpointRecorded> = {
   ...registryEntries,
+  ...policyEntries,
   ...configEntries,
+  ...identityEntries,
   ...deliveryEntries,
   ...systemEntries,
 };

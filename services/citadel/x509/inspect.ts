@@ -49,7 +49,7 @@ export function splitCertificates(pem: string): string[] {
   });
 }
 
-/** Names an authority in events: the start of the SHA-256 of its public key. */
-export function authorityIdOf(certificatePem: string): string {
-  return keyHash(new X509Certificate(certificatePem).publicKey).slice(0, 32);
+/** Names a plugged-in CA in events: the start of the SHA-256 of its certificate, as its owner may renew it with the same key. */
+export function certificateId(pem: string): string {
+  return new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase().slice(0, 32);
 }

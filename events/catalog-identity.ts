@@ -1,0 +1,92 @@
+// Catalog entries of what Citadel did (identity-facts.ts).
+import type { CatalogOf } from './catalog-entry.ts';
+import type { IdentityFact } from './identity-facts.ts';
+
+const common = { group: 'identity', log: 'facts' } as const;
+const ofAuthority = { ...common, subject: 'identity/authority/TRUSTDOMAIN' } as const;
+const ofToken = { ...common, subject: 'identity/join-token/HASH' } as const;
+const trustDomain = 'cluster.local';
+const authority = '9f86d081884c7d659a2feaa0c55ad015';
+const previous = '60303ae22b998861bce3b28f33eec1be';
+const spiffeId = 'spiffe://cluster.local/ns/default/sa/reviews';
+const peer = '10.0.0.7:51234';
+const root = '-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n';
+const tokenHash = '2c26b46b68ffc68ff99b453c1d304134';
+
+/** See catalog.ts. */
+export const identityEntries: CatalogOf<IdentityFact> = {
+  'io.periplus.identity.authority-prepared': {
+    ...ofAuthority,
+    meaning: 'A CA has a key and a certificate; nobody trusts it yet.',
+    data: 'trust domain, id of the CA, origin, its chain, its roots and when it ends',
+    example: {
+      trustDomain,
+      authority,
+      origin: 'self-signed',
+      chain: [],
+      roots: [root],
+      notAfter: '2036-11-22T15:00:00.000Z',
+    },
+  },
+  'io.periplus.identity.bundle-published': {
+    ...ofAuthority,
+    meaning: 'Verifiers are told to trust exactly these roots from now on.',
+    data: 'trust domain, sequence, CAs, roots and their hash',
+    example: { trustDomain, sequence: 2, authorities: [previous, authority], roots: [root], hash: '5feceb66ffc8' },
+  },
+  'io.periplus.identity.authority-activated': {
+    ...ofAuthority,
+    meaning: 'Certificates are signed by this CA from now on (key rotation, or the first start).',
+    data: 'trust domain, id of the CA, and the one that signed before',
+    example: { trustDomain, authority, previous },
+  },
+  'io.periplus.identity.authority-tainted': {
+    ...ofAuthority,
+    meaning: 'Certificates of this CA are to be replaced; it is still trusted meanwhile.',
+    data: 'trust domain and id of the CA',
+    example: { trustDomain, authority: previous },
+  },
+  'io.periplus.identity.authority-revoked': {
+    ...ofAuthority,
+    meaning: 'This CA is not trusted any more; its key is destroyed.',
+    data: 'trust domain and id of the CA',
+    example: { trustDomain, authority: previous },
+  },
+  'io.periplus.identity.certificate-issued': {
+    ...common,
+    subject: 'identity/SPIFFE-ID',
+    meaning: 'A workload got an X.509-SVID.',
+    data: 'SPIFFE ID, caller, evidence, serial, names, key hash, CA, life, and what was asked for in vain',
+    example: {
+      spiffeId,
+      peer,
+      evidence: { kind: 'jwt', details: { issuer: 'https://kubernetes.default.svc', subject: 'reviews' } },
+      serial: '01c1d9f3a7b25e',
+      subjectAltNames: [spiffeId],
+      keyHash: 'ef2d127de37b942b',
+      authority,
+      notBefore: '2026-11-22T14:59:00.000Z',
+      notAfter: '2026-11-22T16:00:00.000Z',
+      ignored: ['2.5.29.17'],
+    },
+  },
+  'io.periplus.identity.certificate-denied': {
+    ...common,
+    subject: 'identity/SPIFFE-ID (or identity/unknown)',
+    meaning: 'A request for a certificate was refused.',
+    data: 'SPIFFE ID and evidence as far as known, caller, reason, and how many refusals before it were not recorded',
+    example: { peer, reason: 'the token has expired', unrecorded: 0 },
+  },
+  'io.periplus.identity.join-token-created': {
+    ...ofToken,
+    meaning: 'Whoever shows this token may once get a certificate of this name.',
+    data: "the token's hash, SPIFFE ID and when it ends",
+    example: { tokenHash, spiffeId, expiresAt: '2026-11-22T15:10:00.000Z' },
+  },
+  'io.periplus.identity.join-token-consumed': {
+    ...ofToken,
+    meaning: 'A join token was used and is worth nothing any more.',
+    data: "the token's hash, SPIFFE ID and caller",
+    example: { tokenHash, spiffeId, peer },
+  },
+};

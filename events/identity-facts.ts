@@ -1,0 +1,135 @@
+// What Citadel did: CAs that came and went, trust bundles, certificates issued and denied, join tokens. Never a key, never a token.
+import type { NewEvent } from './envelope.ts';
+
+/** How a caller proved who it is, e.g. kind `jwt` with its issuer and subject; nothing in it lets anybody repeat the proof. */
+export interface EvidenceRecord {
+  readonly kind: string;
+  readonly details: Readonly<Record<string, string>>;
+}
+
+/** A CA has a key and a certificate; nobody trusts it yet. */
+export type AuthorityPrepared = NewEvent<
+  'io.periplus.identity.authority-prepared',
+  {
+    readonly trustDomain: string;
+    /** The start of the SHA-256, hex, of its public key (self-signed) or its certificate (plugged-in). */
+    readonly authority: string;
+    /** `self-signed`: made by Citadel; `plugged-in`: read from files that somebody else keeps. */
+    readonly origin: 'self-signed' | 'plugged-in';
+    /** PEM: the signing certificate, then intermediates up to its root, without the root. */
+    readonly chain: readonly string[];
+    /** PEM: what verifiers have to trust. */
+    readonly roots: readonly string[];
+    /** RFC 3339. */
+    readonly notAfter: string;
+  }
+>;
+/** From now on verifiers are told to trust exactly these roots. */
+export type BundlePublished = NewEvent<
+  'io.periplus.identity.bundle-published',
+  {
+    readonly trustDomain: string;
+    /** 1, 2, 3, …: spiffe_sequence (SPIFFE Trust Domain and Bundle, 4.1.1). */
+    readonly sequence: number;
+    /** Authorities whose roots are in it. */
+    readonly authorities: readonly string[];
+    /** PEM. */
+    readonly roots: readonly string[];
+    /** SHA-256 of the roots joined, hex: what a proxy that holds it reports. */
+    readonly hash: string;
+  }
+>;
+/** Certificates are signed by this CA from now on: a key rotation, or the first start. */
+export type AuthorityActivated = NewEvent<
+  'io.periplus.identity.authority-activated',
+  { readonly trustDomain: string; readonly authority: string; readonly previous?: string }
+>;
+/** Certificates of this CA are to be replaced; it is still trusted meanwhile. */
+export type AuthorityTainted = NewEvent<
+  'io.periplus.identity.authority-tainted',
+  { readonly trustDomain: string; readonly authority: string }
+>;
+/** This CA is not trusted any more; its key is destroyed. */
+export type AuthorityRevoked = NewEvent<
+  'io.periplus.identity.authority-revoked',
+  { readonly trustDomain: string; readonly authority: string }
+>;
+/** A workload got an X.509-SVID. */
+export type CertificateIssued = NewEvent<
+  'io.periplus.identity.certificate-issued',
+  {
+    readonly spiffeId: string;
+    /** Address and port of the caller. */
+    readonly peer: string;
+    readonly evidence: EvidenceRecord;
+    /** Hex. */
+    readonly serial: string;
+    readonly subjectAltNames: readonly string[];
+    /** SHA-256 of the workload's public key, hex. */
+    readonly keyHash: string;
+    readonly authority: string;
+    /** RFC 3339. */
+    readonly notBefore: string;
+    /** RFC 3339. */
+    readonly notAfter: string;
+    /** Object identifiers of extensions that the request asked for and did not get. */
+    readonly ignored: readonly string[];
+  }
+>;
+/** A request for a certificate was refused. */
+export type CertificateDenied = NewEvent<
+  'io.periplus.identity.certificate-denied',
+  {
+    /** Absent: nobody knows who asked. */
+    readonly spiffeId?: string;
+    readonly peer: string;
+    readonly evidence?: EvidenceRecord;
+    readonly reason: string;
+    /** Refusals since the event before this one that are not in the log: it is not for outsiders to fill. */
+    readonly unrecorded: number;
+  }
+>;
+/** Whoever shows this token may once get a certificate of this name. */
+export type JoinTokenCreated = NewEvent<
+  'io.periplus.identity.join-token-created',
+  {
+    /** Hash of the token, hex: the token itself is known to its creator alone. */
+    readonly tokenHash: string;
+    readonly spiffeId: string;
+    /** RFC 3339. */
+    readonly expiresAt: string;
+  }
+>;
+/** The token was used and is worth nothing any more. */
+export type JoinTokenConsumed = NewEvent<
+  'io.periplus.identity.join-token-consumed',
+  { readonly tokenHash: string; readonly spiffeId: string; readonly peer: string }
+>;
+
+/** Steps in the life of a CA, and the bundles that follow from it. */
+export type AuthorityFact =
+  | AuthorityPrepared
+  | BundlePublished
+  | AuthorityActivated
+  | AuthorityTainted
+  | AuthorityRevoked;
+/** Everything that Citadel writes. */
+export type IdentityFact = AuthorityFact | CertificateIssued | CertificateDenied | JoinTokenCreated | JoinTokenConsumed;
+
+/** Subject of a workload's certificates: `identity/spiffe://…`. */
+export function identitySubject(spiffeId: string): string {
+  return `identity/${spiffeId}`;
+}
+
+/** Subject of everything about a trust domain's CAs and bundles. */
+export function authoritySubject(trustDomain: string): string {
+  return `identity/authority/${trustDomain}`;
+}
+
+/** Subject of a join token. */
+export function joinTokenSubject(tokenHash: string): string {
+  return `identity/join-token/${tokenHash}`;
+}
+
+/** Subject of refusals of callers that did not show who they are. */
+export const unknownCallerSubject = 'identity/unknown';
