@@ -136,6 +136,7 @@ import { file_envoy_extensions_upstreams_tcp_generic_v3_generic_connection_pool 
 import { file_envoy_extensions_upstreams_tcp_v3_tcp_protocol_options } from '../../../gen/envoy/extensions/upstreams/tcp/v3/tcp_protocol_options_pb.js';
 import { file_udpa_type_v1_typed_struct } from '../../../gen/udpa/type/v1/typed_struct_pb.js';
 import { file_xds_type_v3_typed_struct } from '../../../gen/xds/type/v3/typed_struct_pb.js';
+import { rarerAnyTypes } from './envoy-filter/rarer-any-types.ts';
 
 /** Finds messages by type name; generated from gen/, see json.test.ts for what must be in it. */
 export const anyTypes: Registry = createRegistry(
@@ -275,4 +276,5 @@ export const anyTypes: Registry = createRegistry(
   file_envoy_extensions_upstreams_tcp_v3_tcp_protocol_options,
   file_udpa_type_v1_typed_struct,
   file_xds_type_v3_typed_struct,
+  rarerAnyTypes,
 );

@@ -22,6 +22,7 @@ describe('proxyContextOf', () => {
         HTTP_PROXY_PORT: '15080',
         INSTANCE_IPS: '10.0.0.1,fe80::1',
         ISTIO_VERSION: '1.29.0',
+        SESSION_TOKEN: 'not to be kept',
       },
     });
     expect(proxyContextOf(node)).toEqual({
@@ -38,6 +39,7 @@ describe('proxyContextOf', () => {
         serviceAccount: 'bookinfo',
         interceptionMode: 'NONE',
         httpProxyPort: 15080,
+        metadata: { ISTIO_VERSION: '1.29.0' },
       },
     });
   });
@@ -108,9 +110,10 @@ describe('contextKey', () => {
       serviceAccount: 'x',
       interceptionMode: 'NONE',
       httpProxyPort: 1,
+      metadata: { a: 'b' },
     } as const;
     const changes = Object.entries({ ...fields, ...more });
-    expect(changes.length).toBe(Object.keys(sidecarContext()).length);
+    expect(changes.length).toBe(Object.keys(sidecarContext({ metadata: {} })).length);
     const keys = changes.map(([field, value]) => contextKey({ ...sidecarContext(), [field]: value }));
     expect(new Set([...keys, contextKey(sidecarContext())]).size).toBe(changes.length + 1);
   });

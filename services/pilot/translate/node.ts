@@ -15,6 +15,8 @@ const maxTextLength = 1024;
 /** Workloads have tens of labels and a few addresses; more is an attack on Pilot's memory. */
 const maxLabels = 256;
 const maxAddresses = 64;
+/** Istio's agents send about twenty; more are not remembered. */
+const maxMetadata = 64;
 
 /**
  * The context of a node with Istio's id `TYPE~IP~NAME.NAMESPACE~DNSDOMAIN` and metadata
@@ -42,10 +44,15 @@ export function proxyContextOfJson(json: unknown): NodeResult {
 
 /** Equal for equal contexts: 32 hex digits. */
 export function contextKey(context: ProxyContext): string {
-  const labels = Object.entries(context.labels).sort(([a], [b]) => compareNames(a, b));
-  const fields = Object.entries({ ...context, labels, addresses: [...context.addresses].sort() });
-  fields.sort(([a], [b]) => compareNames(a, b));
-  return hash('sha256', JSON.stringify(fields), 'hex').slice(0, 32);
+  const labels = sorted(context.labels);
+  const metadata = context.metadata && sorted(context.metadata);
+  const all = Object.entries({ ...context, labels, metadata, addresses: [...context.addresses].sort() });
+  all.sort(([a], [b]) => compareNames(a, b));
+  return hash('sha256', JSON.stringify(all), 'hex').slice(0, 32);
+}
+
+function sorted(map: Readonly<Record<string, string>>): readonly (readonly [string, string])[] {
+  return Object.entries(map).sort(([a], [b]) => compareNames(a, b));
 }
 
 /** Thrown and caught in this file only: reading has many places where it may end. */
@@ -69,7 +76,33 @@ function readNode(node: Node): ProxyContext {
     serviceAccount: text(metadata, 'SERVICE_ACCOUNT'),
     interceptionMode,
     httpProxyPort: readPort(metadata, 'HTTP_PROXY_PORT'),
+    ...readOther(metadata),
   };
+}
+
+/** Metadata that have a field of their own in the context. */
+const fields = [
+  'CLUSTER_ID',
+  'GENERATOR',
+  'HTTP_PROXY_PORT',
+  'INSTANCE_IPS',
+  'INTERCEPTION_MODE',
+  'NAMESPACE',
+  'NETWORK',
+  'SERVICE_ACCOUNT',
+];
+/** Contexts are recorded in the log: what looks like a secret is not. */
+const secretKey = /token|secret|password|credential|private/i;
+
+/** Other texts, as far as they are short and not too many. */
+function readOther(metadata: JsonObject): Pick<ProxyContext, 'metadata'> {
+  const entries = Object.entries(metadata)
+    .filter(([key, value]) => typeof value === 'string' && !fields.includes(key) && !secretKey.test(key))
+    .map(([key, value]) => [key, String(value)] as const)
+    .filter(([key, value]) => key.length + value.length <= maxTextLength && !hasControlCharacter(key + value))
+    .sort(([a], [b]) => compareNames(a, b))
+    .slice(0, maxMetadata);
+  return entries.length === 0 ? {} : { metadata: Object.fromEntries(entries) };
 }
 
 function readId(id: string) {

@@ -8,14 +8,12 @@ import type { Memo } from './memo.ts';
 import { contextKey } from './node.ts';
 import type { ProxyContext } from './proxy-context.ts';
 
-/** Kinds whose resources shape what proxies send out; each may select workloads by labels. */
+/** Kinds whose resources shape what proxies send out; each may select workloads by labels. EnvoyFilters are applied to the result. */
 const outboundKinds = [
   'VirtualService',
   'DestinationRule',
   'Gateway',
   'Sidecar',
-  'EnvoyFilter',
-  'ProxyConfig',
   'Telemetry',
   'PeerAuthentication',
   'RequestAuthentication',
@@ -35,7 +33,7 @@ export function configToken(snapshot: Snapshot, memo: Memo): readonly (readonly 
 }
 
 /**
- * `context` without addresses and service account, and with those labels only that some resource reads: translation of
+ * `context` without addresses, service account and metadata, and with those labels only that some resource reads: translation of
  * outbound traffic is given this, so it can't read anything that proxies sharing the result differ in. The same object for
  * equal contexts.
  */
@@ -43,7 +41,8 @@ export function outboundContext(snapshot: Snapshot, context: ProxyContext, memo:
   const names = labelsRead(snapshot, memo);
   return memo.get('outbound-context', [context, names], () => {
     const labels = Object.fromEntries(Object.entries(context.labels).filter(([name]) => names.has(name)));
-    const shared: ProxyContext = { ...context, addresses: [], serviceAccount: '', labels };
+    const { metadata: _, ...read } = context;
+    const shared: ProxyContext = { ...read, addresses: [], serviceAccount: '', labels };
     return intern(shared, memo);
   });
 }

@@ -24,4 +24,6 @@ export interface ProxyContext {
   readonly interceptionMode: 'REDIRECT' | 'TPROXY' | 'NONE';
   /** Istio's HTTP_PROXY_PORT; 0 when absent. */
   readonly httpProxyPort: number;
+  /** The node's other metadata that are text, keys sorted, for EnvoyFilters' `match.proxy` and auto-registration; absent: none. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }

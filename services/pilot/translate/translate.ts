@@ -6,6 +6,9 @@ import { inboundClusters } from './clusters/inbound-clusters.ts';
 import { ownScope, scopeWith, sidecarOf } from './compute-proxy-scope.ts';
 import { destinationRuleOf } from './destination-rules.ts';
 import { encodeResource } from './encode.ts';
+import { type EnvoyFilters, envoyFiltersOf, noEnvoyFilters } from './envoy-filter/apply-envoy-filters.ts';
+import { patchSetOf } from './envoy-filter/patch-set.ts';
+import { gatewayPorts } from './gateways/merge-gateways.ts';
 import { buildInboundListeners, buildOutboundListeners } from './listeners/build.ts';
 import { headlessEndpoints } from './listeners/outbound-inputs.ts';
 import type { Memo } from './memo.ts';
@@ -26,19 +29,21 @@ import { translationWarnings } from './translation-warnings.ts';
 export function translate(snapshot: Snapshot, context: ProxyContext, memo: Memo): Translation {
   const shared = sharedTranslation(snapshot, context, memo);
   const scope = ownScope(shared.scope, context, memo);
-  const input = { scope, shared, memo };
+  const filters = envoyFiltersOf(patchSetOf(snapshot, context, memo), context.type, memo);
+  const input = { scope, shared, filters, memo };
   const sets = new Map<TypeUrl, ResourceSet>([
     [typeUrls.cluster, clusters(input)],
     [typeUrls.endpoints, shared.outbound.endpoints],
     [typeUrls.listener, listeners(input)],
     [typeUrls.route, routes(input)],
+    [typeUrls.extension, filters.extensions()],
   ]);
   let warnings: readonly string[] | undefined;
   return {
     position: snapshot.position,
     resources: (typeUrl) => sets.get(typeUrl) ?? emptySet,
     get warnings() {
-      return (warnings ??= translationWarnings(shared.scope, memo));
+      return (warnings ??= [...translationWarnings(shared.scope, memo), ...filters.problems()]);
     },
   };
 }
@@ -54,6 +59,7 @@ interface SharedTranslation {
 interface Input {
   readonly scope: ProxyScope;
   readonly shared: SharedTranslation;
+  readonly filters: EnvoyFilters;
   readonly memo: Memo;
 }
 
@@ -69,10 +75,15 @@ function sharedTranslation(snapshot: Snapshot, own: ProxyContext, memo: Memo): S
   });
 }
 
-function clusters({ scope, shared, memo }: Input): ResourceSet {
-  const own = ownClusters(scope, memo);
-  const outbound = shared.outbound.clusters;
+function clusters({ scope, shared, filters, memo }: Input): ResourceSet {
+  const own = filters.clusters(ownClusters(scope, memo), 'own', [scope.context]);
+  const outbound = filters.clusters(shared.outbound.clusters, 'shared', originOf(shared));
   return memo.get('all-clusters', [outbound, own], () => joinedSet(outbound, own));
+}
+
+/** What tells the successive sets of one group of proxies from another's. */
+function originOf({ scope: { context, sidecar } }: SharedTranslation): readonly unknown[] {
+  return [context, sidecar];
 }
 
 /** Clusters that do not come from the services that the proxy calls. */
@@ -97,22 +108,29 @@ function encodeAll(clusters: readonly Cluster[]): readonly EncodedResource[] {
 }
 
 /** Outbound listeners are the same map for proxies that read the same: only the inbound ones are a proxy's own. */
-function listeners({ scope, shared, memo }: Input): ResourceSet {
+function listeners({ scope, shared, filters, memo }: Input): ResourceSet {
   const { context, instances } = scope;
-  return memo.get('listener-set', [context, instances, scope.sidecar, ...shared.read], () => {
-    const outbound = setOf(buildOutboundListeners(scope, memo), memo);
-    const inbound = setOf(buildInboundListeners(scope, memo), memo);
-    // Where both have a name the outbound listener keeps it, as in Istio.
-    return memo.get('all-listeners', [outbound, inbound], () => joinedSet(inbound, outbound));
-  });
+  const halves = memo.get('listener-sets', [context, instances, scope.sidecar, ...shared.read], () => ({
+    outbound: setOf(buildOutboundListeners(scope, memo), memo),
+    inbound: setOf(buildInboundListeners(scope, memo), memo),
+  }));
+  const origin = context.type === 'router' ? [context] : originOf(shared);
+  const outbound = filters.listeners(halves.outbound, 'shared', origin);
+  const inbound = filters.listeners(halves.inbound, 'own', [context]);
+  // Where both have a name the outbound listener keeps it, as in Istio.
+  return memo.get('all-listeners', [outbound, inbound], () => joinedSet(inbound, outbound));
 }
 
-function routes({ scope, shared, memo }: Input): ResourceSet {
+function routes({ scope, shared, filters, memo }: Input): ResourceSet {
   // A gateway's routes are named by its listeners' ports, which its own instances decide.
-  const read = scope.context.type === 'router' ? scope : shared.scope;
-  return memo.get('route-set', [read.context, read.instances, read.sidecar, ...shared.read], () =>
+  const isRouter = scope.context.type === 'router';
+  const read = isRouter ? scope : shared.scope;
+  const built = memo.get('route-set', [read.context, read.instances, read.sidecar, ...shared.read], () =>
     setOf(buildRoutes(read, memo), memo),
   );
+  if (filters === noEnvoyFilters) return built;
+  const ports = isRouter ? gatewayPorts({ scope, memo }) : undefined;
+  return filters.routes(built, isRouter ? [scope.context] : originOf(shared), ports);
 }
 
 function setOf(built: ReadonlyMap<string, EncodedResource>, memo: Memo): ResourceSet {

@@ -51,6 +51,20 @@ export function mergedGateways({ scope, memo }: Lookups): MergedGateways {
   return memo.get('merged-gateways', [...selected, memo, ports], () => mergeGateways(selected, targets));
 }
 
+/** The ports that Gateways name, by the port that the proxy listens on instead. */
+export function gatewayPorts(lookups: Lookups): ReadonlyMap<number, ReadonlySet<number>> {
+  const merged = mergedGateways(lookups);
+  return lookups.memo.get('gateway-ports', [merged], () => {
+    const named = new Map<number, Set<number>>();
+    for (const { port, servers } of merged.ports) {
+      const known = named.get(port) ?? new Set();
+      for (const { server } of servers) known.add(server.port.number);
+      named.set(port, known);
+    }
+    return named;
+  });
+}
+
 /** Port that a gateway's service port leads to; the first service's where several have one. */
 function targetPorts(instances: readonly ServiceInstance[]): ReadonlyMap<number, number> {
   const targets = new Map<number, number>();
