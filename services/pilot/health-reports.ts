@@ -1,5 +1,6 @@
 // Appends what proxies' agents say of their workloads' health as registry facts: the newest word of each proxy, retried until it is in.
 
+import { canonicalJson } from '../../events/canonical-json.ts';
 import type { NewEvent } from '../../events/envelope.ts';
 import { eventId } from '../../events/event-id.ts';
 import type { EventLog } from '../../events/event-log.ts';
@@ -74,12 +75,21 @@ export class HealthReports implements Service {
   async #append(): Promise<boolean> {
     const batch = [...this.#waiting];
     try {
-      await this.#facts.append(batch.map(([, event]) => ({ event })));
+      const news = [];
+      for (const [, event] of batch) if (!(await this.#isKnown(event))) news.push({ event });
+      if (news.length > 0) await this.#facts.append(news);
     } catch (error) {
       this.#logger.warn({ error: messageOf(error) }, 'the facts log does not take health reports; trying again');
       return false;
     }
     for (const [proxyId, event] of batch) if (this.#waiting.get(proxyId) === event) this.#waiting.delete(proxyId);
     return true;
+  }
+
+  /** Whether the proxy's last word in the log is the same: agents repeat themselves whenever they connect. */
+  async #isKnown(event: NewEvent): Promise<boolean> {
+    for await (const last of this.#facts.read({ subject: event.subject, reverse: true, limit: 1 }))
+      return canonicalJson(last.data) === canonicalJson(event.data);
+    return false;
   }
 }
