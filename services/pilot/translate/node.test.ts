@@ -51,6 +51,14 @@ describe('proxyContextOf', () => {
     });
   });
 
+  it('says when all addresses are IPv6', () => {
+    const at = (address: string, more = '') =>
+      proxyContextOfJson({ id: id.replace('10.0.0.1', address), metadata: { INSTANCE_IPS: more } });
+    expect(at('2001:db8::1', '2001:db8::2')).toHaveProperty('context.isIpv6Only', true);
+    expect(at('2001:db8::1', '10.0.0.1')).not.toHaveProperty('context.isIpv6Only');
+    expect(at('10.0.0.1')).not.toHaveProperty('context.isIpv6Only');
+  });
+
   it.each([
     ['an empty id', { id: '' }],
     ['a bare name', { id: 'envoy' }],
@@ -110,10 +118,11 @@ describe('contextKey', () => {
       serviceAccount: 'x',
       interceptionMode: 'NONE',
       httpProxyPort: 1,
+      isIpv6Only: true,
       metadata: { a: 'b' },
     } as const;
     const changes = Object.entries({ ...fields, ...more });
-    expect(changes.length).toBe(Object.keys(sidecarContext({ metadata: {} })).length);
+    expect(changes.length).toBe(Object.keys(sidecarContext({ isIpv6Only: true, metadata: {} })).length);
     const keys = changes.map(([field, value]) => contextKey({ ...sidecarContext(), [field]: value }));
     expect(new Set([...keys, contextKey(sidecarContext())]).size).toBe(changes.length + 1);
   });

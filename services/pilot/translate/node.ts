@@ -63,12 +63,15 @@ function readNode(node: Node): ProxyContext {
   const metadata = node.metadata ?? {};
   const interceptionMode = choice(metadata, 'INTERCEPTION_MODE', ['REDIRECT', 'TPROXY', 'NONE']) ?? 'REDIRECT';
   const labels = readLabels(metadata);
+  const addresses = readAddresses(metadata, address);
+  const identity = choice(metadata, 'PERIPLUS_IDENTITY', ['SDS']);
   return {
     type,
     generator: choice(metadata, 'GENERATOR', ['envoy', 'grpc']) ?? 'envoy',
     namespace: dnsLabel('metadata NAMESPACE', text(metadata, 'NAMESPACE') || namespace),
     labels,
-    addresses: readAddresses(metadata, address),
+    addresses,
+    ...(addresses.length > 0 && addresses.every((own) => isIP(own) === 6) ? { isIpv6Only: true } : {}),
     dnsDomain,
     clusterId: text(metadata, 'CLUSTER_ID'),
     network: text(metadata, 'NETWORK'),
@@ -76,6 +79,7 @@ function readNode(node: Node): ProxyContext {
     serviceAccount: text(metadata, 'SERVICE_ACCOUNT'),
     interceptionMode,
     httpProxyPort: readPort(metadata, 'HTTP_PROXY_PORT'),
+    ...(identity ? { identity } : {}),
     ...readOther(metadata),
   };
 }
@@ -89,6 +93,7 @@ const fields = [
   'INTERCEPTION_MODE',
   'NAMESPACE',
   'NETWORK',
+  'PERIPLUS_IDENTITY',
   'SERVICE_ACCOUNT',
 ];
 /** Contexts are recorded in the log: what looks like a secret is not. */

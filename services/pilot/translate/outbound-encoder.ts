@@ -32,17 +32,18 @@ export interface OutboundEncoder {
 export function outboundEncoder(context: ProxyContext, mesh: MeshConfig, memo: Memo): OutboundEncoder {
   const isRouter = context.type === 'router';
   const isProxyless = context.generator === 'grpc';
+  const isIpv6Only = context.isIpv6Only === true;
   const encode = (spec: ClusterSpec, assignment?: ClusterLoadAssignment) => {
     const cluster = isProxyless
       ? proxylessCluster(spec, assignment)
-      : outboundCluster(spec, { mesh, isRouter, loadAssignment: assignment });
+      : outboundCluster(spec, { mesh, isRouter, isIpv6Only, loadAssignment: assignment });
     return cluster && encodeResource(typeUrls.cluster, cluster.name, ClusterSchema, cluster);
   };
   return {
     cluster: (spec) => memo.get('cluster', [spec, mesh, isRouter, isProxyless], () => encode(spec)),
     namedCluster: (spec, endpoints) => {
       const use = localityUse(policyWithDefaults(spec, mesh), mesh);
-      const deps = [spec, mesh, endpoints, isRouter, isProxyless, placeKey(use, context)];
+      const deps = [spec, mesh, endpoints, isRouter, isProxyless, isIpv6Only, placeKey(use, context)];
       return memo.get('named-cluster', deps, () => encode(spec, loadAssignment(spec, endpoints, { use, context })));
     },
     loadAssignment: (spec, endpoints) => {

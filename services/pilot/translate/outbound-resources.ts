@@ -5,6 +5,7 @@ import { type ClusterSpec, clusterSpecs } from './clusters/cluster-spec.ts';
 import { destinationRuleOf, type MergedRule } from './destination-rules.ts';
 import type { Memo } from './memo.ts';
 import { type OutboundEncoder, outboundEncoder, resolvesNames } from './outbound-encoder.ts';
+import { type OutboundPorts, outboundPorts } from './outbound-ports.ts';
 import { outboundServices } from './outbound-services.ts';
 import type { ProxyScope } from './proxy-scope.ts';
 import { emptySet, patchedSet } from './resource-set.ts';
@@ -21,9 +22,10 @@ export function outboundResources(scope: ProxyScope, memo: Memo): OutboundResour
   const { snapshot, context, sidecar } = scope;
   const holder = memo.get<{ table?: Table }>('outbound-table', [context, sidecar], () => ({}));
   const services = outboundServices(scope, memo);
+  const ports = outboundPorts(scope, memo);
   const before = holder.table;
-  const isCurrent = before?.snapshot === snapshot && before.services === services;
-  const table = isCurrent ? before : nextTable(before, { scope, services, memo });
+  const isCurrent = before?.snapshot === snapshot && before.services === services && before.ports === ports;
+  const table = isCurrent ? before : nextTable(before, { scope, services, ports, memo });
   holder.table = table;
   return table;
 }
@@ -31,6 +33,8 @@ export function outboundResources(scope: ProxyScope, memo: Memo): OutboundResour
 /** What a service contributes: its clusters. */
 interface Entry {
   readonly rule: MergedRule | undefined;
+  /** All that `rule` asks for; `specs` are those at ports that the proxy uses. */
+  readonly all: readonly ClusterSpec[];
   readonly specs: readonly ClusterSpec[];
 }
 
@@ -38,20 +42,22 @@ interface Entry {
 interface Table extends OutboundResources {
   readonly snapshot: Snapshot;
   readonly services: readonly Service[];
+  readonly ports: OutboundPorts | undefined;
   readonly entries: ReadonlyMap<Service, Entry>;
 }
 
 interface Input {
   readonly scope: ProxyScope;
   readonly services: readonly Service[];
+  readonly ports: OutboundPorts | undefined;
   readonly memo: Memo;
 }
 
 function nextTable(before: Table | undefined, input: Input): Table {
-  const { scope, services, memo } = input;
+  const { scope, services, ports, memo } = input;
   const { snapshot, context } = scope;
   const known = before !== undefined && before.snapshot.mesh === snapshot.mesh ? before : undefined;
-  const sameEntries = known?.services === services && sameRules(known.snapshot, snapshot);
+  const sameEntries = known?.services === services && known.ports === ports && sameRules(known.snapshot, snapshot);
   const entries = sameEntries ? known.entries : entriesOf(input, known?.entries);
   const encoder = outboundEncoder(context, snapshot.mesh, memo);
   const touched = new Set(touchedByEndpoints(known, snapshot, entries));
@@ -64,6 +70,7 @@ function nextTable(before: Table | undefined, input: Input): Table {
   return {
     snapshot,
     services,
+    ports,
     entries,
     clusters: patchedSet(before?.clusters ?? emptySet, clusters),
     endpoints: patchedSet(before?.endpoints ?? emptySet, endpoints),
@@ -76,7 +83,7 @@ function sameRules(a: Snapshot, b: Snapshot): boolean {
 
 /** Entries for all services; those whose service and rule are as before are the same objects. */
 function entriesOf(
-  { scope, services, memo }: Input,
+  { scope, services, ports, memo }: Input,
   before: ReadonlyMap<Service, Entry> | undefined,
 ): ReadonlyMap<Service, Entry> {
   const { snapshot, context } = scope;
@@ -89,25 +96,39 @@ function entriesOf(
     }
     const rule = destinationRuleOf({ snapshot, context, service, memo });
     const known = before?.get(service);
-    entries.set(
-      service,
-      known?.rule === rule && known !== undefined
-        ? known
-        : { rule, specs: clusterSpecs({ service, rule, context, memo }) },
-    );
+    const entry = entryOf(rule, clusterSpecs({ service, rule, context, memo }), ports?.get(service.hostname));
+    entries.set(service, known !== undefined && isSameEntry(known, entry) ? known : entry);
   }
-  if (aliases.length > 0) addAliases(aliases, entries, { scope, services, memo });
+  if (aliases.length > 0) addAliases(aliases, entries, { scope, services, ports, memo });
   return entries;
 }
 
+function entryOf(
+  rule: MergedRule | undefined,
+  all: readonly ClusterSpec[],
+  ports: ReadonlySet<number> | undefined,
+): Entry {
+  return { rule, all, specs: ports === undefined ? all : all.filter(({ port }) => ports.has(port.port)) };
+}
+
+function isSameEntry(a: Entry, b: Entry): boolean {
+  return (
+    a.rule === b.rule &&
+    a.all === b.all &&
+    a.specs.length === b.specs.length &&
+    a.specs.every((spec, i) => spec === b.specs[i])
+  );
+}
+
 /** ExternalName services stand for the name they point to, unless another service has it. */
-function addAliases(aliases: readonly Service[], entries: Map<Service, Entry>, { scope, memo }: Input): void {
+function addAliases(aliases: readonly Service[], entries: Map<Service, Entry>, { scope, ports, memo }: Input): void {
   const { snapshot, context } = scope;
   const taken = new Set([...entries.values()].flatMap(({ specs }) => specs.map(({ name }) => name)));
   for (const service of aliases) {
     const rule = destinationRuleOf({ snapshot, context, service, memo });
-    const specs = clusterSpecs({ service, rule, context, memo }).filter(({ name }) => !taken.has(name));
-    entries.set(service, { rule, specs });
+    const all = clusterSpecs({ service, rule, context, memo });
+    const specs = entryOf(rule, all, ports?.get(service.hostname)).specs.filter(({ name }) => !taken.has(name));
+    entries.set(service, { rule, all, specs });
     for (const { name } of specs) taken.add(name);
   }
 }

@@ -24,6 +24,10 @@ export interface ProxyContext {
   readonly interceptionMode: 'REDIRECT' | 'TPROXY' | 'NONE';
   /** Istio's HTTP_PROXY_PORT; 0 when absent. */
   readonly httpProxyPort: number;
+  /** `SDS` where its agent serves it an SVID (node metadata PERIPLUS_IDENTITY); absent: it has none and speaks plaintext. */
+  readonly identity?: 'SDS';
+  /** Present and true when it has IPv6 addresses only: names are then looked up for those. */
+  readonly isIpv6Only?: true;
   /** The node's other metadata that are text, keys sorted, for EnvoyFilters' `match.proxy` and auto-registration; absent: none. */
   readonly metadata?: Readonly<Record<string, string>>;
 }

@@ -1,5 +1,7 @@
 // DestinationRule's connectionPool and retryBudget: circuit breakers, timeouts and keepalive of a cluster.
-import { create } from '@bufbuild/protobuf';
+import { create, toBinary, type UnknownField } from '@bufbuild/protobuf';
+import { WireType } from '@bufbuild/protobuf/wire';
+import { DurationSchema } from '@bufbuild/protobuf/wkt';
 import {
   CircuitBreakers_Thresholds_RetryBudgetSchema,
   CircuitBreakers_ThresholdsSchema,
@@ -37,12 +39,21 @@ export function applyConnectionPool(
     // Envoy then ignores max_retries. 20 % and 3 are Istio's (and Envoy's) defaults.
     thresholds.retryBudget = create(CircuitBreakers_Thresholds_RetryBudgetSchema, {
       budgetPercent: create(PercentSchema, { value: retryBudget.percent ?? 20 }),
-      minRetryConcurrency: retryBudget.minRetryConcurrency ?? 3,
+      minRetryConcurrency: retryBudget.minRetryConcurrency || 3,
     });
+    if (retryBudget.budgetInterval !== undefined)
+      thresholds.retryBudget.$unknown = [budgetInterval(retryBudget.budgetInterval)];
   }
   cluster.circuitBreakers = create(CircuitBreakersSchema, { thresholds: [thresholds] });
   if (tcp?.connectTimeout !== undefined) cluster.connectTimeout = durationOf(tcp.connectTimeout);
   if (tcp?.tcpKeepalive !== undefined) applyKeepalive(cluster, tcp.tcpKeepalive);
+}
+
+/** `RetryBudget.budget_interval`: Envoy 1.40 has it, the protos that we generate from do not yet; older Envoys ignore it. */
+function budgetInterval(interval: string): UnknownField {
+  const value = toBinary(DurationSchema, durationOf(interval));
+  // A Duration's encoding is far below 128 bytes: its length is one byte.
+  return { no: 3, wireType: WireType.LengthDelimited, data: Uint8Array.from([value.length, ...value]) };
 }
 
 function applyKeepalive(cluster: Cluster, keepalive: NonNullable<TCPSettings['tcpKeepalive']>): void {

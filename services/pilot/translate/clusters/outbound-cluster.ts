@@ -31,6 +31,8 @@ const dnsRefreshMs = 60_000;
 export interface OutboundClusterOptions {
   readonly mesh: MeshConfig;
   readonly isRouter: boolean;
+  /** Names are looked up for IPv6 addresses only; else for IPv4 ones only, Istio's default for proxies that have both. */
+  readonly isIpv6Only?: boolean;
   /** For clusters whose endpoints are names that Envoy resolves. */
   readonly loadAssignment: ClusterLoadAssignment | undefined;
 }
@@ -58,7 +60,11 @@ export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptio
   return cluster;
 }
 
-function applyDiscovery(cluster: Cluster, spec: ClusterSpec, { loadAssignment, mesh }: OutboundClusterOptions): void {
+function applyDiscovery(
+  cluster: Cluster,
+  spec: ClusterSpec,
+  { loadAssignment, mesh, isIpv6Only }: OutboundClusterOptions,
+): void {
   const { discovery } = spec;
   const isNameless = loadAssignment === undefined || loadAssignment.endpoints.length === 0;
   // Envoy wants exactly one name in a LOGICAL_DNS cluster: without any, STRICT_DNS answers "no healthy upstream".
@@ -72,7 +78,7 @@ function applyDiscovery(cluster: Cluster, spec: ClusterSpec, { loadAssignment, m
   }
   if (discovery === 'STRICT_DNS' || discovery === 'LOGICAL_DNS') {
     cluster.loadAssignment = loadAssignment ?? create(ClusterLoadAssignmentSchema, { clusterName: spec.name });
-    cluster.dnsLookupFamily = Cluster_DnsLookupFamily.V4_ONLY;
+    cluster.dnsLookupFamily = isIpv6Only ? Cluster_DnsLookupFamily.V6_ONLY : Cluster_DnsLookupFamily.V4_ONLY;
     cluster.dnsRefreshRate = durationOfMs(mesh.dnsRefreshRateMs ?? dnsRefreshMs);
     cluster.respectDnsTtl = true;
   }

@@ -9,15 +9,17 @@ import { bindAddress, wildcardAddress } from '../listeners/address.ts';
 import { proxylessHttpFilters } from '../listeners/connection-manager.ts';
 import { subsetKey } from '../names.ts';
 import type { Lookups } from '../routes/lookups.ts';
+import { isHttpOrSniffed } from '../routes/protocol.ts';
 import { type EncodedResource, typeUrls } from '../translation.ts';
 
-/** A listener for each port of each service that the client sees. */
+/** A listener for each port of each service that the client sees and that gRPC may be spoken at: others have no routes to name. */
 export function proxylessListeners({ scope, memo }: Lookups): ReadonlyMap<string, EncodedResource> {
   const services = scope.egress.map((egress) => egress.services);
   return memo.get('proxyless-listeners', [memo, ...services], () => {
     const listeners = new Map<string, EncodedResource>();
     for (const service of services.flat()) {
-      for (const { port } of service.ports) {
+      for (const { port, protocol } of service.ports) {
+        if (!isHttpOrSniffed(protocol)) continue;
         const encoded = memo.get('proxyless-listener', [service, port], () => proxylessListener(service, port));
         if (!listeners.has(encoded.name)) listeners.set(encoded.name, encoded);
       }

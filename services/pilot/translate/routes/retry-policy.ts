@@ -28,7 +28,7 @@ const previousPriorities = {
 };
 
 /**
- * The retry policy of an outbound route (istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRetry); undefined
+ * The retry policy of an outbound route, given its own `retries` or else the mesh's (istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRetry); undefined
  * when `attempts` is 0: no retries. With consistent hashing the previous host is not avoided, the hash names the host.
  */
 export function retryPolicy(retries: HTTPRetry | undefined, consistentHash: boolean): RetryPolicy | undefined {

@@ -12,6 +12,7 @@ import {
 import type { ConsistentHashLB } from '../../../../mesh/config/schemas/destination-rule.ts';
 import type {
   Destination,
+  HTTPRetry,
   HTTPRewrite,
   HTTPRoute,
   HTTPRouteDestination,
@@ -30,6 +31,8 @@ export interface DestinationLookup {
   /** The consistent hash that the destination's DestinationRule sets. */
   consistentHashOf(destination: Destination): ConsistentHashLB | undefined;
   readonly isProxyless: boolean;
+  /** Of rules that set none: the mesh's; undefined: Istio's own default. */
+  readonly defaultRetries: HTTPRetry | undefined;
 }
 
 /** The action of a rule with destinations; undefined when none of them can be given traffic. Adds a single destination's header operations to `route`. */
@@ -58,7 +61,7 @@ export function routeAction(
   }
   const isHashed =
     destinations.length === 1 && first !== undefined && lookup.consistentHashOf(first.destination) !== undefined;
-  const retry = retryPolicy(rule.retries, isHashed);
+  const retry = retryPolicy(rule.retries ?? lookup.defaultRetries, isHashed);
   if (retry) action.retryPolicy = retry;
   return action;
 }

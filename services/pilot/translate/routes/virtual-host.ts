@@ -8,6 +8,7 @@ import {
 } from '../../../../gen/envoy/config/route/v3/route_components_pb.js';
 import { type RouteConfiguration, RouteConfigurationSchema } from '../../../../gen/envoy/config/route/v3/route_pb.js';
 import type { ConsistentHashLB } from '../../../../mesh/config/schemas/destination-rule.ts';
+import type { HTTPRetry } from '../../../../mesh/config/schemas/virtual-service.ts';
 import { encodeSpliced, fieldRecord } from '../encode.ts';
 import { type EncodedResource, typeUrls } from '../translation.ts';
 import { durationOfMs } from './duration.ts';
@@ -46,16 +47,18 @@ export function encodeVirtualHost(host: VirtualHost): EncodedVirtualHost {
   return { name, domains, record: fieldRecord(virtualHostsField, VirtualHostSchema, host) };
 }
 
-/** The route to a service that no VirtualService changes: all requests, Istio's default retries, no timeout. */
+/** The route to a service that no VirtualService changes: all requests, default retries, no timeout. */
 export function defaultRoute(options: {
   readonly cluster: string;
   /** `host:port/*`, for traces. */
   readonly operation: string;
   readonly hash: ConsistentHashLB | undefined;
   readonly isProxyless: boolean;
+  /** The mesh's retries; undefined: Istio's own default. */
+  readonly retries: HTTPRetry | undefined;
 }): Route {
   const policy = hashPolicy(options.hash);
-  const retry = retryPolicy(undefined, false);
+  const retry = retryPolicy(options.retries, false);
   const route = create(RouteSchema, {
     name: 'default',
     match: routeMatch(undefined),

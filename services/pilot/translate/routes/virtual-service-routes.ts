@@ -41,7 +41,9 @@ export function virtualServiceRoutes(
   const namespace = reads.readsNamespace ? context.namespace : '';
   const isProxyless = context.generator === 'grpc';
   const { port, gateway, isTls } = place;
-  const deps = [virtualService, ...services, ...hashes, port, gateway, isTls, isProxyless, labels, namespace];
+  const defaultRetries = lookups.scope.snapshot.mesh.defaultHttpRetryPolicy;
+  const at = [port, gateway, isTls, isProxyless, labels, namespace];
+  const deps = [virtualService, defaultRetries, ...services, ...hashes, ...at];
   return lookups.memo.get('virtual-service-routes', deps, () => {
     const byHost = new Map(reads.destinations.map(({ host }, index) => [host, services[index]]));
     return httpRoutes(virtualService, {
@@ -49,6 +51,7 @@ export function virtualServiceRoutes(
       gateway,
       isTls,
       isProxyless,
+      defaultRetries,
       labels: context.labels,
       namespace: context.namespace,
       clusterOf: (destination) => destinationCluster(destination, byHost.get(destination.host), port),

@@ -2,6 +2,7 @@
 import type { Service } from '../../../../events/model.ts';
 import type { Route } from '../../../../gen/envoy/config/route/v3/route_components_pb.js';
 import type { ConsistentHashLB } from '../../../../mesh/config/schemas/destination-rule.ts';
+import type { HTTPRetry } from '../../../../mesh/config/schemas/virtual-service.ts';
 import type { Memo } from '../memo.ts';
 import { subsetKey } from '../names.ts';
 import { bracketed, serviceDomains, withPort } from './domains.ts';
@@ -32,16 +33,20 @@ export interface HostForm {
   readonly dnsDomain: string;
   readonly listenPort: number;
   readonly isProxyless: boolean;
+  /** For services without a VirtualService: the mesh's default. */
+  readonly retries: HTTPRetry | undefined;
 }
 
 /** The form for a port of this proxy. */
 export function hostForm(listenPort: number, { scope, memo }: Lookups): HostForm {
   const { dnsDomain, generator } = scope.context;
   const isProxyless = generator === 'grpc';
-  return memo.get('host-form', [memo, dnsDomain, listenPort, isProxyless], () => ({
+  const retries = scope.snapshot.mesh.defaultHttpRetryPolicy;
+  return memo.get('host-form', [memo, retries, dnsDomain, listenPort, isProxyless], () => ({
     dnsDomain,
     listenPort,
     isProxyless,
+    retries,
   }));
 }
 
@@ -182,6 +187,7 @@ function writeHost(
       operation: `${hostname}:${port}/*`,
       hash: service && defaultHash(service, port, lookups),
       isProxyless: form.isProxyless,
+      retries: form.retries,
     }),
   ];
   const name = `${bracketed(hostname)}:${port}`;
