@@ -8,6 +8,7 @@ import type { EventQuarantined } from '../events/config-facts.ts';
 import type { RecordedEvent } from '../events/envelope.ts';
 import type { Projection } from '../events/projection.ts';
 import { type ConfigState, configProjection, unapplyFromConfig } from './config-store.ts';
+import { type KeySetState, keySetProjection, unapplyFromKeySets } from './key-sets.ts';
 import { type RegistryState, registryProjection, unapplyFromRegistry } from './registry.ts';
 
 /** Everything translation is made from. Mutable; readers get snapshots of it. */
@@ -18,6 +19,7 @@ export interface MeshState {
   time: string;
   readonly registry: RegistryState;
   readonly config: ConfigState;
+  readonly keySets: KeySetState;
   /** Positions of quarantined events. */
   readonly quarantined: Set<number>;
 }
@@ -31,6 +33,7 @@ function initMesh(): MeshState {
     time: '',
     registry: registryProjection.init(),
     config: configProjection.init(),
+    keySets: keySetProjection.init(),
     quarantined: new Set(),
   };
 }
@@ -41,6 +44,7 @@ function evolveMesh(state: MeshState, event: RecordedEvent): MeshState {
   if (event.type === 'io.periplus.system.event-quarantined') quarantine(state, event as unknown as EventQuarantined);
   else if (state.quarantined.size === 0 || !state.quarantined.has(event.position)) {
     if (event.type.startsWith('io.periplus.config.')) configProjection.evolve(state.config, event);
+    else if (event.type.startsWith('io.periplus.policy.')) keySetProjection.evolve(state.keySets, event);
     else registryProjection.evolve(state.registry, event);
   }
   return state;
@@ -52,4 +56,5 @@ function quarantine(state: MeshState, fact: EventQuarantined): void {
   state.quarantined.add(position);
   unapplyFromConfig(state.config, position);
   unapplyFromRegistry(state.registry, position);
+  unapplyFromKeySets(state.keySets, position);
 }

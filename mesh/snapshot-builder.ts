@@ -63,6 +63,7 @@ export class SnapshotBuilder {
       registry: since && !registry.differs ? since.registry : registryView(this.#registry),
       config: since && config.size === 0 ? since.config : configView(this.#config),
       mesh: this.#mesh,
+      keySets: this.#state.keySets.view,
       changed: since
         ? {
             since: since.position,

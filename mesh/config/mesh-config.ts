@@ -9,6 +9,7 @@ import type {
   OutlierDetection,
   TcpKeepalive,
 } from './schemas/destination-rule.ts';
+import type { ExtensionProvider } from './schemas/extension-provider.ts';
 import { type MeshConfigSpec, meshConfigSchema, unusedMeshFields } from './schemas/mesh-config.ts';
 import type { HTTPRetry } from './schemas/virtual-service.ts';
 
@@ -48,6 +49,8 @@ export interface MeshConfig {
   readonly trustDomainAliases?: readonly string[];
   /** How paths are normalised before they are matched; absent means DEFAULT, which is BASE. */
   readonly pathNormalization?: 'DEFAULT' | 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
+  /** External authorizers that AuthorizationPolicies of action CUSTOM name. */
+  readonly extensionProviders?: readonly ExtensionProvider[];
 }
 
 /** Istio's defaults. */
@@ -115,6 +118,7 @@ export function meshConfigOf(spec: MeshConfigSpec, base: MeshConfig = defaultMes
     dnsRefreshRateMs: ms(spec.dnsRefreshRate),
     trustDomainAliases: spec.trustDomainAliases,
     pathNormalization: spec.pathNormalization?.normalization,
+    extensionProviders: spec.extensionProviders,
   });
 }
 

@@ -5,6 +5,7 @@ import {
   outlierDetectionSchema,
   tcpKeepaliveSchema,
 } from './destination-rule.ts';
+import { extensionProviderSchema } from './extension-provider.ts';
 import {
   anything,
   duration,
@@ -39,6 +40,7 @@ const used = {
   pathNormalization: object({
     normalization: oneOfNames('DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'),
   }),
+  extensionProviders: list(extensionProviderSchema),
   defaultServiceExportTo: list(text),
   defaultVirtualServiceExportTo: list(text),
   defaultDestinationRuleExportTo: list(text),
@@ -57,7 +59,6 @@ export const unusedMeshFields = [
   'enableEnvoyAccessLogService',
   'enablePrometheusMerge',
   'enableTracing',
-  'extensionProviders',
   'hboneIdleTimeout',
   'inboundClusterStatName',
   'inboundTrafficPolicy',

@@ -21,15 +21,19 @@ const outboundKinds = [
   'WasmPlugin',
 ] as const;
 
-/** An array that is the same one while no resource of a kind that shapes configuration changes. */
+/** An array that is the same one while no resource of a kind that shapes configuration changes, and no fetched key set. */
 export function configToken(snapshot: Snapshot, memo: Memo): readonly (readonly unknown[])[] {
   return memo.get('config-token', [snapshot], () =>
-    memo.stable(
-      'config-token',
-      memo,
-      outboundKinds.map((kind) => snapshot.config.list(kind)),
-    ),
+    memo.stable('config-token', memo, [
+      ...outboundKinds.map((kind) => snapshot.config.list(kind)),
+      keySetToken(snapshot, memo),
+    ]),
   );
+}
+
+/** Fetched key sets, where tokens are checked with them. */
+function keySetToken({ keySets }: Snapshot, memo: Memo): readonly unknown[] {
+  return memo.get('key-set-token', [keySets], () => [keySets]);
 }
 
 /**

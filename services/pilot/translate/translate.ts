@@ -18,6 +18,7 @@ import type { ProxyContext } from './proxy-context.ts';
 import type { ProxyScope } from './proxy-scope.ts';
 import { emptySet, joinedSet, resourceSet } from './resource-set.ts';
 import { buildRoutes } from './routes/build.ts';
+import { securityWarnings } from './security/workload-security.ts';
 import { type EncodedResource, type ResourceSet, type Translation, type TypeUrl, typeUrls } from './translation.ts';
 import { translationWarnings } from './translation-warnings.ts';
 
@@ -43,7 +44,11 @@ export function translate(snapshot: Snapshot, context: ProxyContext, memo: Memo)
     position: snapshot.position,
     resources: (typeUrl) => sets.get(typeUrl) ?? emptySet,
     get warnings() {
-      return (warnings ??= [...translationWarnings(shared.scope, memo), ...filters.problems()]);
+      return (warnings ??= [
+        ...translationWarnings(shared.scope, memo),
+        ...securityWarnings({ scope, memo }),
+        ...filters.problems(),
+      ]);
     },
   };
 }

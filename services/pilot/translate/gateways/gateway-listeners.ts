@@ -21,22 +21,30 @@ import { listenerName } from '../names.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import type { Lookups } from '../routes/lookups.ts';
 import { isHttp } from '../routes/protocol.ts';
+import { type WorkloadSecurity, workloadSecurity } from '../security/workload-security.ts';
 import { type EncodedResource, typeUrls } from '../translation.ts';
 import { gatewayL4Chains } from './gateway-l4.ts';
 import { type GatewayPort, type GatewayServer, isPassthrough, mergedGateways } from './merge-gateways.ts';
 import { serverTlsSocket } from './server-tls.ts';
 
+/** What all listeners of a gateway have in common. */
+interface Place {
+  readonly mesh: MeshConfig;
+  readonly security: WorkloadSecurity;
+}
+
 /** The listeners by name; a port without any chain has none. */
 export function gatewayListeners(lookups: Lookups): ReadonlyMap<string, EncodedResource> {
   const { memo } = lookups;
   const { mesh } = lookups.scope.snapshot;
+  const security = workloadSecurity(lookups);
   const merged = mergedGateways(lookups);
   const encoded = merged.ports.flatMap((port) => {
     const l4 = port.servers.map((server) => gatewayL4Chains(server, lookups));
     const content = JSON.stringify(l4, (key, value) => (key === 'owner' || key === 'rule' ? undefined : value));
     const objects = l4.flat().flatMap(({ owner, target }) => [owner, target.rule]);
-    const resource = memo.get('gateway-listener', [port, mesh, ...objects, content], () => {
-      const listener = gatewayListener(port, l4, mesh);
+    const resource = memo.get('gateway-listener', [port, mesh, security, ...objects, content], () => {
+      const listener = gatewayListener(port, l4, { mesh, security });
       return listener && encodeResource(typeUrls.listener, listener.name, ListenerSchema, listener);
     });
     return resource ?? [];
@@ -48,16 +56,16 @@ export function gatewayListeners(lookups: Lookups): ReadonlyMap<string, EncodedR
 function gatewayListener(
   port: GatewayPort,
   l4: readonly ReturnType<typeof gatewayL4Chains>[],
-  mesh: MeshConfig,
+  place: Place,
 ): Listener | undefined {
   const bind = port.bind || wildcardAddress;
   const name = listenerName(bind, port.port);
   const [first] = port.servers;
   const all =
     port.isPlainHttp && first
-      ? [httpChain(first, name, mesh)]
+      ? [httpChain(first, name, place)]
       : port.servers.flatMap((server, index) =>
-          server.routeName !== '' ? [httpChain(server, name, mesh)] : l4Chains(server, l4[index] ?? [], mesh),
+          server.routeName !== '' ? [httpChain(server, name, place)] : l4Chains(server, l4[index] ?? [], place),
         );
   const filterChains = withoutOverlaps(all);
   if (filterChains.length === 0) return undefined;
@@ -68,7 +76,7 @@ function gatewayListener(
     name,
     address: bindAddress(bind, port.port),
     trafficDirection: TrafficDirection.OUTBOUND,
-    accessLog: listenerAccessLogs(mesh),
+    accessLog: listenerAccessLogs(place.mesh),
     listenerFilters: needsSni ? [tlsInspector()] : [],
     filterChains,
     maxConnectionsToAcceptPerSocketEvent,
@@ -90,7 +98,7 @@ function withoutOverlaps(chains: readonly FilterChain[]): FilterChain[] {
 function httpChain(
   { server, protocol, routeName, sniHosts }: GatewayServer,
   name: string,
-  mesh: MeshConfig,
+  { mesh, security }: Place,
 ): FilterChain {
   const isPlain = isHttp(protocol);
   const filter = connectionManagerFilter({
@@ -99,6 +107,7 @@ function httpChain(
     protocol,
     mesh,
     routes: { rdsName: routeName },
+    securityFilters: security.httpFilters,
   });
   return create(FilterChainSchema, {
     ...chainBase(isPlain ? [] : sniHosts),
@@ -107,14 +116,18 @@ function httpChain(
   });
 }
 
-function l4Chains(placed: GatewayServer, chains: ReturnType<typeof gatewayL4Chains>, mesh: MeshConfig): FilterChain[] {
+function l4Chains(
+  placed: GatewayServer,
+  chains: ReturnType<typeof gatewayL4Chains>,
+  { mesh, security }: Place,
+): FilterChain[] {
   const { server } = placed;
   const socket =
     server.tls === undefined || isPassthrough(server) ? undefined : serverTlsSocket(server.tls, { isHttp: false });
   return chains.map(({ sniHosts, applicationProtocols, target }) =>
     create(FilterChainSchema, {
       ...chainBase(sniHosts, applicationProtocols),
-      filters: [tcpProxyFilter(target, mesh)],
+      filters: [...security.networkFilters, tcpProxyFilter(target, mesh)],
       ...(socket ? { transportSocket: socket } : {}),
     }),
   );

@@ -12,6 +12,8 @@ export interface InboundChain {
   readonly bind: string;
   /** Port that the application, or the listener, is on. */
   readonly targetPort: number;
+  /** Port that its filter chains match, where that is not `targetPort`. */
+  readonly matchPort?: number;
   /** The service's port. */
   readonly port: number;
   readonly protocol: ListenerPortProtocol;

@@ -1,7 +1,8 @@
 // Inbound listeners of a sidecar: one for all intercepted traffic, and one for each port that is bound for real.
 import { create } from '@bufbuild/protobuf';
-import { TrafficDirection } from '../../../../gen/envoy/config/core/v3/base_pb.js';
+import { TrafficDirection, type TransportSocket } from '../../../../gen/envoy/config/core/v3/base_pb.js';
 import {
+  type Filter,
   type FilterChain,
   FilterChainSchema,
   type ListenerFilter,
@@ -19,7 +20,6 @@ import {
   originalDestination,
   originalSource,
   plaintextHttpAlpns,
-  rawBuffer,
   tlsInspector,
   tlsTransport,
 } from '../listeners/listener-filters.ts';
@@ -37,9 +37,19 @@ import { configMetadata } from '../routes/config-metadata.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import type { Lookups } from '../routes/lookups.ts';
 import { listenerKind } from '../routes/protocol.ts';
+import { meshServerSocket } from '../security/mesh-tls.ts';
+import { modeOfPort } from '../security/mutual-tls-mode.ts';
+import { type WorkloadSecurity, workloadSecurity } from '../security/workload-security.ts';
 import { type EncodedResource, typeUrls } from '../translation.ts';
 import { type InboundChain, inboundChains } from './inbound-chains.ts';
 import { inboundRouteConfiguration } from './inbound-route.ts';
+import { type InboundWay, inboundWays } from './inbound-ways.ts';
+
+/** What all chains of a proxy have in common. */
+interface Place {
+  readonly mesh: MeshConfig;
+  readonly security: WorkloadSecurity;
+}
 
 /** The inbound listeners by name; the same map while nothing they read changes. */
 export function inboundListeners({ scope, memo }: Lookups): ReadonlyMap<string, EncodedResource> {
@@ -48,13 +58,15 @@ export function inboundListeners({ scope, memo }: Lookups): ReadonlyMap<string, 
   // Chains come either from the Sidecar or from instances; most proxies share neither with others.
   const source = scope.ingress && scope.sidecar ? scope.sidecar : scope.instances;
   const isEmpty = !scope.ingress && scope.instances.length === 0;
-  const deps = [isEmpty ? undefined : source, mesh, interceptionMode, isEmpty ? '' : addresses.join()];
+  const security = workloadSecurity({ scope, memo });
+  const deps = [isEmpty ? undefined : source, mesh, security, interceptionMode, isEmpty ? '' : addresses.join()];
   return memo.get('inbound-listeners', deps, () => {
+    const place = { mesh, security };
     const chains = inboundChains(scope);
-    const listeners = chains.filter(({ bindToPort }) => bindToPort).map((chain) => boundListener(chain, mesh));
+    const listeners = chains.filter(({ bindToPort }) => bindToPort).map((chain) => boundListener(chain, place));
     if (interceptionMode !== 'NONE') {
       const captured = chains.filter(({ bindToPort }) => !bindToPort);
-      listeners.unshift(virtualInbound(captured, mesh, interceptionMode === 'TPROXY'));
+      listeners.unshift(virtualInbound(captured, place, interceptionMode === 'TPROXY'));
     }
     return new Map(
       listeners.map((one) => [one.name, encodeResource(typeUrls.listener, one.name, ListenerSchema, one)]),
@@ -62,11 +74,11 @@ export function inboundListeners({ scope, memo }: Lookups): ReadonlyMap<string, 
   });
 }
 
-function boundListener(chain: InboundChain, mesh: MeshConfig): Listener {
+function boundListener(chain: InboundChain, place: Place): Listener {
   const { bind, targetPort } = chain;
-  const filterChains = chainsOf(chain, mesh);
+  const filterChains = chainsOf(chain, place);
   return create(ListenerSchema, {
-    ...common(filterChains, mesh),
+    ...common(filterChains, place.mesh),
     name: listenerName(bind, targetPort),
     address: bindAddress(bind, targetPort),
     listenerFilters: inspectors(filterChains),
@@ -74,10 +86,11 @@ function boundListener(chain: InboundChain, mesh: MeshConfig): Listener {
 }
 
 /** All traffic that comes in by interception: a chain for each port, and chains for ports that no service has. */
-function virtualInbound(chains: readonly InboundChain[], mesh: MeshConfig, isTransparent: boolean): Listener {
-  const filterChains = [blackhole(), ...chainsOf(unknownPorts, mesh), ...chains.flatMap((one) => chainsOf(one, mesh))];
+function virtualInbound(chains: readonly InboundChain[], place: Place, isTransparent: boolean): Listener {
+  const others = [unknownPorts, ...policyPorts(chains, place.security)];
+  const filterChains = [blackhole(), ...[...others, ...chains].flatMap((one) => chainsOf(one, place))];
   return create(ListenerSchema, {
-    ...common(filterChains, mesh),
+    ...common(filterChains, place.mesh),
     name: virtualInboundListener,
     address: bindAddress(wildcardAddress, virtualInboundPort),
     listenerFilters: [originalDestination(), ...(isTransparent ? [originalSource()] : []), ...inspectors(filterChains)],
@@ -107,14 +120,32 @@ const unknownPorts: InboundChain = {
   sidecar: undefined,
 };
 
-/** A port's chains: one of its protocol, or one for plain HTTP and one for the rest where the protocol is detected. */
-function chainsOf(chain: InboundChain, mesh: MeshConfig): FilterChain[] {
-  const kind = listenerKind(chain.protocol);
-  if (kind === 'auto') return [httpChain(chain, mesh, plaintextHttpAlpns), tcpChain(chain, mesh)];
-  return [kind === 'http' ? httpChain(chain, mesh, []) : tcpChain(chain, mesh)];
+/** Ports that no service has and a PeerAuthentication names: they must not get the mode of the other unknown ones. */
+function policyPorts(chains: readonly InboundChain[], { modes }: WorkloadSecurity): readonly InboundChain[] {
+  return [...modes.ports.keys()]
+    .filter((port) => chains.every(({ targetPort }) => targetPort !== port) && port !== virtualInboundPort)
+    .sort((a, b) => a - b)
+    .map((port) => ({ ...unknownPorts, matchPort: port }));
 }
 
-function httpChain(chain: InboundChain, mesh: MeshConfig, applicationProtocols: readonly string[]): FilterChain {
+/** A port's chains: for each way in which it may be spoken to, see inbound-ways.ts. */
+function chainsOf(chain: InboundChain, { mesh, security }: Place): FilterChain[] {
+  const port = chain.matchPort ?? chain.targetPort;
+  const ways = inboundWays(listenerKind(chain.protocol), modeOfPort(security.modes, port), security.hasIdentity);
+  if (ways === 'refused') return [refusingChain(chain)];
+  return ways.map((way) =>
+    way.isHttp ? httpChain(chain, way, { mesh, security }) : tcpChain(chain, way, { mesh, security }),
+  );
+}
+
+/** Drops every connection: the port takes mutual TLS only, and the workload has nothing to speak it with. */
+function refusingChain(chain: InboundChain): FilterChain {
+  const filter = tcpProxyFilter(toCluster(blackHoleCluster), undefined);
+  const way = { isHttp: false, isMeshTls: false, transportProtocol: '', applicationProtocols: [] };
+  return filterChain(chain, way, { name: tcpChainName(chain), filters: [filter] });
+}
+
+function httpChain(chain: InboundChain, way: InboundWay, { mesh, security }: Place): FilterChain {
   const cluster = clusterOf(chain);
   const name = chain.targetPort === 0 ? `${virtualInboundListener}-catchall-http` : chainName(chain);
   const filter = connectionManagerFilter({
@@ -123,33 +154,41 @@ function httpChain(chain: InboundChain, mesh: MeshConfig, applicationProtocols: 
     protocol: chain.protocol,
     mesh,
     routes: { inline: inboundRouteConfiguration(chain, cluster) },
+    securityFilters: security.httpFilters,
   });
-  return filterChain(chain, { name, filter, applicationProtocols });
+  return filterChain(chain, way, {
+    name,
+    filters: [filter],
+    ...(way.isMeshTls ? { socket: meshServerSocket(mesh, way) } : {}),
+  });
 }
 
-function tcpChain(chain: InboundChain, mesh: MeshConfig): FilterChain {
-  const name = chain.targetPort === 0 ? virtualInboundListener : chainName(chain);
-  const filter = tcpProxyFilter(toCluster(clusterOf(chain)), mesh);
-  return filterChain(chain, { name, filter, applicationProtocols: [] });
+function tcpChain(chain: InboundChain, way: InboundWay, { mesh, security }: Place): FilterChain {
+  const filters = [...security.networkFilters, tcpProxyFilter(toCluster(clusterOf(chain)), mesh)];
+  const socket = way.isMeshTls ? { socket: meshServerSocket(mesh, way) } : {};
+  return filterChain(chain, way, { name: tcpChainName(chain), filters, ...socket });
+}
+
+function tcpChainName(chain: InboundChain): string {
+  return chain.targetPort === 0 ? virtualInboundListener : chainName(chain);
 }
 
 function filterChain(
   chain: InboundChain,
-  options: {
-    readonly name: string;
-    readonly filter: FilterChain['filters'][number];
-    readonly applicationProtocols: readonly string[];
-  },
+  { transportProtocol, applicationProtocols }: InboundWay,
+  options: { readonly name: string; readonly filters: readonly Filter[]; readonly socket?: TransportSocket },
 ): FilterChain {
   const { targetPort, sidecar } = chain;
+  const port = chain.matchPort ?? targetPort;
   return create(FilterChainSchema, {
     name: options.name,
     filterChainMatch: {
-      transportProtocol: rawBuffer,
-      applicationProtocols: [...options.applicationProtocols],
-      ...(targetPort > 0 ? { destinationPort: targetPort } : {}),
+      transportProtocol,
+      applicationProtocols: [...applicationProtocols],
+      ...(port > 0 ? { destinationPort: port } : {}),
     },
-    filters: [options.filter],
+    filters: [...options.filters],
+    ...(options.socket ? { transportSocket: options.socket } : {}),
     ...(sidecar ? { metadata: configMetadata(sidecar) } : {}),
   });
 }

@@ -11,6 +11,7 @@ import { RouterSchema } from '../../../../gen/envoy/extensions/filters/http/rout
 import {
   type HttpConnectionManager,
   HttpConnectionManager_ForwardClientCertDetails,
+  HttpConnectionManager_PathWithEscapedSlashesAction,
   HttpConnectionManagerSchema,
   type HttpFilter,
   HttpFilterSchema,
@@ -31,6 +32,8 @@ export interface ConnectionManagerOptions {
   readonly mesh: MeshConfig;
   /** Routes by name over ADS, or inline. */
   readonly routes: { readonly rdsName: string } | { readonly inline: RouteConfiguration };
+  /** Filters that decide who may pass; before all others. */
+  readonly securityFilters?: readonly HttpFilter[];
 }
 
 /** The network filter that holds the connection manager. */
@@ -47,15 +50,36 @@ export function connectionManager(options: ConnectionManagerOptions): HttpConnec
   return create(HttpConnectionManagerSchema, {
     statPrefix: options.statPrefix,
     routeSpecifier: routeSpecifier(options.routes),
-    httpFilters: httpFilters(options.protocol),
+    httpFilters: [...(options.securityFilters ?? []), ...httpFilters(options.protocol)],
     accessLog: accessLogs(options.mesh),
-    normalizePath: true,
+    ...pathNormalization(options.mesh),
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     // Streams may be idle: the application decides, not the mesh.
     streamIdleTimeout: durationOfMs(0),
     proxy100Continue: true,
     ...classOptions(options),
   });
+}
+
+/**
+ * How paths are rewritten before anything looks at them (istio.io/latest/docs/reference/config/security/normalization). Istio's
+ * default leaves doubled and encoded slashes as they are: matchers that refuse know about those (security/path-matchers.ts).
+ */
+function pathNormalization({ pathNormalization: mode = 'DEFAULT' }: MeshConfig) {
+  const decode = HttpConnectionManager_PathWithEscapedSlashesAction.UNESCAPE_AND_FORWARD;
+  switch (mode) {
+    case 'NONE':
+      return { normalizePath: false };
+    case 'DEFAULT':
+    case 'BASE':
+      return { normalizePath: true };
+    case 'MERGE_SLASHES':
+      return { normalizePath: true, mergeSlashes: true };
+    case 'DECODE_AND_MERGE_SLASHES':
+      return { normalizePath: true, mergeSlashes: true, pathWithEscapedSlashesAction: decode };
+    default:
+      return mode satisfies never;
+  }
 }
 
 function routeSpecifier(routes: ConnectionManagerOptions['routes']): HttpConnectionManager['routeSpecifier'] {
