@@ -69,7 +69,7 @@ export async function measureAppends(
 ): Promise<LogRate> {
   const { log, dispose } = await open();
   try {
-    return await timed(options.events, () => fill(log, options));
+    return await timed(options.events, () => fillLog(log, options));
   } finally {
     await dispose();
   }
@@ -82,7 +82,7 @@ export async function measureReplay<State>(
 ): Promise<{ readonly read: LogRate; readonly fold: LogRate }> {
   const { log, dispose } = await open();
   try {
-    await fill(log, { events: options.events, batchSize: 1000 });
+    await fillLog(log, { events: options.events, batchSize: 1000 });
     const read = await timed(options.events, async () => {
       for await (const event of log.read()) if (event.position < 1) throw new Error('impossible');
     });
@@ -95,7 +95,11 @@ export async function measureReplay<State>(
   }
 }
 
-async function fill(log: EventLog, options: { readonly events: number; readonly batchSize: number }): Promise<void> {
+/** Appends the first `events` bench events, each batch durable before the next. */
+export async function fillLog(
+  log: EventLog,
+  options: { readonly events: number; readonly batchSize: number },
+): Promise<void> {
   for (let done = 0; done < options.events; done += options.batchSize) {
     const count = Math.min(options.batchSize, options.events - done);
     const batch: Append[] = Array.from({ length: count }, (_, i) => ({ event: benchEvent(done + i) }));

@@ -2,7 +2,8 @@
 import type { RecordedEvent } from '../events/envelope.ts';
 import { meshProjection } from '../mesh/mesh-state.ts';
 import { SnapshotBuilder } from '../mesh/snapshot-builder.ts';
-import { measureAppends, measureReplay, openTemporarySqlite } from './log.ts';
+import { measureOpen, openTemporaryJetStream } from './jetstream-log.ts';
+import { measureAppends, measureReplay, type OpenForBench, openTemporarySqlite } from './log.ts';
 import { benchEndpoint, benchService, endpointFact, serviceFact } from './mesh.ts';
 import { type MeshRun, type MeshSize, runMesh } from './mesh-run.ts';
 import { median } from './statistics.ts';
@@ -70,20 +71,28 @@ async function table(): Promise<void> {
   console.log(peer);
 }
 
-async function logTable(): Promise<void> {
-  console.log('\n| log | value |\n|---|---|');
+/** Rates of one log, medians: durable appends by batch size, events read back, events read back and folded. */
+async function logRow(name: string, open: OpenForBench, sizes: { readonly small: number; readonly large: number }) {
+  const cells: string[] = [];
   for (const batchSize of [1, 100, 1000]) {
+    const events = batchSize === 1 ? sizes.small : sizes.large;
     const rates: number[] = [];
-    for (let run = 0; run < runs; run++) {
-      const events = batchSize === 1 ? 10_000 : 100_000;
-      rates.push((await measureAppends(openTemporarySqlite, { events, batchSize })).perSecond);
-    }
-    console.log(`| durable appends/s, batches of ${batchSize} | ${number(median(rates))} |`);
+    for (let run = 0; run < runs; run++) rates.push((await measureAppends(open, { events, batchSize })).perSecond);
+    cells.push(number(median(rates)));
   }
-  const replay = await measureReplay(openTemporarySqlite, { events: 200_000, projection: meshProjection });
-  console.log(`| events read back/s | ${number(replay.read.perSecond)} |`);
-  console.log(`| events read back and folded/s | ${number(replay.fold.perSecond)} |`);
-  console.log(`| 1,000,000 events in memory folded, ms | ${number(median(Array.from({ length: runs }, foldMs)))} |`);
+  const replay = await measureReplay(open, { events: sizes.large * 2, projection: meshProjection });
+  cells.push(number(replay.read.perSecond), number(replay.fold.perSecond));
+  console.log(`| ${name} | ${cells.join(' | ')} |`);
+}
+
+async function logTable(): Promise<void> {
+  console.log('\n| log | durable appends/s, batches of 1 | of 100 | of 1,000 | read back/s | read back and folded/s |');
+  console.log('|---|---|---|---|---|---|');
+  await logRow('SQLite', openTemporarySqlite, { small: 10_000, large: 100_000 });
+  await logRow('JetStream, `sync_interval: always`', openTemporaryJetStream, { small: 2_000, large: 20_000 });
+  console.log('\n| | ms |\n|---|---|');
+  console.log(`| a JetStream log of 100,000 events opened and checked | ${number(await measureOpen(100_000))} |`);
+  console.log(`| 1,000,000 events in memory folded | ${number(median(Array.from({ length: runs }, foldMs)))} |`);
 }
 
 if (!process.argv.includes('--log-only')) await table();

@@ -86,8 +86,10 @@ export class LogFollower {
   async #readMissed(): Promise<void> {
     const { clock, reader } = this.#options;
     for (let tries = 0; tries <= partial.tries; tries++) {
+      // Taken before asking: the replica may move on while the answer is on its way.
+      const known = this.replica.sequence;
       const lastSequence = await reader.lastSequence();
-      if (lastSequence < this.replica.sequence) return this.#noteShorter(lastSequence);
+      if (lastSequence < known) return this.#noteShorter(lastSequence);
       await this.#readTo(lastSequence);
       if (this.replica.atBatchEnd || this.#fault !== undefined) return;
       // The server may be in the middle of storing a batch.

@@ -43,6 +43,8 @@ export interface JetStreamLogParts {
 
 /** Events a subscription takes at a time while it catches up; whole batches may make it more. */
 const subscriptionChunk = 1000;
+/** The same when they are read from the server: several requests are under way one after the other. */
+const serverChunk = 4000;
 /** What has been seen is remembered this often at most: a crash forgets no more than what it saw since. */
 const rememberEveryMs = 500;
 
@@ -163,18 +165,19 @@ export class JetStreamLog implements EventLog {
   /** Whole batches, read from the server. What lies before damage is given first. */
   async #batchesAfter(position: number, head: number): Promise<readonly EventText[]> {
     const texts: EventText[] = [];
-    try {
-      for await (const chunk of readSpan(this.#source, { from: position + 1, to: head })) {
-        for (const event of chunk) {
-          texts.push(event);
-          if (event.endsBatch && texts.length >= subscriptionChunk) return texts;
-        }
+    for (let end = position; ; ) {
+      const span = { from: end + 1, to: Math.min(end + serverChunk, head) };
+      let problem: unknown;
+      try {
+        for await (const chunk of readSpan(this.#source, span)) for (const event of chunk) texts.push(event);
+      } catch (error) {
+        problem = this.#noted(error);
       }
-      return texts;
-    } catch (error) {
       const whole = texts.slice(0, texts.findLastIndex((event) => event.endsBatch) + 1);
       if (whole.length > 0) return whole;
-      throw this.#noted(error);
+      if (problem !== undefined) throw problem;
+      // A batch that is larger than a chunk.
+      end = span.to;
     }
   }
 
@@ -202,10 +205,15 @@ export class JetStreamLog implements EventLog {
   async positionAt(time: string): Promise<number> {
     this.#assertOpen();
     const timeMs = parseTime(time);
-    const span = this.#replica.spanAt(timeMs);
-    if (span === undefined) return 0;
-    const events = await this.#collect(span);
-    return events.findLast(({ text }) => Date.parse(decodeEvent(text).time) <= timeMs)?.position ?? 0;
+    for (let to = this.#replica.head.position; to > 0; ) {
+      const span = this.#replica.spanAt(timeMs, to);
+      if (span === undefined) break;
+      const events = await this.#collect(span);
+      const last = events.findLast(({ text }) => Date.parse(decodeEvent(text).time) <= timeMs);
+      if (last !== undefined) return last.position;
+      to = span.from - 1;
+    }
+    return 0;
   }
 
   async saveSnapshot(snapshot: LogSnapshot): Promise<void> {
@@ -231,16 +239,18 @@ export class JetStreamLog implements EventLog {
   }
 
   async #verify(): Promise<Verification> {
-    const { fault, replica } = this.#parts.follower;
+    const { follower, reader } = this.#parts;
+    const { fault, replica } = follower;
+    // Taken before asking: the replica may move on, or be amid a batch.
+    const known = fault === undefined ? replica.messageOf(replica.head.position).sequence : replica.sequence;
+    const lastSequence = await reader.lastSequence();
     const verifier = new ChainVerifier();
     const problemAt = (problem: string): Verification => ({
       ok: false,
       position: verifier.state.position + 1,
       problem,
     });
-    const { reader } = this.#parts;
-    const lastSequence = await reader.lastSequence();
-    for await (const { messages, missing } of reader.messages(1, Math.min(replica.sequence, lastSequence))) {
+    for await (const { messages, missing } of reader.messages(1, Math.min(known, lastSequence))) {
       this.#assertOpen();
       for (const text of messages.flatMap((message) => message.texts)) {
         const problem = problemOf(verifier, text);
@@ -248,8 +258,7 @@ export class JetStreamLog implements EventLog {
       }
       if (missing !== undefined) return problemAt(`the stream has lost message ${missing}`);
     }
-    if (lastSequence < replica.sequence)
-      return problemAt(`the stream has lost what came after message ${lastSequence}`);
+    if (lastSequence < known) return problemAt(`the stream has lost what came after message ${lastSequence}`);
     if (fault !== undefined) return problemAt(fault.message);
     const { position, hash, time } = verifier.state;
     if ((await this.head(position)).hash !== hash) return problemAt('the rolling hash is not the one seen before');

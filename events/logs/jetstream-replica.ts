@@ -11,7 +11,7 @@ import type { SubjectHead } from './append-plan.ts';
 import { kindOf, type StoredMessage } from './jetstream-message.ts';
 import { RecentEvents } from './jetstream-recent.ts';
 import { SequenceMap } from './jetstream-sequences.ts';
-import { blockSize, fingerprintOf, SqliteIndex } from './sqlite-index.ts';
+import { blockOf, blockSize, fingerprintOf, SqliteIndex } from './sqlite-index.ts';
 
 /** Positions between rolling hashes that are kept: a past head is computed from at most so many events. */
 export const hashEvery = 64;
@@ -110,11 +110,12 @@ export class LogReplica {
     return this.#index.positionsOf(keys, { from, to, max: Number.POSITIVE_INFINITY }) ?? [];
   }
 
-  /** The span of positions among which the last event at or before the time is; undefined when all are later. */
-  spanAt(timeMs: number): { readonly from: number; readonly to: number } | undefined {
-    const block = this.#index.blockAt(timeMs);
+  /** The last span through `to` that may have an event at or before the time; undefined when all are later. */
+  spanAt(timeMs: number, to: number): { readonly from: number; readonly to: number } | undefined {
+    let block = Math.min(this.#index.blockAt(timeMs), blockOf(to));
+    while (block >= 0 && this.#index.entry(block * blockSize + 1).timeMs > timeMs) block--;
     if (block < 0) return undefined;
-    return { from: block * blockSize + 1, to: Math.min((block + 1) * blockSize, this.head.position) };
+    return { from: block * blockSize + 1, to: Math.min((block + 1) * blockSize, to) };
   }
 
   /** Message that holds the event, and the position of that message's first event. */

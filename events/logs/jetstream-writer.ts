@@ -103,6 +103,7 @@ export class StreamWriter {
     const { clock, follower } = this.#options;
     for (let overtaken = 0; overtaken < maxOvertaken; overtaken++) {
       if (overtaken >= politeAfter) await clock.sleep(Math.random() * Math.min(overtaken * 2, 50));
+      if (!follower.replica.atBatchEnd) await follower.catchUp();
       this.#assertSound();
       const known = await this.#known(group);
       const { results, planned } = plan(group, new ReplicaView(follower.replica, known));
