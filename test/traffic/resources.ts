@@ -1,0 +1,58 @@
+// Short forms of the resources that cases apply, typed by the schemas.
+import type { DestinationRuleSpec } from '../../mesh/config/schemas/destination-rule.ts';
+import type { GatewaySpec } from '../../mesh/config/schemas/gateway.ts';
+import type { MeshConfigSpec } from '../../mesh/config/schemas/mesh-config.ts';
+import type { ServiceEntrySpec } from '../../mesh/config/schemas/service-entry.ts';
+import type { SidecarSpec } from '../../mesh/config/schemas/sidecar.ts';
+import type { VirtualServiceSpec } from '../../mesh/config/schemas/virtual-service.ts';
+import type { WorkloadEntrySpec } from '../../mesh/config/schemas/workload-entry.ts';
+
+/** A resource as a user writes it. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
+  readonly spec?: unknown;
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+type More = Partial<Manifest['metadata']>;
+
+function networking<Spec>(kind: string) {
+  return (name: string, spec: Spec, more: More = {}): Manifest => ({
+    apiVersion: 'networking.istio.io/v1',
+    kind,
+    metadata: { name, namespace: 'default', ...more },
+    spec,
+  });
+}
+
+/** A VirtualService in `default` unless `more` says otherwise. */
+export const virtualService = networking<VirtualServiceSpec>('VirtualService');
+/** A DestinationRule. */
+export const destinationRule = networking<DestinationRuleSpec>('DestinationRule');
+/** A Gateway. */
+export const gateway = networking<GatewaySpec>('Gateway');
+/** A ServiceEntry. */
+export const serviceEntry = networking<ServiceEntrySpec>('ServiceEntry');
+/** A WorkloadEntry. */
+export const workloadEntry = networking<WorkloadEntrySpec>('WorkloadEntry');
+/** A Sidecar. */
+export const sidecar = networking<SidecarSpec>('Sidecar');
+
+/** The mesh configuration, in the ConfigMap where Istio's users write it. */
+export function meshConfig(spec: MeshConfigSpec): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'istio', namespace: 'istio-system' },
+    data: { mesh: JSON.stringify(spec) },
+  };
+}
+
+/** Labels of the gateway proxy that every Gateway of the cases selects. */
+export const gatewaySelector = { istio: 'ingressgateway' };
