@@ -12,6 +12,7 @@ import {
   configApplied,
   endpointAt,
   endpointRegistered,
+  healthReported,
   httpService,
   resourceOf,
   serviceRegistered,
@@ -280,4 +281,29 @@ describe('an ailing log', () => {
       expect(has(await client.next(), '10.2.0.5')).toBe(true);
     },
   );
+
+  it('registers a workload whose proxy asks for it, with its health, until the proxy has left', async () => {
+    const group = resourceOf('WorkloadGroup', 'vms', { template: { labels: { app: 'vm' } } });
+    const entry = resourceOf('ServiceEntry', 'vm', {
+      hosts: ['vm.example.com'],
+      ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
+      resolution: 'STATIC',
+      workloadSelector: { labels: { app: 'vm' } },
+    });
+    const { facts, pilot } = await start({ registrationGraceMs: 10 });
+    await append(facts, configApplied(group), configApplied(entry));
+    const endpoints = () =>
+      pilot.snapshots.value?.registry
+        .endpoints('default/vm.example.com')
+        .map(({ address, health }) => [address, health]);
+    const metadata = { AUTO_REGISTER_GROUP: 'vms' };
+    const client = new AdsClient(pilot.xdsPort, 'delta', { id: 'sidecar~10.9.0.7~vm.default~x', metadata });
+    cleanups.push(() => client.close());
+    client.delta({ typeUrl: cluster });
+    await expect.poll(endpoints).toEqual([['10.9.0.7', 'healthy']]);
+    await append(facts, healthReported('default', '10.9.0.7', 'unhealthy'));
+    await expect.poll(endpoints).toEqual([['10.9.0.7', 'unhealthy']]);
+    client.close();
+    await expect.poll(endpoints).toEqual([]);
+  });
 });

@@ -10,6 +10,7 @@ import { messageOf } from '../../lib/mesh-error.ts';
 import type { Service } from '../../lib/service.ts';
 import type { MeshConfig } from '../../mesh/config/mesh-config.ts';
 import type { Snapshot } from '../../mesh/snapshot.ts';
+import { AutoRegistration } from './auto-registration/auto-registration.ts';
 import { DeliveriesRecorder, type RecorderLimits } from './deliveries-recorder.ts';
 import { FactReader, type FoldFailure } from './fact-reader.ts';
 import { HealthReports } from './health-reports.ts';
@@ -41,6 +42,8 @@ export interface PilotOptions {
   readonly mesh?: MeshConfig;
   readonly limits?: Partial<AdsLimits>;
   readonly recorder?: Partial<RecorderLimits>;
+  /** How long an auto-registered workload outlives its proxy's connection; Istio's 10 s by default. */
+  readonly registrationGraceMs?: number;
 }
 
 /** What is known of a failure when the search for its cause begins. */
@@ -64,6 +67,7 @@ export class Pilot implements Service {
   readonly #reader: FactReader;
   readonly #recorder: DeliveriesRecorder;
   readonly #health: HealthReports;
+  readonly #registration: AutoRegistration;
   readonly #listening = new Latest<readonly number[]>();
   /** Position of the last snapshot that translated for everybody. */
   #goodPosition = 0;
@@ -84,6 +88,13 @@ export class Pilot implements Service {
       ...(options.recorder && { limits: options.recorder }),
     });
     this.#health = new HealthReports({ facts, clock, logger, pilot: name });
+    this.#registration = new AutoRegistration({
+      facts,
+      clock,
+      logger,
+      pilot: name,
+      ...(options.registrationGraceMs !== undefined && { graceMs: options.registrationGraceMs }),
+    });
     this.#cache = new ResourceCache({
       translate: this.#newTranslator(),
       clock,
@@ -96,7 +107,7 @@ export class Pilot implements Service {
         const result = (options.contextOf ?? proxyContextOf)(node);
         return 'context' in result ? result.context : result.problem;
       },
-      observer: observeAll([this.metrics, this.#recorder, this.#healthObserver()]),
+      observer: observeAll([this.metrics, this.#recorder, this.#workloadObserver()]),
       clock,
       logger,
       ...(options.limits && { limits: options.limits }),
@@ -167,6 +178,7 @@ export class Pilot implements Service {
         this.#server.run(addresses, stop.signal, (ports) => this.#listening.set(ports)).finally(stopAll),
         this.#reader.run(stop.signal),
         this.#health.run(stop.signal),
+        this.#registration.run(stop.signal),
       ]);
     } finally {
       signal.removeEventListener('abort', stopAll);
@@ -178,6 +190,7 @@ export class Pilot implements Service {
 
   async #publish(snapshot: Snapshot): Promise<void> {
     this.snapshots.set(snapshot);
+    this.#registration.snapshotChanged(snapshot);
     this.metrics.published(snapshot.position, Date.parse(snapshot.time));
     this.metrics.services = snapshot.registry.services.size;
     this.#failure = undefined;
@@ -267,11 +280,11 @@ export class Pilot implements Service {
     }
   }
 
-  #healthObserver(): StreamObserver {
+  #workloadObserver(): StreamObserver {
     const nothing = () => {};
     return {
-      connected: nothing,
-      disconnected: nothing,
+      connected: (stream) => this.#registration.connected(stream),
+      disconnected: (stream) => this.#registration.disconnected(stream),
       pushed: nothing,
       acknowledged: nothing,
       rejected: nothing,

@@ -1,5 +1,5 @@
 // A raw ADS client and a server with a hand-fed translation, for tests and measurements.
-import { fromBinary } from '@bufbuild/protobuf';
+import { fromBinary, type JsonObject } from '@bufbuild/protobuf';
 import { Client, type ClientDuplexStream, credentials, type StatusObject } from '@grpc/grpc-js';
 import {
   DeltaDiscoveryResponseSchema,
@@ -37,11 +37,16 @@ export class AdsClient {
   readonly #client: Client;
   readonly #received: Received[] = [];
   #waiting: ((received: Received) => void) | undefined;
-  #node: { id: string } | undefined;
+  #node: { id: string; metadata?: JsonObject } | undefined;
 
-  constructor(port: number, protocol: Protocol, options: { id?: string; paused?: boolean } = {}) {
+  constructor(
+    port: number,
+    protocol: Protocol,
+    options: { id?: string; metadata?: JsonObject; paused?: boolean } = {},
+  ) {
     this.protocol = protocol;
-    this.#node = { id: options.id ?? 'sidecar~10.0.0.1~a.default~default.svc.cluster.local' };
+    const id = options.id ?? 'sidecar~10.0.0.1~a.default~default.svc.cluster.local';
+    this.#node = { id, ...(options.metadata && { metadata: options.metadata }) };
     this.#client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
       'grpc.max_receive_message_length': -1,
       'grpc.use_local_subchannel_pool': 1,
