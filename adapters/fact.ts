@@ -61,16 +61,16 @@ export function observedIn(type: string, data: unknown): Observed | undefined {
 function identityOf(observed: Observed): unknown {
   switch (observed.kind) {
     case 'service': {
-      const { namespace, hostname, platform } = observed.value;
-      return { namespace, hostname, platform };
+      const { namespace, hostname, platform, clusterId } = observed.value;
+      return { namespace, hostname, platform, ...(clusterId && { clusterId }) };
     }
     case 'endpoint': {
-      const { namespace, hostname, platform, id } = observed.value;
-      return { namespace, hostname, platform, id };
+      const { namespace, hostname, platform, clusterId, id } = observed.value;
+      return { namespace, hostname, platform, ...(clusterId && { clusterId }), id };
     }
     case 'workload': {
-      const { namespace, name, platform } = observed.value;
-      return { namespace, name, platform };
+      const { namespace, name, platform, clusterId } = observed.value;
+      return { namespace, name, platform, ...(clusterId && { clusterId }) };
     }
     case 'config': {
       const { kind, namespace, name } = observed.value;

@@ -8,7 +8,7 @@ const common = { group: 'registry', log: 'facts' } as const;
 export const registryEntries: CatalogOf<RegistryFact> = {
   'io.periplus.registry.service-registered': {
     ...common,
-    subject: 'registry/PLATFORM/service/NAMESPACE/HOSTNAME',
+    subject: 'registry/PLATFORM/service/NAMESPACE/HOSTNAME[@CLUSTER]',
     meaning: 'A service exists with exactly this data: it is new, or something about it changed.',
     data: 'the whole service (Service in events/model.ts)',
     example: {
@@ -26,14 +26,14 @@ export const registryEntries: CatalogOf<RegistryFact> = {
   },
   'io.periplus.registry.service-deregistered': {
     ...common,
-    subject: 'registry/PLATFORM/service/NAMESPACE/HOSTNAME',
+    subject: 'registry/PLATFORM/service/NAMESPACE/HOSTNAME[@CLUSTER]',
     meaning: 'A service is gone from its platform.',
-    data: 'namespace, hostname and platform',
+    data: 'namespace, hostname, platform and cluster',
     example: { namespace: 'default', hostname: 'reviews.default.svc.cluster.local', platform: 'files' },
   },
   'io.periplus.registry.endpoint-registered': {
     ...common,
-    subject: 'registry/PLATFORM/endpoint/NAMESPACE/HOSTNAME/ID',
+    subject: 'registry/PLATFORM/endpoint/NAMESPACE/HOSTNAME[@CLUSTER]/ID',
     meaning:
       'An instance of a service exists with exactly this data: it is new, or its health, labels or address changed.',
     data: 'the whole endpoint (Endpoint in events/model.ts)',
@@ -50,9 +50,9 @@ export const registryEntries: CatalogOf<RegistryFact> = {
   },
   'io.periplus.registry.endpoint-deregistered': {
     ...common,
-    subject: 'registry/PLATFORM/endpoint/NAMESPACE/HOSTNAME/ID',
+    subject: 'registry/PLATFORM/endpoint/NAMESPACE/HOSTNAME[@CLUSTER]/ID',
     meaning: 'An instance is gone from its platform.',
-    data: 'namespace, hostname, platform and id',
+    data: 'namespace, hostname, platform, cluster and id',
     example: {
       namespace: 'default',
       hostname: 'reviews.default.svc.cluster.local',
@@ -62,7 +62,7 @@ export const registryEntries: CatalogOf<RegistryFact> = {
   },
   'io.periplus.registry.workload-registered': {
     ...common,
-    subject: 'registry/PLATFORM/workload/NAMESPACE/NAME',
+    subject: 'registry/PLATFORM/workload/NAMESPACE/NAME[@CLUSTER]',
     meaning: 'A pod, allocation, container or machine exists with exactly this data.',
     data: 'the whole workload (Workload in events/model.ts)',
     example: {
@@ -77,9 +77,9 @@ export const registryEntries: CatalogOf<RegistryFact> = {
   },
   'io.periplus.registry.workload-deregistered': {
     ...common,
-    subject: 'registry/PLATFORM/workload/NAMESPACE/NAME',
+    subject: 'registry/PLATFORM/workload/NAMESPACE/NAME[@CLUSTER]',
     meaning: 'A workload is gone from its platform.',
-    data: 'namespace, name and platform',
+    data: 'namespace, name, platform and cluster',
     example: { namespace: 'default', name: 'reviews-v1-0', platform: 'files' },
   },
   'io.periplus.registry.workload-health-reported': {

@@ -7,21 +7,27 @@ export type ServiceRegistered = NewEvent<'io.periplus.registry.service-registere
 /** A service is gone. */
 export type ServiceDeregistered = NewEvent<
   'io.periplus.registry.service-deregistered',
-  { readonly namespace: string; readonly hostname: string; readonly platform: string }
+  { readonly namespace: string; readonly hostname: string; readonly platform: string; readonly clusterId?: string }
 >;
 /** An instance of a service exists with exactly this data. */
 export type EndpointRegistered = NewEvent<'io.periplus.registry.endpoint-registered', Endpoint>;
 /** An instance is gone. */
 export type EndpointDeregistered = NewEvent<
   'io.periplus.registry.endpoint-deregistered',
-  { readonly namespace: string; readonly hostname: string; readonly platform: string; readonly id: string }
+  {
+    readonly namespace: string;
+    readonly hostname: string;
+    readonly platform: string;
+    readonly clusterId?: string;
+    readonly id: string;
+  }
 >;
 /** A workload exists with exactly this data. */
 export type WorkloadRegistered = NewEvent<'io.periplus.registry.workload-registered', Workload>;
 /** A workload is gone. */
 export type WorkloadDeregistered = NewEvent<
   'io.periplus.registry.workload-deregistered',
-  { readonly namespace: string; readonly name: string; readonly platform: string }
+  { readonly namespace: string; readonly name: string; readonly platform: string; readonly clusterId?: string }
 >;
 /** A proxy's agent reported its workload's readiness (Istio's HealthInformation): overrides `health` of endpoints at `address`. */
 export type WorkloadHealthReported = NewEvent<
@@ -46,22 +52,28 @@ export type RegistryFact =
   | WorkloadDeregistered
   | WorkloadHealthReported;
 
-/** Subject of a service's events: `registry/PLATFORM/service/NAMESPACE/HOSTNAME`. */
-export function serviceSubject(service: { platform: string; namespace: string; hostname: string }): string {
-  return `registry/${service.platform}/service/${serviceKey(service)}`;
+/** What names something that a platform reports: one cluster or datacenter of a platform must not write another's subjects. */
+interface Reported {
+  readonly platform: string;
+  readonly namespace: string;
+  readonly clusterId?: string;
 }
 
-/** Subject of an endpoint's events: `registry/PLATFORM/endpoint/NAMESPACE/HOSTNAME/ID`. */
-export function endpointSubject(endpoint: {
-  platform: string;
-  namespace: string;
-  hostname: string;
-  id: string;
-}): string {
-  return `registry/${endpoint.platform}/endpoint/${serviceKey(endpoint)}/${endpoint.id}`;
+/** Subject of a service's events: `registry/PLATFORM/service/NAMESPACE/HOSTNAME`, with `@CLUSTER` where the platform has clusters. */
+export function serviceSubject(service: Reported & { readonly hostname: string }): string {
+  return `registry/${service.platform}/service/${serviceKey(service)}${atCluster(service)}`;
 }
 
-/** Subject of a workload's events: `registry/PLATFORM/workload/NAMESPACE/NAME`. */
-export function workloadSubject(workload: { platform: string; namespace: string; name: string }): string {
-  return `registry/${workload.platform}/workload/${workload.namespace}/${workload.name}`;
+/** Subject of an endpoint's events: `registry/PLATFORM/endpoint/NAMESPACE/HOSTNAME/ID`, with `HOSTNAME@CLUSTER` where there are clusters. */
+export function endpointSubject(endpoint: Reported & { readonly hostname: string; readonly id: string }): string {
+  return `registry/${endpoint.platform}/endpoint/${serviceKey(endpoint)}${atCluster(endpoint)}/${endpoint.id}`;
+}
+
+/** Subject of a workload's events: `registry/PLATFORM/workload/NAMESPACE/NAME`, with `@CLUSTER` where there are clusters. */
+export function workloadSubject(workload: Reported & { readonly name: string }): string {
+  return `registry/${workload.platform}/workload/${workload.namespace}/${workload.name}${atCluster(workload)}`;
+}
+
+function atCluster({ clusterId }: Reported): string {
+  return clusterId === undefined || clusterId === '' ? '' : `@${clusterId}`;
 }

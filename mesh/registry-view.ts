@@ -134,11 +134,14 @@ function addTo(sets: Map<string, Set<string>>, name: string, member: string): vo
   else sets.set(name, new Set([member]));
 }
 
-/** `endpoints` in their order, (address, id, platform); `before` itself when it has the identical elements. */
+/** `endpoints` in their order, (address, id, platform, cluster); `before` itself when it has the identical elements. */
 export function orderEndpoints(endpoints: Endpoint[], before: readonly Endpoint[]): readonly Endpoint[] {
   endpoints.sort(
     (a, b) =>
-      compareStrings(a.address, b.address) || compareStrings(a.id, b.id) || compareStrings(a.platform, b.platform),
+      compareStrings(a.address, b.address) ||
+      compareStrings(a.id, b.id) ||
+      compareStrings(a.platform, b.platform) ||
+      compareStrings(a.clusterId ?? '', b.clusterId ?? ''),
   );
   return sameElements(endpoints, before) ? before : Object.freeze(endpoints);
 }

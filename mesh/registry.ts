@@ -27,9 +27,9 @@ export interface RegistryTouched {
 
 /** Mutable; what readers get is frozen by snapshot-builder.ts. */
 export interface RegistryState {
-  /** By service key, then platform. */
+  /** By service key, then `PLATFORM@CLUSTER`. */
   readonly services: Map<ServiceKey, Leaves<Service>>;
-  /** By service key, then `PLATFORM/ID`. */
+  /** By service key, then `PLATFORM@CLUSTER/ID`. */
   readonly endpoints: Map<ServiceKey, Leaves<Endpoint>>;
   /** By `workloadKey`. */
   readonly workloads: Leaves<Workload>;
@@ -39,13 +39,25 @@ export interface RegistryState {
   readonly touched: RegistryTouched;
 }
 
-/** `PLATFORM/NAMESPACE/NAME`, the key of `RegistryView.workloads`. */
+/** Who reports something: two clusters of one platform may report the same name. */
+interface Reporter {
+  readonly platform: string;
+  readonly clusterId?: string;
+}
+
+/** `PLATFORM`, or `PLATFORM@CLUSTER` where the platform has clusters. */
+function reporterOf({ platform, clusterId }: Reporter): string {
+  return clusterId === undefined || clusterId === '' ? platform : `${platform}@${clusterId}`;
+}
+
+/** `PLATFORM/NAMESPACE/NAME` (`PLATFORM@CLUSTER` where the platform has clusters), the key of `RegistryView.workloads`. */
 export function workloadKey(workload: {
   readonly platform: string;
+  readonly clusterId?: string;
   readonly namespace: string;
   readonly name: string;
 }): string {
-  return `${workload.platform}/${workload.namespace}/${workload.name}`;
+  return `${reporterOf(workload)}/${workload.namespace}/${workload.name}`;
 }
 
 /** Folds registry facts; other events pass through. */
@@ -101,29 +113,29 @@ function evolveRegistry(state: RegistryState, event: RecordedEvent): RegistrySta
 function putService(
   state: RegistryState,
   position: number,
-  of: { readonly namespace: string; readonly hostname: string; readonly platform: string },
+  of: Reporter & { readonly namespace: string; readonly hostname: string },
   value: Service | undefined,
 ): void {
   const key = serviceKey(of);
-  put(leavesOf(state.services, key), of.platform, position, value, state.graves);
+  put(leavesOf(state.services, key), reporterOf(of), position, value, state.graves);
   state.touched.services.add(key);
 }
 
 function putEndpoint(
   state: RegistryState,
   position: number,
-  of: { readonly namespace: string; readonly hostname: string; readonly platform: string; readonly id: string },
+  of: Reporter & { readonly namespace: string; readonly hostname: string; readonly id: string },
   value: Endpoint | undefined,
 ): void {
   const key = serviceKey(of);
-  put(leavesOf(state.endpoints, key), `${of.platform}/${of.id}`, position, value, state.graves);
+  put(leavesOf(state.endpoints, key), `${reporterOf(of)}/${of.id}`, position, value, state.graves);
   state.touched.endpoints.add(key);
 }
 
 function putWorkload(
   state: RegistryState,
   position: number,
-  of: { readonly namespace: string; readonly name: string; readonly platform: string },
+  of: Reporter & { readonly namespace: string; readonly name: string },
   value: Workload | undefined,
 ): void {
   const key = workloadKey(of);
@@ -177,6 +189,7 @@ export function compareServices(a: Service, b: Service): number {
   return (
     compareTimes(a.createdAt, b.createdAt) ||
     compareStrings(a.platform, b.platform) ||
+    compareStrings(a.clusterId ?? '', b.clusterId ?? '') ||
     compareStrings(a.namespace, b.namespace) ||
     compareStrings(a.hostname, b.hostname)
   );
