@@ -50,7 +50,7 @@ export function createHealthServer(options: HealthServerOptions): Service {
 
 function serverOf(options: HealthServerOptions): Server {
   return createServer((request, response) => {
-    answerTo(new URL(request.url ?? '/', 'http://localhost').pathname, options)
+    void answerTo(new URL(request.url ?? '/', 'http://localhost').pathname, options)
       .catch((error): Answer => json(503, { error: messageOf(error) }))
       .then(({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body));
   });

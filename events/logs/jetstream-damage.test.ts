@@ -96,7 +96,7 @@ describe.skipIf(why !== '')(`a JetStreamLog${why}`, () => {
         one.append([{ ...testAppend('one'), expectedVersion: 0 }]),
         two.append([{ ...testAppend('two'), expectedVersion: 0 }]),
       ]);
-      expect(results.map((result) => result.ok).sort()).toEqual([false, true]);
+      expect(results.filter((result) => result.ok)).toHaveLength(1);
       expect(results.find((result) => !result.ok)).toMatchObject({ reason: 'conflict', actualVersion: 1 });
     });
 
@@ -332,7 +332,7 @@ describe.skipIf(why !== '')(`a JetStreamLog${why}`, () => {
   it('refuses a stream that drops old events, and a server that does not sync every write', async () => {
     const name = `${mesh}-facts`;
     await api(`STREAM.CREATE.${name}`, { name, subjects: [`${mesh}.facts.>`], discard: 'old', storage: 'file' });
-    await expect(open()).rejects.toMatchObject({ code: 'invalid', message: expect.stringContaining('discard=old') });
+    await expect(open()).rejects.toMatchObject({ code: 'invalid', message: expect.stringContaining('discard="old"') });
     const monitored = `${server.url(`${mesh}-2`)}?monitoring=${server.monitoringPort}`;
     opened.push(await openJetStreamLogs(monitored));
     server.configure({ syncAlways: false });

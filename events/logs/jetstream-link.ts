@@ -1,6 +1,12 @@
 // The connection to NATS: made and remade, its failures as MeshErrors; while it is down every call fails at once instead of queueing.
 import { readFileSync } from 'node:fs';
-import { type Authenticator, type ConnectionOptions, createInbox, type NatsConnection } from '@nats-io/nats-core';
+import {
+  type Authenticator,
+  type ConnectionOptions,
+  createInbox,
+  errors,
+  type NatsConnection,
+} from '@nats-io/nats-core';
 import { connect, credsAuthenticator, nkeyAuthenticator } from '@nats-io/transport-node';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -53,7 +59,7 @@ export class NatsLink {
     return () => this.#onReconnect.delete(listener);
   }
 
-  /** Does something with the server. Rejects with MeshError `unavailable` when it is away, or goes away before it is done. */
+  /** Does something with the server. Rejects with MeshError `unavailable` when it is away, or goes away before it is done, `forbidden` when it denies it. */
   ask<T>(work: (connection: NatsConnection) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (!this.#connected) throw this.#away();
@@ -66,7 +72,7 @@ export class NatsLink {
         },
         (error) => {
           done();
-          reject(unavailable(error));
+          reject(failureOf(error));
         },
       );
     });
@@ -108,9 +114,13 @@ export class NatsLink {
   }
 }
 
-/** The error as a MeshError; what NATS and its client report is `unavailable`. */
-export function unavailable(error: unknown): MeshError {
+/** The error as a MeshError: `forbidden` for what this client may not do, else `unavailable`. */
+export function failureOf(error: unknown): MeshError {
   if (error instanceof MeshError) return error;
+  const denied = [error, error instanceof Error ? error.cause : undefined].some(
+    (one) => one instanceof errors.PermissionViolationError,
+  );
+  if (denied) return new MeshError('forbidden', `NATS: ${messageOf(error)}`, { cause: error });
   return new MeshError('unavailable', `NATS: ${messageOf(error)}`, { cause: error });
 }
 

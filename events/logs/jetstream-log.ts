@@ -1,6 +1,5 @@
 // The distributed log: one JetStream stream; the port's promises kept from a replica in memory and reads of the server.
-import { MeshError, messageOf } from '../../lib/mesh-error.ts';
-import { ChainVerifier } from '../chain-verifier.ts';
+import { MeshError } from '../../lib/mesh-error.ts';
 import type { RecordedEvent } from '../envelope.ts';
 import { decodeEvent } from '../event-codec.ts';
 import { eventFilter } from '../event-filter.ts';
@@ -23,6 +22,7 @@ import type { EventText, StreamReader } from './jetstream-reader.ts';
 import type { LogReplica } from './jetstream-replica.ts';
 import { writeSeen } from './jetstream-seen.ts';
 import type { SnapshotStore } from './jetstream-snapshots.ts';
+import { verifyStream } from './jetstream-verify.ts';
 import type { StreamWriter } from './jetstream-writer.ts';
 import { assertSnapshotFits, closedError, parseTime } from './log-checks.ts';
 import { type EventsThrough, type HeadWaiters, type SubscriptionSource, subscribeTo } from './subscription.ts';
@@ -233,36 +233,13 @@ export class JetStreamLog implements EventLog {
     this.#assertOpen();
     const { follower } = this.#parts;
     await follower.catchUp();
-    const result = await this.#verify();
+    const result = await verifyStream(this.#source, {
+      damaged: follower.fault,
+      hashAt: async (position) => (await this.head(position)).hash,
+      assertOpen: () => this.#assertOpen(),
+    });
     if (!result.ok) follower.noteFault(new MeshError('corrupt', `position ${result.position}: ${result.problem}`));
     return result;
-  }
-
-  async #verify(): Promise<Verification> {
-    const { follower, reader } = this.#parts;
-    const { fault, replica } = follower;
-    // Taken before asking: the replica may move on, or be amid a batch.
-    const known = fault === undefined ? replica.messageOf(replica.head.position).sequence : replica.sequence;
-    const lastSequence = await reader.lastSequence();
-    const verifier = new ChainVerifier();
-    const problemAt = (problem: string): Verification => ({
-      ok: false,
-      position: verifier.state.position + 1,
-      problem,
-    });
-    for await (const { messages, missing } of reader.messages(1, Math.min(known, lastSequence))) {
-      this.#assertOpen();
-      for (const text of messages.flatMap((message) => message.texts)) {
-        const problem = problemOf(verifier, text);
-        if (problem !== undefined) return problemAt(problem);
-      }
-      if (missing !== undefined) return problemAt(`the stream has lost message ${missing}`);
-    }
-    if (lastSequence < known) return problemAt(`the stream has lost what came after message ${lastSequence}`);
-    if (fault !== undefined) return problemAt(fault.message);
-    const { position, hash, time } = verifier.state;
-    if ((await this.head(position)).hash !== hash) return problemAt('the rolling hash is not the one seen before');
-    return { ok: true, events: position, head: { position, hash, time } };
   }
 
   async close(): Promise<void> {
@@ -310,12 +287,4 @@ export class JetStreamLog implements EventLog {
 function firstBatches(texts: readonly EventText[]): readonly EventText[] {
   const end = texts.findIndex((event, i) => event.endsBatch && i + 1 >= subscriptionChunk);
   return end < 0 ? texts : texts.slice(0, end + 1);
-}
-
-function problemOf(verifier: ChainVerifier, text: string): string | undefined {
-  try {
-    return verifier.add(decodeEvent(text), text);
-  } catch (error) {
-    return messageOf(error);
-  }
 }

@@ -62,7 +62,8 @@ export async function ensureStream(link: NatsLink, config: StreamConfig): Promis
   for (const setting of needed) {
     const value = found.config[setting] ?? (typeof config[setting] === 'boolean' ? false : 0);
     if (value === config[setting]) continue;
-    const message = `the stream ${config.name} has ${setting}=${value}, it needs ${config[setting]}: change it with nats stream edit`;
+    const [has, needs] = [value, config[setting]].map((one) => JSON.stringify(one));
+    const message = `the stream ${config.name} has ${setting}=${has}, it needs ${needs}: change it with nats stream edit`;
     throw new MeshError('invalid', message);
   }
   return stateOf(found);

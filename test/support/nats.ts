@@ -40,11 +40,27 @@ export class TestNats {
     const found = await findNatsServer();
     if ('why' in found) return found;
     const [client = 0, monitoring = 0] = await freePorts(2);
-    const folder = mkdtempSync(join(tmpdir(), 'periplus-nats-'));
-    const server = new TestNats(found.path, { client, monitoring }, folder);
+    const server = new TestNats(found.path, { client, monitoring }, mkdtempSync(join(tmpdir(), 'periplus-nats-')));
     server.configure(options);
     await server.restart();
     return server;
+  }
+
+  /** Starts a cluster of three on this machine, or gives why it can't be had. */
+  static async startCluster(): Promise<readonly TestNats[] | { readonly why: string }> {
+    const found = await findNatsServer();
+    if ('why' in found) return found;
+    const ports = await freePorts(9);
+    const routes = ports.slice(6).map((port) => `"nats://127.0.0.1:${port}"`);
+    const servers = [0, 1, 2].map((i) => {
+      const [client = 0, monitoring = 0, cluster = 0] = [ports[i], ports[3 + i], ports[6 + i]];
+      const server = new TestNats(found.path, { client, monitoring }, mkdtempSync(join(tmpdir(), 'periplus-nats-')));
+      const listen = `listen: "127.0.0.1:${cluster}", routes: [${routes.join(', ')}]`;
+      server.configure({ more: `server_name: "n${i}"\ncluster { name: "test", ${listen} }` });
+      return server;
+    });
+    await Promise.all(servers.map((server) => server.restart()));
+    return servers;
   }
 
   /** `nats://…` with a mesh of its own. */
