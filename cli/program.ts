@@ -10,6 +10,7 @@ import { eventsCommand } from './commands/events.ts';
 import { gatewayCommand } from './commands/gateway.ts';
 import { getCommand } from './commands/get.ts';
 import { historyCommand } from './commands/history.ts';
+import { interceptCommand } from './commands/intercept.ts';
 import { proxyConfigCommand } from './commands/proxy-config.ts';
 import { proxyStatusCommand } from './commands/proxy-status.ts';
 import { renderCommand } from './commands/render.ts';
@@ -27,7 +28,16 @@ export function createProgram(context: CliContext): Command {
     .enablePositionalOptions()
     .helpCommand('help [command]', 'explain a command');
   const groups: readonly (readonly [heading: string, commands: readonly Command[]])[] = [
-    ['Run:', [upCommand(context), serveCommand(context), sidecarCommand(context), gatewayCommand(context)]],
+    [
+      'Run:',
+      [
+        upCommand(context),
+        serveCommand(context),
+        sidecarCommand(context),
+        gatewayCommand(context),
+        interceptCommand(context),
+      ],
+    ],
     ['Change:', [applyCommand(context), deleteCommand(context), diffCommand(context)]],
     [
       'Look:',
