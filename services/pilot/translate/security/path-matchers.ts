@@ -41,6 +41,8 @@ function urlPath(path: StringMatcher): Permission {
 const slash = '(?:[/\\\\]|%2f|%5c)';
 /** Servers strip `;name=value` from a segment. */
 const parameters = '(?:;[^/]*)?';
+/** What a server may take for one slash, with the parameters of the segment before it. */
+const separator = `(?:${parameters}/|\\\\|%2f|%5c)+`;
 /** Any number of segments, whole but for the last. */
 const segments = `(?:[^;/]*${parameters}/)*[^;/]*`;
 /** One segment of a template: no slash in any spelling. */
@@ -55,21 +57,18 @@ function spellingsOf(path: string): string | undefined {
   if (isTemplate(path)) return `(?is)${spell(path)}${parameters}`;
   const wildcard = wildcardOf(path);
   if (wildcard.kind === 'any') return undefined;
-  const text = spell(wildcard.text, wildcard.kind === 'suffix');
+  const text = spell(wildcard.text);
   if (wildcard.kind === 'prefix') return `(?is)${text}.*`;
   return `(?is)${wildcard.kind === 'suffix' ? segments : ''}${text}${parameters}`;
 }
 
-/** Slashes in the middle may follow parameters; `inMiddle` says whether the first one is there, too. */
-function spell(text: string, inMiddle = false): string {
+function spell(text: string): string {
   const parts = text.split(/(\{\*{1,2}\}|(?:[/\\]|%2f|%5c)+)/i);
   return parts
     .map((part, index) => {
       if (index % 2 === 0) return quoteRegex(part);
       if (part === '{*}') return segment;
-      if (part === '{**}') return segments;
-      const isFirst = index === 1 && parts[0] === '' && !inMiddle;
-      return `${isFirst ? '' : parameters}${slash}+`;
+      return part === '{**}' ? segments : separator;
     })
     .join('');
 }
