@@ -72,9 +72,9 @@ export class MemoryKeyStore implements KeyStore {
 }
 
 /** A CA for `cluster.local` with everything that it stands on. */
-export function testCa(more: Partial<CertificateAuthorityOptions> = {}) {
+export function testCa(more: Partial<CertificateAuthorityOptions> & { readonly clock?: ManualClock } = {}) {
   const holders: BundleHolder[] = [];
-  const [facts, keys, clock] = [new MemoryLog(), new MemoryKeyStore(), new ManualClock()];
+  const [facts, keys, clock] = [new MemoryLog(), new MemoryKeyStore(), more.clock ?? new ManualClock()];
   const options = {
     trustDomain: 'cluster.local',
     facts,

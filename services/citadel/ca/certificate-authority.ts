@@ -112,6 +112,7 @@ export class CertificateAuthority implements Service {
     readonly id: SpiffeId;
     readonly publicKey: KeyObject;
     readonly lifeMs?: number;
+    readonly dnsNames?: readonly string[];
   }): Promise<SignedSvid> {
     await this.open();
     const [issuer, bundle] = [this.#issuer, this.#log.state.bundle];

@@ -93,8 +93,10 @@ export async function issueSvid(options: {
   readonly issuer: Issuer;
   readonly nowMs: number;
   readonly lifeMs: number;
+  /** More names, for Citadel's own server alone: clients that know no SPIFFE look for them. */
+  readonly dnsNames?: readonly string[];
 }): Promise<IssuedCertificate> {
-  const { id, publicKey, issuer, nowMs } = options;
+  const { id, publicKey, issuer, nowMs, dnsNames = [] } = options;
   const uri = formatSpiffeId(id);
   const issuerCertificate = new Certificate(issuer.certificate);
   const untilMs = Math.min(nowMs + options.lifeMs, issuerCertificate.notAfter.getTime());
@@ -110,10 +112,13 @@ export async function issueSvid(options: {
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-      new SubjectAlternativeNameExtension([{ type: 'url', value: uri }], true),
+      new SubjectAlternativeNameExtension(
+        [{ type: 'url', value: uri }, ...dnsNames.map((value) => ({ type: 'dns', value }) as const)],
+        true,
+      ),
     ],
   });
-  const problem = svidProblem(issued.certificate, { uri, publicKey, issuer: issuer.certificate });
+  const problem = svidProblem(issued.certificate, { uri, publicKey, issuer: issuer.certificate, dnsNames });
   if (problem) throw new MeshError('corrupt', `the certificate just made is wrong: ${problem}`);
   return issued;
 }
@@ -176,12 +181,18 @@ const svidUsages = '1.3.6.1.5.5.7.3.1,1.3.6.1.5.5.7.3.2';
 /** What is wrong with a leaf, as OpenSSL reads it; undefined: nothing. */
 export function svidProblem(
   pem: string,
-  wanted: { readonly uri: string; readonly publicKey: KeyObject; readonly issuer: string },
+  wanted: {
+    readonly uri: string;
+    readonly publicKey: KeyObject;
+    readonly issuer: string;
+    readonly dnsNames?: readonly string[];
+  },
 ): string | undefined {
   const leaf = new X509Certificate(pem);
   if (leaf.ca) return 'it is a CA';
   if (leaf.subject) return 'its subject is not empty';
-  if (leaf.subjectAltName !== `URI:${wanted.uri}`) return 'its names are not the one that was meant';
+  const names = [`URI:${wanted.uri}`, ...(wanted.dnsNames ?? []).map((name) => `DNS:${name}`)].join(', ');
+  if (leaf.subjectAltName !== names) return 'its names are not the one that was meant';
   if (!leaf.publicKey.equals(wanted.publicKey)) return 'its key is another';
   if (leaf.keyUsage?.join() !== svidUsages) return 'its usages are not server and client authentication';
   return signatureProblem(leaf, new X509Certificate(wanted.issuer));

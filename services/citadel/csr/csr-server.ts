@@ -1,0 +1,183 @@
+// The gRPC face of Citadel: istio.v1.auth.IstioCertificateService, which agents of Periplus and of Istio speak, over TLS.
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type handleUnaryCall, Server, type ServerUnaryCall, type ServiceDefinition, status } from '@grpc/grpc-js';
+import type { EventLog } from '../../../events/event-log.ts';
+import {
+  type IstioCertificateRequest,
+  IstioCertificateRequestSchema,
+  type IstioCertificateResponse,
+  IstioCertificateResponseSchema,
+} from '../../../gen/istio/v1/auth/ca_pb.js';
+import type { Clock } from '../../../lib/clock.ts';
+import { Latest } from '../../../lib/latest.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import { MeshError } from '../../../lib/mesh-error.ts';
+import type { Service } from '../../../lib/service.ts';
+import type { Attestor, Credentials } from '../attest/attestor.ts';
+import type { CertificateAuthority } from '../ca/certificate-authority.ts';
+import { type DenialCode, type Issuance, type IssuanceMeans, issueCertificate } from './issuance.ts';
+import { IssuanceRecord } from './issuance-record.ts';
+import { type Rate, RateLimit } from './rate-limit.ts';
+import { serverIdentities } from './server-certificate.ts';
+import { RenewableCredentials } from './server-credentials.ts';
+
+/** Bounds of the server; `defaultCsrLimits` says why each is what it is. */
+export interface CsrLimits {
+  readonly maxRequestBytes: number;
+  readonly maxStreamsPerConnection: number;
+  /** Requests being worked on, of all callers. */
+  readonly maxInFlight: number;
+  /** Of one address. */
+  readonly rate: Rate;
+  readonly deadlineMs: number;
+  readonly maxConnectionMs: number;
+}
+
+/** What the server uses where nothing else is said. */
+export const defaultCsrLimits: CsrLimits = {
+  maxRequestBytes: 64 * 1024, // a request with an RSA-8192 key has 4 KiB
+  maxStreamsPerConnection: 16, // an agent asks once in half an hour
+  maxInFlight: 5_000, // a whole mesh that starts at once waits its turn: 10 s of signing
+  rate: { perSecond: 50, burst: 500 }, // a node of 500 workloads that restarts, behind one address
+  deadlineMs: 15_000, // longer than a busy CA takes; callers try again
+  maxConnectionMs: 60_000, // a connection that sends half a request is gone after this
+};
+
+const serializeRequest = (request: IstioCertificateRequest) =>
+  Buffer.from(toBinary(IstioCertificateRequestSchema, request));
+const serializeResponse = (response: IstioCertificateResponse) =>
+  Buffer.from(toBinary(IstioCertificateResponseSchema, response));
+/** The service's one method; clients use it too. */
+export const certificateService = {
+  CreateCertificate: {
+    path: '/istio.v1.auth.IstioCertificateService/CreateCertificate',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: serializeRequest,
+    requestDeserialize: (bytes: Buffer) => fromBinary(IstioCertificateRequestSchema, bytes),
+    responseSerialize: serializeResponse,
+    responseDeserialize: (bytes: Buffer) => fromBinary(IstioCertificateResponseSchema, bytes),
+  },
+} satisfies ServiceDefinition;
+
+/** What the server is made of. */
+export interface CsrServerOptions {
+  readonly ca: CertificateAuthority;
+  readonly trustDomain: string;
+  /** Asked in order. */
+  readonly attestors: readonly Attestor[];
+  readonly facts: EventLog;
+  readonly host: string;
+  /** 8060, as Istio's Citadel; 0: any free port. */
+  readonly port: number;
+  /** Names under which clients reach it, beside `localhost`. */
+  readonly dnsNames?: readonly string[];
+  /** In events. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits?: Partial<CsrLimits>;
+}
+
+/** Serves signing requests until its signal is aborted. Rejects with MeshError `unavailable` when it can't listen or has no CA. */
+export class CsrServer implements Service {
+  readonly name = 'Citadel';
+  /** The port once it is open. */
+  readonly port = new Latest<number>();
+  readonly #options: CsrServerOptions;
+  readonly #limits: CsrLimits;
+  readonly #means: IssuanceMeans;
+  #inFlight = 0;
+
+  constructor(options: CsrServerOptions) {
+    const { clock, ca, attestors } = options;
+    this.#options = options;
+    this.#limits = { ...defaultCsrLimits, ...options.limits };
+    const record = new IssuanceRecord({ ...options, source: `/citadel/${options.name}` });
+    this.#means = { ca, attestors, record, limit: new RateLimit(this.#limits.rate, () => clock.nowMs()) };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { ca, trustDomain, clock, host, port, dnsNames = [] } = this.#options;
+    const credentials = new RenewableCredentials();
+    const server = new Server({
+      'grpc.max_receive_message_length': this.#limits.maxRequestBytes,
+      'grpc.max_concurrent_streams': this.#limits.maxStreamsPerConnection,
+      'grpc.max_connection_age_ms': this.#limits.maxConnectionMs,
+      'grpc.max_connection_age_grace_ms': this.#limits.deadlineMs,
+    });
+    const handle: handleUnaryCall<IstioCertificateRequest, IstioCertificateResponse> = (call, done) => {
+      void this.#answer(call).then((issuance) => {
+        if (issuance.ok)
+          done(null, create(IstioCertificateResponseSchema, { certChain: [...issuance.certificateChain] }));
+        else done({ code: grpcCodes[issuance.code], details: issuance.message });
+      });
+    };
+    server.addService(certificateService, { CreateCertificate: handle });
+    try {
+      const names = ['localhost', ...dnsNames];
+      let listening = false;
+      for await (const identity of serverIdentities({ ca, trustDomain, dnsNames: names, clock, signal })) {
+        credentials.renew(identity);
+        if (!listening) this.port.set(await listen(server, { host, port, credentials }));
+        listening = true;
+      }
+    } finally {
+      server.forceShutdown();
+    }
+  }
+
+  async #answer(call: ServerUnaryCall<IstioCertificateRequest, IstioCertificateResponse>): Promise<Issuance> {
+    const { deadlineMs, maxInFlight } = this.#limits;
+    if (this.#inFlight >= maxInFlight)
+      return { ok: false, code: 'resource-exhausted', message: 'Citadel is busy; try again later' };
+    const credentials = credentialsOf(call);
+    if (typeof credentials === 'string') return { ok: false, code: 'unauthenticated', message: credentials };
+    this.#inFlight++;
+    const working = new AbortController();
+    const { csr, validityDuration } = call.request;
+    const request = { csr, lifeSeconds: Number(validityDuration), credentials };
+    const issuing = issueCertificate(request, this.#means).finally(() => {
+      this.#inFlight--;
+      working.abort();
+    });
+    const late = this.#options.clock.sleep(deadlineMs, working.signal).then(
+      (): Issuance => ({ ok: false, code: 'unavailable', message: 'this took too long; try again' }),
+      () => issuing,
+    );
+    return await Promise.race([issuing, late]);
+  }
+}
+
+const grpcCodes: Readonly<Record<DenialCode, status>> = {
+  'invalid-argument': status.INVALID_ARGUMENT,
+  unauthenticated: status.UNAUTHENTICATED,
+  'resource-exhausted': status.RESOURCE_EXHAUSTED,
+  unavailable: status.UNAVAILABLE,
+};
+
+/** What the caller showed; a text says what is wrong with it. */
+function credentialsOf(call: ServerUnaryCall<unknown, unknown>): Credentials | string {
+  const values = call.metadata.get('authorization');
+  if (values.length > 1) return 'more than one authorization was sent';
+  const [value] = values;
+  const token = typeof value === 'string' ? /^bearer (\S+)$/i.exec(value)?.[1] : undefined;
+  if (value !== undefined && token === undefined) return 'the authorization is not "Bearer TOKEN"';
+  const peerCertificate = call.getAuthContext().sslPeerCertificate?.raw;
+  return { peer: call.getPeer(), ...(token !== undefined && { token }), ...(peerCertificate && { peerCertificate }) };
+}
+
+function listen(
+  server: Server,
+  at: { host: string; port: number; credentials: RenewableCredentials },
+): Promise<number> {
+  const { host, port, credentials } = at;
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, bound) => {
+      if (!error) resolve(bound);
+      else
+        reject(new MeshError('unavailable', `Citadel can't listen on ${address}: ${error.message}`, { cause: error }));
+    });
+  });
+}
