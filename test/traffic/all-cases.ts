@@ -1,12 +1,16 @@
 // Every traffic case, by area: what the tests run and the reference lists.
 import type { TrafficCase } from './case.ts';
+import { destinationRuleCases } from './cases/destination-rule.ts';
 import { httpMatchCases } from './cases/http-match.ts';
 import { httpPolicyCases } from './cases/http-policy.ts';
 import { httpRouteCases } from './cases/http-route.ts';
+import { loadBalancingCases } from './cases/load-balancing.ts';
 
 /** Cases by the name of their area, which is their file's. */
 export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'http-match': httpMatchCases,
   'http-route': httpRouteCases,
   'http-policy': httpPolicyCases,
+  'load-balancing': loadBalancingCases,
+  'destination-rule': destinationRuleCases,
 };

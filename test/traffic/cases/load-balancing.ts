@@ -1,0 +1,357 @@
+// DestinationRule: which endpoint gets a request.
+import assert from 'node:assert/strict';
+import type { LoadBalancerSettings } from '../../../mesh/config/schemas/destination-rule.ts';
+import type { CaseMesh, Place, TrafficCase } from '../case.ts';
+import { type Call, exchange } from '../client.ts';
+import { assertBetween, assertShare } from '../expectations.ts';
+import { destinationRule, type Manifest, serviceEntry, virtualService } from '../resources.ts';
+
+const lb = 'DestinationRule.trafficPolicy.loadBalancer';
+
+function balanced(loadBalancer: LoadBalancerSettings): () => Manifest[] {
+  return () => [destinationRule('echo', { host: 'echo', trafficPolicy: { loadBalancer } })];
+}
+
+/** Each key always reaches one instance, and `keys` different ones reach several. */
+async function isSticky(
+  mesh: CaseMesh,
+  callOf: (key: string) => readonly [path: string, call?: Partial<Call>],
+): Promise<void> {
+  const reached = new Set<string>();
+  for (let i = 0; i < 24; i++) {
+    const [path, call] = callOf(`user-${i}`);
+    const seen = await mesh.tally(4, path, call);
+    assert.equal(Object.keys(seen).length, 1, `${path} ${JSON.stringify(call)}: ${JSON.stringify(seen)}`);
+    reached.add(Object.keys(seen)[0] ?? '');
+  }
+  assert.ok(reached.size > 1, 'different keys reach different instances');
+}
+
+/** `near.example.com`: e1 in the proxy's own subzone, e2 in its zone's other subzone, e3 in another region. */
+function spread({ ports, instances: { e1, e2, e3 } }: Place): Manifest {
+  const at = ({ address, port }: typeof e1, locality: string) => ({ address, ports: { http: port }, locality });
+  return serviceEntry('near', {
+    hosts: ['near.example.com'],
+    ports: [{ number: ports.http, name: 'http', protocol: 'HTTP' }],
+    resolution: 'STATIC',
+    endpoints: [at(e1, 'region1/zone1/a'), at(e2, 'region2/zone1/a'), at(e3, 'region3/zone1/a')],
+  });
+}
+const near = { host: 'near.example.com' };
+const outlierDetection = {
+  consecutive5xxErrors: 1,
+  interval: '100ms',
+  baseEjectionTime: '60s',
+  maxEjectionPercent: 100,
+};
+
+/** See the file's first line. */
+export const loadBalancingCases: readonly TrafficCase[] = [
+  {
+    name: 'loadBalancer.simple ROUND_ROBIN takes turns',
+    proves: [`${lb}.simple`],
+    resources: balanced({ simple: 'ROUND_ROBIN' }),
+    run: async (mesh) => {
+      const order: string[] = [];
+      for (let i = 0; i < 12; i++) order.push((await mesh.get('/')).echo.instance);
+      for (let i = 3; i < 12; i++) assert.equal(order[i], order[i - 3], order.join());
+    },
+  },
+  {
+    name: 'loadBalancer.simple RANDOM does not take turns and reaches all',
+    proves: [`${lb}.simple`],
+    resources: balanced({ simple: 'RANDOM' }),
+    run: async (mesh) => {
+      const order: string[] = [];
+      for (let i = 0; i < 60; i++) order.push((await mesh.get('/')).echo.instance);
+      assert.equal(new Set(order).size, 3);
+      assert.ok(order.some((instance, i) => i >= 3 && instance !== order[i - 3]));
+    },
+  },
+  {
+    name: 'loadBalancer.simple LEAST_REQUEST avoids the busy instance',
+    proves: [`${lb}.simple`],
+    resources: balanced({ simple: 'LEAST_REQUEST' }),
+    run: async (mesh) => {
+      const delayed = {
+        headers: { 'x-only': 'e1', 'x-fail': '999', 'x-status': '200', 'x-delay-ms': '1500', 'x-key': mesh.newKey() },
+      };
+      const busy = Promise.all(Array.from({ length: 60 }, () => mesh.get('/', delayed)));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const seen = await mesh.tally(200, '/');
+      await busy;
+      assert.ok((seen.e1 ?? 0) < 50, JSON.stringify(seen));
+    },
+  },
+  {
+    name: 'loadBalancer.consistentHash by header (ring hash)',
+    proves: [`${lb}.consistentHash.httpHeaderName`],
+    resources: balanced({ consistentHash: { httpHeaderName: 'x-user' } }),
+    run: (mesh) => isSticky(mesh, (user) => ['/', { headers: { 'x-user': user } }]),
+  },
+  {
+    name: 'loadBalancer.consistentHash by header with ringHash.minimumRingSize',
+    proves: [`${lb}.consistentHash.ringHash.minimumRingSize`],
+    resources: balanced({ consistentHash: { httpHeaderName: 'x-user', ringHash: { minimumRingSize: 4096 } } }),
+    run: async (mesh) => {
+      await isSticky(mesh, (user) => ['/', { headers: { 'x-user': user } }]);
+      assert.ok((await ringSize(mesh, 'ring_hash_lb.min_hashes_per_host')) >= 1365);
+    },
+  },
+  {
+    name: 'loadBalancer.consistentHash.minimumRingSize, the old form',
+    proves: [`${lb}.consistentHash.minimumRingSize`],
+    resources: balanced({ consistentHash: { httpHeaderName: 'x-user', minimumRingSize: 4096 } }),
+    run: async (mesh) => {
+      await isSticky(mesh, (user) => ['/', { headers: { 'x-user': user } }]);
+      assert.ok((await ringSize(mesh, 'ring_hash_lb.min_hashes_per_host')) >= 1365);
+    },
+  },
+  {
+    name: 'loadBalancer.consistentHash with maglev.tableSize',
+    proves: [`${lb}.consistentHash.maglev.tableSize`],
+    resources: balanced({ consistentHash: { httpHeaderName: 'x-user', maglev: { tableSize: 307 } } }),
+    run: async (mesh) => {
+      await isSticky(mesh, (user) => ['/', { headers: { 'x-user': user } }]);
+      assertBetween(await ringSize(mesh, 'maglev_lb.max_entries_per_host'), 102, 104, 'entries a host of 307');
+    },
+  },
+  {
+    name: 'loadBalancer.consistentHash by query parameter',
+    proves: [`${lb}.consistentHash.httpQueryParameterName`],
+    resources: balanced({ consistentHash: { httpQueryParameterName: 'user' } }),
+    run: (mesh) => isSticky(mesh, (user) => [`/?user=${user}`]),
+  },
+  {
+    name: 'loadBalancer.consistentHash by cookie',
+    proves: ['name', 'path', 'ttl'].map((field) => `${lb}.consistentHash.httpCookie.${field}`),
+    resources: balanced({ consistentHash: { httpCookie: { name: 'session', path: '/shop', ttl: '60s' } } }),
+    run: async (mesh) => {
+      const { headers, echo } = await mesh.get('/');
+      const [cookie = ''] = headers['set-cookie'] ?? [];
+      assert.match(cookie, /^session="?[0-9a-f]+"?; Max-Age=60; Path=\/shop; HttpOnly$/);
+      const own = await mesh.tally(10, '/', { headers: { cookie: cookie.slice(0, cookie.indexOf(';')) } });
+      assert.deepEqual(own, { [echo.instance]: 10 });
+      await isSticky(mesh, (user) => ['/', { headers: { cookie: `session=${user}` } }]);
+    },
+  },
+  {
+    name: 'loadBalancer.consistentHash.httpCookie.attributes',
+    proves: [`${lb}.consistentHash.httpCookie.attributes.name`, `${lb}.consistentHash.httpCookie.attributes.value`],
+    resources: balanced({
+      consistentHash: {
+        httpCookie: { name: 'session', ttl: '0s', attributes: [{ name: 'SameSite', value: 'Strict' }] },
+      },
+    }),
+    run: async (mesh) => {
+      const [cookie = ''] = (await mesh.get('/')).headers['set-cookie'] ?? [];
+      assert.match(cookie, /SameSite=Strict/);
+      assert.doesNotMatch(cookie, /Max-Age/, 'a session cookie');
+    },
+  },
+  {
+    name: 'loadBalancer.consistentHash.useSourceIp',
+    proves: [`${lb}.consistentHash.useSourceIp`],
+    resources: balanced({ consistentHash: { useSourceIp: true } }),
+    run: async (mesh) => {
+      assert.equal(Object.keys(await mesh.tally(30, '/')).length, 1);
+    },
+  },
+  {
+    name: 'loadBalancer.consistentHash.useSourceIp for TCP',
+    proves: [`${lb}.consistentHash.useSourceIp`],
+    resources: balanced({ consistentHash: { useSourceIp: true } }),
+    run: async (mesh) => {
+      const reached = new Set<string>();
+      for (let i = 1; i <= 16; i++) {
+        const answers = new Set<string>();
+        for (let n = 0; n < 3; n++) answers.add(await exchange('x', { port: mesh.ports.tcp, from: `127.88.0.${i}` }));
+        assert.equal(answers.size, 1, [...answers].join());
+        for (const answer of answers) reached.add(answer);
+      }
+      assert.ok(reached.size > 1, 'different sources reach different instances');
+    },
+  },
+  {
+    name: 'loadBalancer.localityLbSetting.distribute',
+    proves: ['from', 'to'].map((field) => `${lb}.localityLbSetting.distribute.${field}`),
+    resources: (place) => [
+      spread(place),
+      destinationRule('near', {
+        ...near,
+        trafficPolicy: {
+          loadBalancer: {
+            localityLbSetting: {
+              distribute: [{ from: 'region1/zone1/*', to: { 'region1/zone1/*': 80, 'region2/*': 20 } }],
+            },
+          },
+        },
+      }),
+    ],
+    run: async (mesh) => {
+      const seen = await mesh.tally(600, '/', near);
+      assertShare(seen, 'e1', 0.8);
+      assertShare(seen, 'e2', 0.2);
+      assert.equal(seen.e3, undefined);
+    },
+  },
+  {
+    name: 'loadBalancer.localityLbSetting.failover chooses the next region',
+    proves: ['from', 'to'].map((field) => `${lb}.localityLbSetting.failover.${field}`),
+    resources: (place) => [
+      spread(place),
+      destinationRule('near', {
+        ...near,
+        trafficPolicy: {
+          outlierDetection,
+          loadBalancer: { localityLbSetting: { failover: [{ from: 'region1', to: 'region3' }] } },
+        },
+      }),
+    ],
+    run: async (mesh) => {
+      assert.deepEqual(await mesh.tally(20, '/', near), { e1: 20 });
+      await mesh.get('/', { ...near, headers: { 'x-status': '500', 'x-only': 'e1' } });
+      assert.deepEqual(await mesh.tally(20, '/', near), { e3: 20 });
+    },
+  },
+  {
+    name: 'loadBalancer.localityLbSetting.failoverPriority by labels',
+    proves: [`${lb}.localityLbSetting.failoverPriority`],
+    resources: ({ ports, instances: { e1, e2 } }) => [
+      serviceEntry('near', {
+        hosts: ['near.example.com'],
+        ports: [{ number: ports.http, name: 'http', protocol: 'HTTP' }],
+        resolution: 'STATIC',
+        endpoints: [
+          { address: e1.address, ports: { http: e1.port }, labels: { version: 'v6' } },
+          { address: e2.address, ports: { http: e2.port }, labels: { version: 'v7' } },
+        ],
+      }),
+      destinationRule('near', {
+        ...near,
+        trafficPolicy: { outlierDetection, loadBalancer: { localityLbSetting: { failoverPriority: ['version'] } } },
+      }),
+    ],
+    run: async (mesh) => {
+      assert.deepEqual(await mesh.tally(20, '/', near), { e2: 20 }, 'the proxy has version v7');
+      await mesh.get('/', { ...near, headers: { 'x-status': '500', 'x-only': 'e2' } });
+      assert.deepEqual(await mesh.tally(20, '/', near), { e1: 20 });
+    },
+  },
+  {
+    name: 'locality: with outlier detection the nearest first, without it all',
+    proves: ['DestinationRule.trafficPolicy.outlierDetection'],
+    resources: (place) => [spread(place)],
+    later: () => [destinationRule('near', { ...near, trafficPolicy: { outlierDetection } })],
+    run: async (mesh, later) => {
+      assert.equal(Object.keys(await mesh.tally(60, '/', near)).length, 3);
+      await mesh.apply(...later);
+      assert.deepEqual(await mesh.tally(20, '/', near), { e1: 20 });
+    },
+  },
+  {
+    name: 'loadBalancer.localityLbSetting.enabled false',
+    proves: [`${lb}.localityLbSetting.enabled`],
+    resources: (place) => [
+      spread(place),
+      destinationRule('near', {
+        ...near,
+        trafficPolicy: { outlierDetection, loadBalancer: { localityLbSetting: { enabled: false } } },
+      }),
+    ],
+    run: async (mesh) => {
+      assert.equal(Object.keys(await mesh.tally(60, '/', near)).length, 3);
+    },
+  },
+  {
+    name: 'loadBalancer of a subset, of a port, and what inherits from what',
+    proves: [
+      'DestinationRule.subsets.trafficPolicy.loadBalancer.consistentHash.httpHeaderName',
+      'DestinationRule.trafficPolicy.portLevelSettings.loadBalancer.consistentHash.httpHeaderName',
+      'DestinationRule.trafficPolicy.portLevelSettings.port.number',
+    ],
+    resources: ({ ports }) => [
+      destinationRule('echo', {
+        host: 'echo',
+        trafficPolicy: {
+          loadBalancer: { simple: 'ROUND_ROBIN' },
+          portLevelSettings: [
+            { port: { number: ports.alt }, loadBalancer: { consistentHash: { httpHeaderName: 'x-port' } } },
+          ],
+        },
+        subsets: [
+          {
+            name: 'all',
+            labels: { app: 'echo' },
+            trafficPolicy: { loadBalancer: { consistentHash: { httpHeaderName: 'x-subset' } } },
+          },
+          { name: 'plain', labels: { app: 'echo' } },
+        ],
+      }),
+      virtualService('echo', {
+        hosts: ['echo'],
+        http: [
+          { match: [{ port: ports.alt }], route: [{ destination: { host: 'echo', port: { number: ports.alt } } }] },
+          { match: [{ uri: { prefix: '/all' } }], route: [{ destination: { host: 'echo', subset: 'all' } }] },
+          { match: [{ uri: { prefix: '/plain' } }], route: [{ destination: { host: 'echo', subset: 'plain' } }] },
+          { route: [{ destination: { host: 'echo' } }] },
+        ],
+      }),
+    ],
+    run: async (mesh) => {
+      const keys = { headers: { 'x-port': 'k', 'x-subset': 'k' } };
+      assert.equal(Object.keys(await mesh.tally(20, '/', { ...keys, port: mesh.ports.alt })).length, 1);
+      assert.equal(Object.keys(await mesh.tally(20, '/all', keys)).length, 1);
+      assert.equal(Object.keys(await mesh.tally(20, '/plain', keys)).length, 3);
+      assert.equal(Object.keys(await mesh.tally(20, '/', keys)).length, 3);
+    },
+  },
+  {
+    name: 'loadBalancer.warmup: a new instance gets its share slowly',
+    proves: ['duration', 'minimumPercent', 'aggression'].map((field) => `${lb}.warmup.${field}`),
+    resources: (place) => warming(place, { warmup: { duration: '10s', minimumPercent: 5, aggression: 1 } }, 2),
+    later: (place) => warming(place, { warmup: { duration: '10s', minimumPercent: 5, aggression: 1 } }, 3),
+    run: startsSlowly,
+  },
+  {
+    name: 'loadBalancer.warmupDurationSecs, the old form',
+    proves: [`${lb}.warmupDurationSecs`],
+    resources: (place) => warming(place, { warmupDurationSecs: '10s' }, 2),
+    later: (place) => warming(place, { warmupDurationSecs: '10s' }, 3),
+    run: startsSlowly,
+  },
+];
+
+function warming(
+  { ports, instances: { e1, e2, e3 } }: Place,
+  settings: LoadBalancerSettings,
+  count: number,
+): Manifest[] {
+  return [
+    serviceEntry('near', {
+      hosts: ['near.example.com'],
+      ports: [{ number: ports.http, name: 'http', protocol: 'HTTP' }],
+      resolution: 'STATIC',
+      endpoints: [e1, e2, e3].slice(0, count).map(({ address, port }) => ({ address, ports: { http: port } })),
+    }),
+    destinationRule('near', { ...near, trafficPolicy: { loadBalancer: { simple: 'ROUND_ROBIN', ...settings } } }),
+  ];
+}
+
+async function startsSlowly(mesh: CaseMesh, later: readonly Manifest[]): Promise<void> {
+  // The first two warm up as well: they are given a head start.
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  await mesh.apply(...later);
+  const seen = await mesh.tally(300, '/', near);
+  assert.ok((seen.e3 ?? 0) < 80, `a third would be 100: ${JSON.stringify(seen)}`);
+}
+
+/** A gauge of echo's HTTP cluster at the sidecar. */
+async function ringSize(mesh: CaseMesh, gauge: string): Promise<number> {
+  const name = `cluster.outbound|${mesh.ports.http}||echo.default.svc.cluster.local`;
+  const response = await fetch(`http://127.0.0.1:${mesh.admin.sidecar}/stats?filter=${gauge.replaceAll('.', '\\.')}`);
+  const lines = (await response.text()).split('\n');
+  const line = lines.find((one) => one.includes(`|${mesh.ports.http}||echo.default.`));
+  if (line === undefined) throw new Error(`no ${gauge} of ${name}`);
+  return Number(line.split(': ')[1]);
+}
