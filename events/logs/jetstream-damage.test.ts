@@ -237,7 +237,7 @@ describe.skipIf(why !== '')(`a JetStreamLog${why}`, () => {
       expect(await log.verify()).toMatchObject({ ok: false, position: 6 });
     });
 
-    it.each(['kill', 'orderly'])('of a flipped bit on the disk (%s stop)', async (how) => {
+    it.each(['kill', 'orderly'])('of a flipped bit on the disk (%s stop)', { timeout: 20_000 }, async (how) => {
       const log = await open();
       for (let i = 0; i < 5; i++) await log.append(testAppends(`${i}-`, 40));
       if (how === 'kill') await server.kill();
@@ -298,7 +298,7 @@ describe.skipIf(why !== '')(`a JetStreamLog${why}`, () => {
       });
     });
 
-    it('notices while it runs that the server came back with less', async () => {
+    it('notices while it runs that the server came back with less', { timeout: 20_000 }, async () => {
       const log = await open();
       await log.append(testAppends('a', 5));
       await api(`STREAM.PURGE.${mesh}-facts`);
@@ -316,7 +316,9 @@ describe.skipIf(why !== '')(`a JetStreamLog${why}`, () => {
     });
   });
 
-  it('notices while it runs that the server has lost its stream, and ends its subscriptions', async () => {
+  it('notices while it runs that the server has lost its stream, and ends its subscriptions', {
+    timeout: 20_000,
+  }, async () => {
     const log = await open();
     await log.append(testAppends('a', 5));
     const abort = new AbortController();

@@ -22,6 +22,11 @@ export interface FollowerOptions extends StreamName {
 const retryMs = 100;
 /** How often, and at what distance, a batch that is stored in part is looked at again: the server stores one in milliseconds. */
 const partial = { tries: 20, waitMs: 50 } as const;
+/**
+ * How often, and at what distance, a stream that seems to have lost its end is looked at again: a leader that was just elected takes
+ * a moment to apply what its peers had acknowledged, and one that was deposed a few seconds to notice.
+ */
+const shorter = { tries: 20, waitMs: 100 } as const;
 /** New messages are sent ahead by so many: enough to fill the time of a round trip. */
 const aheadMessages = 1000;
 /** The server says every second that it is still there; a consumer that is silent for two is made anew. */
@@ -84,11 +89,12 @@ export class LogFollower {
   }
 
   async #readMissed(): Promise<void> {
-    const { clock, reader } = this.#options;
+    const { clock } = this.#options;
     for (let tries = 0; tries <= partial.tries; tries++) {
+      if (this.#fault !== undefined) return;
       // Taken before asking: the replica may move on while the answer is on its way.
       const known = this.replica.sequence;
-      const lastSequence = await reader.lastSequence();
+      const lastSequence = await this.#lastSequence(known);
       if (lastSequence < known) return this.#noteShorter(lastSequence);
       await this.#readTo(lastSequence);
       if (this.replica.atBatchEnd || this.#fault !== undefined) return;
@@ -97,6 +103,17 @@ export class LogFollower {
     }
     const problem = 'the stream ends in the middle of a batch: the rest of it is lost';
     this.noteFault(new MeshError('corrupt', `position ${this.replica.nextPosition}: ${problem}`));
+  }
+
+  /** The stream's last message; one before `known` is only believed when it stays so. */
+  async #lastSequence(known: number): Promise<number> {
+    const { clock, reader } = this.#options;
+    let last = await reader.lastSequence();
+    for (let tries = 0; last < known && tries < shorter.tries; tries++) {
+      await clock.sleep(shorter.waitMs, this.#stop.signal).catch(() => {});
+      last = await reader.lastSequence();
+    }
+    return last;
   }
 
   async #readTo(lastSequence: number): Promise<void> {

@@ -274,7 +274,11 @@ export class JetStreamLog implements EventLog {
   }
 
   #noted(error: unknown): unknown {
-    if (error instanceof MeshError && error.code === 'corrupt') this.#parts.follower.noteFault(error);
+    const { follower } = this.#parts;
+    if (error instanceof MeshError && error.code === 'corrupt') follower.noteFault(error);
+    // What can't be read from a damaged log is not there; waiting for it would not help.
+    else if (error instanceof MeshError && error.code === 'unavailable' && follower.fault !== undefined)
+      return follower.fault;
     return error;
   }
 

@@ -32,7 +32,7 @@ const requestMessages = 1000;
 const requestBytes = 8 * 1024 * 1024;
 
 /** How long, and how often, a replica that is behind its leader is asked again. */
-const lagging = { tries: 100, waitMs: 50 } as const;
+const lagging = { tries: 40, waitMs: 50 } as const;
 
 /** Reads one stream. */
 export class StreamReader {
@@ -72,15 +72,23 @@ export class StreamReader {
     return (await streamState(this.#link, this.#name.stream))?.lastSequence ?? 0;
   }
 
-  /** Asks the leader whether it has the message. */
+  /** Whether the leader is beyond the message and has it not. One that was just elected may not know yet how far the stream goes. */
   async #isMissing(sequence: number): Promise<boolean> {
+    return (
+      !(await this.#leaderHas(sequence)) &&
+      (await this.lastSequence()) >= sequence &&
+      !(await this.#leaderHas(sequence))
+    );
+  }
+
+  async #leaderHas(sequence: number): Promise<boolean> {
     const subject = `$JS.API.STREAM.MSG.GET.${this.#name.stream}`;
     const body = JSON.stringify({ seq: sequence });
     const answer = await this.#link.ask((connection) => connection.request(subject, body, { timeout: answerMs }));
     const { error } = answer.json<{ error?: { code: number; description: string } }>();
     if (error !== undefined && error.code !== 404)
       throw new MeshError('unavailable', `message ${sequence} can't be read: ${error.description}`);
-    return error !== undefined;
+    return error === undefined;
   }
 
   #fetch(from: number, to: number): Promise<readonly StoredMessage[]> {
