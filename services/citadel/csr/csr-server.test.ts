@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
+import { connect } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { IstioCertificateRequestSchema, type IstioCertificateResponse } from '../../../gen/istio/v1/auth/ca_pb.js';
 import { silentLogger } from '../../../lib/logger.ts';
 import { createJoinToken, createJoinTokenAttestor } from '../attest/join-token.ts';
@@ -49,6 +50,7 @@ beforeAll(async () => {
   }
 });
 afterAll(async () => {
+  shared?.close();
   stop.abort();
   await running;
 });
@@ -62,6 +64,7 @@ interface Ask {
   readonly authorization?: readonly string[];
   readonly seconds?: bigint;
 }
+let shared: Client | undefined;
 /** One call; the error instead of the response when it was refused. */
 async function ask(options: Ask): Promise<IstioCertificateResponse & Partial<ServiceError>> {
   const keys = await generateKeyPair('ecdsa-p256');
@@ -69,10 +72,9 @@ async function ask(options: Ask): Promise<IstioCertificateResponse & Partial<Ser
   const root = Buffer.from(ca.bundle.value?.roots.join('') ?? '');
   const { own } = options;
   const key = own ? Buffer.from(own.privateKey) : null;
-  const client = new Client(
-    `localhost:${port}`,
-    credentials.createSsl(root, key, own ? Buffer.from(own.chain.join('')) : null),
-  );
+  const chain = own ? Buffer.from(own.chain.join('')) : null;
+  const client = (!own && shared) || new Client(`localhost:${port}`, credentials.createSsl(root, key, chain));
+  if (!own) shared = client;
   const metadata = new Metadata();
   for (const value of options.authorization ?? (options.token ? [`Bearer ${options.token}`] : []))
     metadata.add('authorization', value);
@@ -80,7 +82,7 @@ async function ask(options: Ask): Promise<IstioCertificateResponse & Partial<Ser
   const message = create(IstioCertificateRequestSchema, { csr, validityDuration: options.seconds ?? 0n });
   return await new Promise((resolve) => {
     client.makeUnaryRequest(path, requestSerialize, responseDeserialize, message, metadata, (error, response) => {
-      client.close();
+      if (own) client.close();
       resolve(Object(error ?? response));
     });
   });
@@ -97,6 +99,22 @@ async function events(type: string) {
   const found = [];
   for await (const event of facts.read({ types: [`io.periplus.identity.${type}`] })) found.push(event);
   return found;
+}
+
+/** Serial of the certificate that the port shows to a new connection. */
+function serverSerial(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      port,
+      host: '127.0.0.1',
+      servername: 'localhost',
+      ca: [...(ca.bundle.value?.roots ?? [])],
+    });
+    socket.once('error', reject).once('secureConnect', () => {
+      resolve(socket.getPeerCertificate().serialNumber);
+      socket.destroy();
+    });
+  });
 }
 
 describe('CreateCertificate', () => {
@@ -171,8 +189,10 @@ describe('CreateCertificate', () => {
   });
 
   it('renews its own certificate and goes on serving', async () => {
+    const [before, sleeping] = [await serverSerial(), clock.sleeping];
     await clock.advance(1_800_000);
-    await clock.advance(1);
+    await vi.waitFor(() => expect(clock.sleeping).toBe(sleeping));
+    expect(await serverSerial()).not.toBe(before);
     expect((await ask({ token: await token() })).certChain).toHaveLength(2);
   });
 });
