@@ -5,6 +5,7 @@ import { applyCommand } from './commands/apply.ts';
 import { atCommand } from './commands/at.ts';
 import { checkCommand } from './commands/check.ts';
 import { deleteCommand } from './commands/delete.ts';
+import { describeCommand } from './commands/describe.ts';
 import { diffCommand } from './commands/diff.ts';
 import { eventsCommand } from './commands/events.ts';
 import { gatewayCommand } from './commands/gateway.ts';
@@ -45,6 +46,7 @@ export function createProgram(context: CliContext): Command {
         getCommand(context),
         proxyStatusCommand(context),
         proxyConfigCommand(context),
+        describeCommand(context),
         renderCommand(context),
         analyzeCommand(context),
         checkCommand(context),

@@ -5,6 +5,7 @@ import { MeshError } from '../../../lib/mesh-error.ts';
 import type { AdminContext } from './context.ts';
 import { registerFailures } from './failures.ts';
 import { registerConfigRoutes } from './routes-config.ts';
+import { registerDescribeRoutes } from './routes-describe.ts';
 import { registerEventRoutes } from './routes-events.ts';
 import { registerCheckRoutes, registerHealthRoutes } from './routes-health.ts';
 import { registerProxyRoutes } from './routes-proxies.ts';
@@ -54,6 +55,7 @@ export async function createAdminApp(
       registerCheckRoutes(scope, context);
       registerConfigRoutes(scope, context);
       registerRegistryRoutes(scope, context);
+      registerDescribeRoutes(scope, context);
       registerEventRoutes(scope, context);
       registerProxyRoutes(scope, context);
       registerReplayRoutes(scope, context);

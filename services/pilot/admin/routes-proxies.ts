@@ -65,7 +65,7 @@ export function registerProxyRoutes(app: FastifyInstance, context: AdminContext)
 }
 
 /** The time up to which deliveries count; undefined for now. */
-async function timeOf(context: AdminContext, at: string | undefined): Promise<string | undefined> {
+export async function timeOf(context: AdminContext, at: string | undefined): Promise<string | undefined> {
   if (at === undefined || at === 'now') return undefined;
   const moment = await momentOf(context, at);
   if (moment.time !== undefined) return moment.time;

@@ -75,7 +75,8 @@ function servicesMatching(registry: RegistryView, query: RegistryQuery): [string
   );
 }
 
-function matchesName(service: Service, name: string): boolean {
+/** Whether a service is meant by a short name, NAME.NAMESPACE or a hostname. */
+export function matchesName(service: Service, name: string): boolean {
   const wanted = name.toLowerCase();
   return service.name === wanted || service.hostname === wanted || `${service.name}.${service.namespace}` === wanted;
 }

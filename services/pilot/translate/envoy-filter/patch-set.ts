@@ -28,13 +28,23 @@ export function patchSetOf(snapshot: Snapshot, context: ProxyContext, memo: Memo
   if (all.length === 0 || context.generator === 'grpc') return undefined;
   const { rootNamespace } = snapshot.mesh;
   return memo.get('patch-set-of', [all, context, rootNamespace], () => {
-    const filters = all.filter((filter) => selects(filter, context, rootNamespace));
-    const read = filters
-      .sort((a, b) => compareFilters(a, b, rootNamespace))
+    const read = envoyFiltersFor(snapshot, context)
       .flatMap((filter) => memo.get('envoy-filter-patches', [filter], () => readPatches(filter)))
       .filter(({ proxy }) => matchesProxy(proxy, context));
     return read.length === 0 ? undefined : memo.get('patch-set', read, () => newPatchSet(read));
   });
+}
+
+/** The EnvoyFilters that select a proxy, in the order in which they are applied. */
+export function envoyFiltersFor(
+  snapshot: Snapshot,
+  context: Pick<ProxyContext, 'namespace' | 'labels'>,
+): readonly ConfigResource<EnvoyFilterSpec>[] {
+  const { rootNamespace } = snapshot.mesh;
+  return snapshot.config
+    .list<EnvoyFilterSpec>('EnvoyFilter')
+    .filter((filter) => selects(filter, context, rootNamespace))
+    .sort((a, b) => compareFilters(a, b, rootNamespace));
 }
 
 /** Whether a patch is for a context. */
@@ -52,7 +62,7 @@ export function addsIn(patch: Patch, context: PatchContext): boolean {
 /** The root namespace's filters are for every proxy, others for those of their own; selectors narrow both. */
 function selects(
   { namespace, spec }: ConfigResource<EnvoyFilterSpec>,
-  context: ProxyContext,
+  context: Pick<ProxyContext, 'namespace' | 'labels'>,
   rootNamespace: string,
 ): boolean {
   if (namespace !== rootNamespace && namespace !== context.namespace) return false;
@@ -64,7 +74,7 @@ function selects(
 /** A Gateway of the Kubernetes Gateway API names its proxies by this label. */
 const gatewayNameLabel = 'gateway.networking.k8s.io/gateway-name';
 
-function isTarget(refs: NonNullable<EnvoyFilterSpec['targetRefs']>, context: ProxyContext): boolean {
+function isTarget(refs: NonNullable<EnvoyFilterSpec['targetRefs']>, context: Pick<ProxyContext, 'labels'>): boolean {
   const gateway = context.labels[gatewayNameLabel];
   return (
     gateway !== undefined &&
