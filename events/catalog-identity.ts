@@ -56,7 +56,7 @@ export const identityEntries: CatalogOf<IdentityFact> = {
     ...common,
     subject: 'identity/SPIFFE-ID',
     meaning: 'A workload got an X.509-SVID.',
-    data: 'SPIFFE ID, caller, evidence, serial, names, key hash, CA, life, and what was asked for in vain',
+    data: 'SPIFFE ID, caller, evidence, serial, names, key hash, CA, trust bundle, life, and what was asked for in vain',
     example: {
       spiffeId,
       peer,
@@ -65,6 +65,7 @@ export const identityEntries: CatalogOf<IdentityFact> = {
       subjectAltNames: [spiffeId],
       keyHash: 'ef2d127de37b942b',
       authority,
+      bundle: '5feceb66ffc8',
       notBefore: '2026-11-22T14:59:00.000Z',
       notAfter: '2026-11-22T16:00:00.000Z',
       ignored: ['2.5.29.17'],

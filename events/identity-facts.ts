@@ -68,6 +68,8 @@ export type CertificateIssued = NewEvent<
     /** SHA-256 of the workload's public key, hex. */
     readonly keyHash: string;
     readonly authority: string;
+    /** `hash` of the trust bundle that was handed out with it: what its owner trusts. */
+    readonly bundle: string;
     /** RFC 3339. */
     readonly notBefore: string;
     /** RFC 3339. */

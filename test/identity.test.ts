@@ -160,7 +160,6 @@ describe('workload identities on real Envoys', () => {
     keys: new FileKeyStore({ folder: join(folder, 'keys') }),
     logger: silentLogger,
     name: 'test',
-    bundleHolders: () => [],
   });
   let citadelPort = 0;
   const ports = { server: 0, client: 0 };

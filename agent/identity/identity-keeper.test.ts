@@ -78,7 +78,7 @@ describe('an identity keeper', () => {
     await clock.advance(1_000);
     await until(() => keeper.svid.value !== first);
     expect(keeper.svid.value?.privateKey).not.toBe(first?.privateKey);
-    expect(asked[1]).toMatchObject({ roots: first?.roots, address: 'two:8060' });
+    expect(asked[1]).toMatchObject({ roots: `${first?.roots}bootstrap roots`, address: 'two:8060' });
     stop.abort();
     await running;
     expect(said.join('')).not.toMatch(/PRIVATE KEY/);

@@ -103,7 +103,7 @@ export class IdentityKeeper implements Service {
     const svid = await request({
       address,
       citadelId,
-      roots: this.svid.value?.roots ?? (await this.#options.roots()),
+      roots: await this.#rootsOfCitadel(),
       proof: await this.#proof(),
       ...(expected !== undefined && { expected }),
       ...(lifeSeconds !== undefined && { lifeSeconds }),
@@ -114,6 +114,13 @@ export class IdentityKeeper implements Service {
     await saveSvid(folder, svid).catch((error) =>
       logger.error({ error: messageOf(error) }, 'the SVID could not be kept for the next start'),
     );
+  }
+
+  /** The bundle that came with the SVID, and what people may have put beside it since: a rotation that was slept through needs it. */
+  async #rootsOfCitadel(): Promise<string> {
+    const held = this.svid.value?.roots;
+    if (held === undefined) return await this.#options.roots();
+    return `${held}${await this.#options.roots().catch(() => '')}`;
   }
 
   async #proof(): Promise<SvidRequest['proof']> {

@@ -28,7 +28,7 @@ describe('a self-signed CA', () => {
     const second = await sign(again);
     expect(second.authority).toBe(first.authority);
     expect(signedBy(second.certificate, first.bundle.roots[0])).toBe(true);
-    expect(again.status()).toMatchObject({ next: 'prepare', bundle: { sequence: 1 } });
+    expect(await again.status()).toMatchObject({ next: 'prepare', bundle: { sequence: 1 } });
   });
 
   it('is made once by two that start together; the one without the key says so', async () => {
@@ -63,12 +63,13 @@ describe('a self-signed CA', () => {
     const time = new Date(clock.nowMs()).toISOString();
     const issued = { id: '1', source: '/t', subject: 'identity/x', time, actor: 't', causes: [] };
     const type = 'io.periplus.identity.certificate-issued';
-    await facts.append([{ event: { ...issued, type, data: { serial, notAfter, authority } } }]);
+    const evidence = { kind: 'jwt', details: {} };
+    await facts.append([{ event: { ...issued, type, data: { serial, notAfter, authority, evidence } } }]);
     holders.push({ proxy: 'p1', bundle: old.bundle.hash });
     expect(await ca.advance('user:anna')).toMatchObject({ ok: true, step: 'prepare' });
     expect(await ca.advance('user:anna')).toMatchObject({ ok: true, step: 'publish' });
     expect(await ca.advance('user:anna')).toMatchObject({ ok: false, step: 'activate', waitingFor: ['p1'] });
-    expect(ca.status().lagging).toEqual(['p1']);
+    expect((await ca.status()).lagging).toEqual(['p1']);
     expect((await sign(ca)).authority).toBe(old.authority);
     holders[0] = { proxy: 'p1', bundle: ca.bundle.value?.hash };
     expect(await ca.advance('user:anna')).toMatchObject({ ok: true, step: 'activate' });

@@ -12,7 +12,6 @@ import { type IssuedCertificate, issueRoot, issueSvid } from '../x509/issue.ts';
 import type { KeyPair, KeyType } from '../x509/keys.ts';
 import { AuthorityLog } from './authority-log.ts';
 import { type Authority, type AuthorityState, activeAuthority, type TrustBundle } from './authority-state.ts';
-import { lastExpiryByAuthority } from './last-expiry.ts';
 import { loadPluggedIn, type PluggedInCa } from './plugged-in.ts';
 import {
   adopt,
@@ -24,6 +23,7 @@ import {
   type RotationDecision,
   type RotationStep,
 } from './rotation.ts';
+import { bundleHoldersOf, lastExpiryByAuthority, validCertificates } from './valid-certificates.ts';
 
 /** What a CA is made of. */
 export interface CertificateAuthorityOptions {
@@ -38,8 +38,11 @@ export interface CertificateAuthorityOptions {
   readonly pluggedIn?: string;
   /** Kind of the keys that Citadel makes. Default ECDSA P-256: what SVIDs use, and every Envoy verifies it fast. */
   readonly keyType?: KeyType;
-  /** Which bundle each connected proxy holds: the proof that a rotation may go on. */
-  readonly bundleHolders: () => readonly BundleHolder[];
+  /**
+   * Which bundle each connected proxy holds: the proof that a rotation may go on. Default: whoever has a certificate that is still valid
+   * holds the bundle that came with it, as the log has it.
+   */
+  readonly bundleHolders?: () => Promise<readonly BundleHolder[]>;
   /** How often the plugged-in files are looked at, in ms. */
   readonly reloadMs?: number;
 }
@@ -130,9 +133,11 @@ export class CertificateAuthority implements Service {
   }
 
   /** How far each CA is, and who holds things up. */
-  status(): CaStatus {
-    const { state } = this.#log;
+  async status(): Promise<CaStatus> {
+    await this.open();
+    const state = await this.#log.catchUp();
     const { bundle } = state;
+    const holders = await this.#holders(await this.#validCertificates());
     return {
       trustDomain: this.#options.trustDomain,
       authorities: state.authorities.map(({ authority, origin, status, notAfter }) => ({
@@ -143,9 +148,22 @@ export class CertificateAuthority implements Service {
       })),
       bundle: bundle && { sequence: bundle.sequence, hash: bundle.hash },
       next: nextStep(state),
-      lagging: bundle ? laggards(bundle, this.#options.bundleHolders()) : [],
-      keyStore: this.#options.pluggedIn ?? this.#options.keys.description,
+      lagging: bundle ? laggards(bundle, holders) : [],
+      keyStore: this.#keyPlace,
     };
+  }
+
+  get #keyPlace(): string {
+    return this.#options.pluggedIn ?? this.#options.keys.description;
+  }
+
+  #validCertificates() {
+    const { facts, clock } = this.#options;
+    return validCertificates(facts, { nowMs: clock.nowMs(), maxLifeMs });
+  }
+
+  async #holders(valid: Awaited<ReturnType<typeof validCertificates>>): Promise<readonly BundleHolder[]> {
+    return (await this.#options.bundleHolders?.()) ?? bundleHoldersOf(valid);
   }
 
   /** Takes the next step of a rotation if it is safe. */
@@ -155,15 +173,16 @@ export class CertificateAuthority implements Service {
   }
 
   async #advance(actor: string): Promise<RotationDecision> {
-    const { facts, clock, bundleHolders, pluggedIn } = this.#options;
+    const { clock, pluggedIn } = this.#options;
     const state = await this.#log.catchUp();
     const step = nextStep(state);
     if (step === 'prepare' && pluggedIn !== undefined)
       return { ok: false, step, reason: `this CA is kept in ${pluggedIn}: put the new one there`, waitingFor: [] };
+    const valid = await this.#validCertificates();
     const decision = decideRotation(state, {
-      holders: bundleHolders(),
+      holders: await this.#holders(valid),
       nowMs: clock.nowMs(),
-      lastExpiryMs: step === 'revoke' ? await lastExpiryByAuthority(facts, clock.nowMs() - maxLifeMs) : new Map(),
+      lastExpiryMs: lastExpiryByAuthority(valid),
       ...(step === 'prepare' && { prepared: await this.#newAuthority() }),
     });
     if (!decision.ok) return decision;
@@ -212,7 +231,7 @@ export class CertificateAuthority implements Service {
       // The one that signed before goes on when the new key is elsewhere: its certificates are still trusted.
       if (keys) this.#issuer = { authority: active, keys };
       else if (!this.#issuer)
-        throw new MeshError('unavailable', `the key of CA ${active.authority} is not in ${this.status().keyStore}`);
+        throw new MeshError('unavailable', `the key of CA ${active.authority} is not in ${this.#keyPlace}`);
       else logger.error({ authority: active.authority }, 'the key of the active CA is not here; signing with the last');
     }
     for (const { authority, status, origin } of state.authorities)

@@ -59,7 +59,8 @@ export async function issueCertificate(request: IssuanceRequest, means: Issuance
     const spiffeId = formatSpiffeId(id);
     const { serial, notBefore, notAfter, authority, certificate, intermediates, bundle } = svid;
     const names = { spiffeId, subjectAltNames: [spiffeId], keyHash: keyHash(publicKey) };
-    await means.record.issued({ ...names, peer, evidence, serial, authority, notBefore, notAfter, ignored });
+    const what = { serial, authority, bundle: bundle.hash, notBefore, notAfter, ignored };
+    await means.record.issued({ ...names, peer, evidence, ...what });
     return { ok: true, certificateChain: [certificate, ...intermediates, bundle.roots.join('')] };
   } catch (error) {
     const message = error instanceof MeshError ? messageOf(error) : 'internal error';
