@@ -44,18 +44,18 @@ export function matchesHost(host: string, value: string, anyPort: boolean): bool
   return matchesWildcard(bare, wanted) || (bare.endsWith('.') && matchesWildcard(bare.slice(0, -1), wanted));
 }
 
-/** A header with these values, in the order in which they came; `each`: one of them suffices. */
+/** A header that came with these values: one of them suffices; `each`: and one of the items, where a value is a list with commas. */
 export function matchesHeader(values: readonly string[], value: string, each: boolean): boolean {
-  if (values.length === 0) return false;
-  if (value === '*') return true;
-  const joined = values.join(',');
-  if (!each) return matchesWildcard(joined, value);
-  const starts = [0, ...commas(joined).map((at) => at + 1)];
-  const ends = [...commas(joined), joined.length];
-  if (value.startsWith('*')) return ends.some((end) => trimBlanks(joined.slice(0, end)).endsWith(value.slice(1)));
-  if (value.endsWith('*'))
-    return starts.some((start) => trimBlanks(joined.slice(start)).startsWith(value.slice(0, -1)));
-  return starts.some((start) => ends.some((end) => start <= end && trimBlanks(joined.slice(start, end)) === value));
+  if (value === '*') return values.length > 0;
+  return values.some((own) => matchesWildcard(own, value) || (each && hasItem(own, value)));
+}
+
+function hasItem(list: string, value: string): boolean {
+  const starts = [0, ...commas(list).map((at) => at + 1)];
+  const ends = [...commas(list), list.length];
+  if (value.startsWith('*')) return ends.some((end) => trimBlanks(list.slice(0, end)).endsWith(value.slice(1)));
+  if (value.endsWith('*')) return starts.some((start) => trimBlanks(list.slice(start)).startsWith(value.slice(0, -1)));
+  return starts.some((start) => ends.some((end) => start <= end && trimBlanks(list.slice(start, end)) === value));
 }
 
 function commas(text: string): number[] {

@@ -41,19 +41,19 @@ export function quoteRegex(text: string): string {
 }
 
 /**
- * A header. Envoy joins a header's several values with commas before it compares: to refuse, one of them is enough; to admit,
- * the joined text must match.
+ * A header. Where it came several times one value suffices (Envoy 1.37 and later compare each by itself); to refuse, one item of a value
+ * that is a list suffices, too, so that joining values does not hide any.
  */
 export function policyHeader(name: string, value: string, polarity: Polarity): HeaderMatcher {
   const wildcard = wildcardOf(value);
   if (wildcard.kind === 'any') {
     return create(HeaderMatcherSchema, { name, headerMatchSpecifier: { case: 'presentMatch', value: true } });
   }
-  const string = polarity === 'admit' || name.startsWith(':') ? wildcardMatcher(value) : anyValue(wildcard);
+  const string = polarity === 'admit' || name.startsWith(':') ? wildcardMatcher(value) : anyItem(wildcard);
   return create(HeaderMatcherSchema, { name, headerMatchSpecifier: { case: 'stringMatch', value: string } });
 }
 
-function anyValue({ kind, text }: Exclude<Wildcard, { kind: 'any' }>): StringMatcher {
+function anyItem({ kind, text }: Exclude<Wildcard, { kind: 'any' }>): StringMatcher {
   const before = kind === 'suffix' ? '.*' : '(?:.*,)?[ \\t]*';
   const after = kind === 'prefix' ? '.*' : '[ \\t]*(?:,.*)?';
   return regexMatcher(`(?s)${before}${quoteRegex(text)}${after}`);
