@@ -1,0 +1,105 @@
+// A cluster's configuration resources: what is valid and new is handed on, what is not is reported and what it said before stays.
+import { parseObject } from '../../mesh/config/parse.ts';
+import { formatProblem, hasErrors, type Problem } from '../../mesh/config/problem.ts';
+import { validateObjects } from '../../mesh/config/validate.ts';
+import type { Observed } from '../adapter.ts';
+import type { ApiObject } from './client.ts';
+
+/** More than this many findings in one object help nobody. */
+const shownProblems = 20;
+
+/** What a version of an object means, judged once and then kept instead of the object. */
+export interface ConfigReading {
+  /** `config/KIND/NAMESPACE/NAME`. */
+  readonly scope: string;
+  readonly resourceVersion: string | undefined;
+  /** `known`: this version was judged before. */
+  readonly verdict: 'known' | { readonly items: readonly Observed[] } | { readonly problem: string };
+}
+
+function judge(
+  object: ApiObject,
+  kind: { readonly apiVersion: string; readonly kind: string },
+  place: Omit<ConfigReading, 'verdict'>,
+): ConfigReading {
+  const { object: parsed, problems } = parseObject({ ...object, ...kind });
+  const found = parsed && !hasErrors(problems) ? [...problems, ...validateObjects([parsed])] : problems;
+  if (hasErrors(found)) return { ...place, verdict: { problem: textOf(found) } };
+  // Other objects of a watched kind (a ConfigMap without mesh configuration) say nothing.
+  return {
+    ...place,
+    verdict: { items: parsed?.type === 'config' ? [{ kind: 'config', value: parsed.resource }] : [] },
+  };
+}
+
+function textOf(problems: readonly Problem[]): string {
+  const errors = problems.filter(({ severity }) => severity === 'error').map(formatProblem);
+  const more = errors.length > shownProblems ? [`and ${errors.length - shownProblems} more`] : [];
+  return [...errors.slice(0, shownProblems), ...more].join('\n');
+}
+
+function scopeOf(kind: string, namespace: string, name: string): string {
+  return `config/${kind}/${namespace}/${name}`;
+}
+
+/** See the file's first line. Mutable; belongs to one adapter. */
+export class ConfigIndex {
+  readonly #onProblem: (scope: string, problem: string | undefined) => void;
+  /** Resource version by scope, of each kind. */
+  readonly #known = new Map<string, Map<string, string | undefined>>();
+  #changes = new Map<string, readonly Observed[]>();
+
+  constructor(onProblem: (scope: string, problem: string | undefined) => void) {
+    this.#onProblem = onProblem;
+  }
+
+  /** Judges an object of `kind` (list items don't say theirs), unless it did so before. */
+  read(object: ApiObject, kind: { readonly apiVersion: string; readonly kind: string }): ConfigReading {
+    const { namespace = 'default', name = '', resourceVersion } = object.metadata;
+    const place = { scope: scopeOf(kind.kind, namespace, name), resourceVersion };
+    const isKnown = resourceVersion !== undefined && this.#of(kind.kind).get(place.scope) === resourceVersion;
+    return isKnown ? { ...place, verdict: 'known' } : judge(object, kind, place);
+  }
+
+  /** Everything of one kind that exists now. */
+  replace(kind: string, readings: readonly ConfigReading[]): void {
+    const present = new Set(readings.map(({ scope }) => scope));
+    for (const scope of this.#of(kind).keys()) if (!present.has(scope)) this.remove(kind, scope);
+    for (const reading of readings) this.set(kind, reading);
+  }
+
+  set(kind: string, { scope, resourceVersion, verdict }: ConfigReading): void {
+    if (verdict === 'known') return;
+    this.#of(kind).set(scope, resourceVersion);
+    if ('items' in verdict) this.#changes.set(scope, verdict.items);
+    this.#onProblem(scope, 'problem' in verdict ? verdict.problem : undefined);
+  }
+
+  remove(kind: string, scope: string): void {
+    if (!this.#of(kind).delete(scope)) return;
+    this.#changes.set(scope, []);
+    this.#onProblem(scope, undefined);
+  }
+
+  /** Every scope that exists, those with a problem included. */
+  scopes(): readonly string[] {
+    return [...this.#known.values()].flatMap((scopes) => [...scopes.keys()]);
+  }
+
+  get hasChanges(): boolean {
+    return this.#changes.size > 0;
+  }
+
+  /** What changed since it was last called, by scope; an empty list where the resource is gone. */
+  takeChanges(): ReadonlyMap<string, readonly Observed[]> {
+    const changes = this.#changes;
+    this.#changes = new Map();
+    return changes;
+  }
+
+  #of(kind: string): Map<string, string | undefined> {
+    const known = this.#known.get(kind) ?? new Map<string, string | undefined>();
+    this.#known.set(kind, known);
+    return known;
+  }
+}
