@@ -306,4 +306,26 @@ describe('an ailing log', () => {
     client.close();
     await expect.poll(endpoints).toEqual([]);
   });
+
+  it('serves extensions that an EnvoyFilter adds, by name, and changes them', async () => {
+    const lua = (code: string) => {
+      const type = 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua';
+      const typed_config = { '@type': type, default_source_code: { inline_string: code } };
+      const patch = { operation: 'ADD', value: { name: 'my-lua', typed_config } };
+      return configApplied(
+        resourceOf('EnvoyFilter', 'lua', { configPatches: [{ applyTo: 'EXTENSION_CONFIG', patch }] }),
+      );
+    };
+    const { facts, pilot } = await start();
+    await append(facts, lua('first'));
+    const client = new AdsClient(pilot.xdsPort, 'delta', { id: proxyId });
+    cleanups.push(() => client.close());
+    await expect.poll(() => pilot.snapshots.value?.config.list('EnvoyFilter').length).toBe(1);
+    client.delta({ typeUrl: typeUrls.extension, resourceNamesSubscribe: ['my-lua'] });
+    const response = await client.next();
+    expect([response.typeUrl, has(response, 'first')]).toEqual([typeUrls.extension, true]);
+    client.ack(response);
+    await append(facts, lua('second'));
+    expect(has(await client.next(), 'second')).toBe(true);
+  });
 });

@@ -84,7 +84,7 @@ function matchText(match: HTTPMatchRequest): string {
 }
 
 function stringText(value: StringMatch): string {
-  return Object.entries(value)
-    .map(([kind, text]) => `${kind} ${text}`)
+  return Object.entries<string | undefined>({ ...value })
+    .map(([kind, text = '']) => `${kind} ${text}`)
     .join(' ');
 }

@@ -102,8 +102,8 @@ const secretKey = /token|secret|password|credential|private/i;
 /** Other texts, as far as they are short and not too many. */
 function readOther(metadata: JsonObject): Pick<ProxyContext, 'metadata'> {
   const entries = Object.entries(metadata)
-    .filter(([key, value]) => typeof value === 'string' && !fields.includes(key) && !secretKey.test(key))
-    .map(([key, value]) => [key, String(value)] as const)
+    .filter(([key]) => !fields.includes(key) && !secretKey.test(key))
+    .flatMap(([key, value]) => (typeof value === 'string' ? [[key, value] as const] : []))
     .filter(([key, value]) => key.length + value.length <= maxTextLength && !hasControlCharacter(key + value))
     .sort(([a], [b]) => compareNames(a, b))
     .slice(0, maxMetadata);

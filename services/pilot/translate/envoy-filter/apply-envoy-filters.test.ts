@@ -6,11 +6,13 @@ import type { EnvoyFilterSpec } from '../../../../mesh/config/schemas/envoy-filt
 import {
   builderOf,
   configApplied,
+  configDeleted,
   endpointAt,
   endpointRegistered,
   httpService,
   recorded,
   resourceOf,
+  serviceDeregistered,
   serviceRegistered,
   snapshotOf,
 } from '../../../../mesh/snapshot-fixture.ts';
@@ -313,6 +315,39 @@ describe('any EnvoyFilters', () => {
         expect(Array.isArray(translation.warnings)).toBe(true);
       }),
       { numRuns: 100 },
+    );
+  }, 60_000);
+
+  it('give the same bytes step by step as from nothing, and none of them stay behind', () => {
+    const contexts = [
+      sidecarContext(),
+      sidecarContext({ type: 'router', labels: { istio: 'ingressgateway' }, addresses: ['10.0.0.2'] }),
+    ];
+    const versions = (translation: Translation) => types.map((type) => translation.resources(type).version);
+    fc.assert(
+      fc.property(patches, patches, (first, second) => {
+        const memo = createMemo();
+        const builder = builderOf({ services });
+        const before = contexts.map((context) => versions(translate(builder.snapshot(), context, memo)));
+        const facts = [
+          configApplied(filter('x', { configPatches: first } as EnvoyFilterSpec)),
+          serviceRegistered(httpService('c')),
+          configApplied(filter('y', { configPatches: second, priority: -1 } as EnvoyFilterSpec)),
+          serviceDeregistered(httpService('c')),
+          configDeleted(filter('x', {})),
+          configDeleted(filter('y', {})),
+        ];
+        for (const fact of facts) {
+          builder.apply(recorded(fact, builder.position + 1));
+          const snapshot = builder.snapshot();
+          for (const context of contexts)
+            expect(versions(translate(snapshot, context, memo))).toEqual(
+              versions(translate(snapshot, context, createMemo())),
+            );
+        }
+        expect(contexts.map((context) => versions(translate(builder.snapshot(), context, memo)))).toEqual(before);
+      }),
+      { numRuns: 40 },
     );
   }, 60_000);
 });

@@ -5,7 +5,7 @@ import type { Operation } from './patch.ts';
 export interface ListMatch<Item> {
   /** Whether the patch names an element at all. */
   readonly isNamed: boolean;
-  matches(item: Item): boolean;
+  readonly matches: (item: Item) => boolean;
 }
 
 /**

@@ -43,7 +43,7 @@ describe('routes and listeners of any mesh', () => {
       }),
       { numRuns: 100 },
     );
-  });
+  }, 60_000);
 
   it('name no virtual host or domain twice in a route configuration', () => {
     fc.assert(
@@ -60,5 +60,5 @@ describe('routes and listeners of any mesh', () => {
       }),
       { numRuns: 200 },
     );
-  });
+  }, 60_000);
 });
