@@ -8,7 +8,8 @@ import { silentLogger } from '../lib/logger.ts';
 import type { Snapshot } from '../mesh/snapshot.ts';
 import { SnapshotBuilder } from '../mesh/snapshot-builder.ts';
 import type { Adapter } from './adapter.ts';
-import { AdapterRunner, type AdapterStatus } from './runner.ts';
+import type { AdapterStatus } from './adapter-status.ts';
+import { AdapterRunner } from './runner.ts';
 
 /** One platform (real or a stand-in) and a way to steer what it shows. */
 export interface AdapterFixture {

@@ -14,6 +14,11 @@ export interface ReplaceOptions {
   readonly time?: string;
   /** The content may lack things that exist but can't be read now: register what is new, deregister nothing. */
   readonly keepMissing?: boolean;
+  /**
+   * Whether the platform itself said that `gone` was taken out (a watch's delete event), instead of merely not listing it: such a
+   * loss is believed however much it is. By default nothing is.
+   */
+  readonly explicit?: (gone: Observed) => boolean;
 }
 
 /** Where an adapter says what it sees. The runner compares with what was last seen and appends only differences. */

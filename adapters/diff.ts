@@ -34,12 +34,7 @@ export function diffScopes(
   stamp: { readonly actor: string; readonly time: string },
 ): Difference {
   const shown = showing(contents);
-  const toAppend = (fact: Fact, scope: string): Append => {
-    const source = scopedSource(before.source, scope);
-    const version = before.version(fact.subject);
-    const id = eventId({ source, subject: fact.subject, revision: version, content: [fact.type, fact.data] });
-    return { event: { id, source, ...fact, ...stamp, causes: [] }, expectedVersion: version };
-  };
+  const toAppend = (fact: Fact, scope: string) => appendOf(before, fact, { scope, ...stamp });
   const registered: Append[] = [];
   for (const [subject, { scope, observed }] of shown) {
     const said = before.said.get(subject);
@@ -52,6 +47,19 @@ export function diffScopes(
   registered.sort(bySubject);
   deregistered.sort(bySubject);
   return { registered, deregistered, claims: new Map([...shown].map(([subject, { scope }]) => [subject, scope])) };
+}
+
+/** `fact` as the next event of its subject, as far as `before` knows. */
+export function appendOf(
+  before: Pick<Before, 'source' | 'version'>,
+  fact: Fact,
+  stamp: { readonly scope: string; readonly actor: string; readonly time: string; readonly causes?: readonly string[] },
+): Append {
+  const { scope, actor, time, causes = [] } = stamp;
+  const source = scopedSource(before.source, scope);
+  const version = before.version(fact.subject);
+  const id = eventId({ source, subject: fact.subject, revision: version, content: [fact.type, fact.data] });
+  return { event: { id, source, ...fact, actor, time, causes }, expectedVersion: version };
 }
 
 function showing(contents: ReadonlyMap<string, readonly Observed[]>): Map<string, Said> {
@@ -73,7 +81,7 @@ function bySubject(a: Append, b: Append): number {
 }
 
 /** mesh/config/same-content.ts without allocations: a relist compares tens of thousands of objects that are nearly all equal. */
-function sameJson(a: unknown, b: unknown): boolean {
+export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (Array.isArray(a) !== Array.isArray(b)) return false;

@@ -259,22 +259,29 @@ describe('AdapterRunner', () => {
       return verdict;
     };
     const log = new MemoryLog();
+    let nowMs = clock.nowMs();
+    const laterClock: Clock = { ...clock, nowMs: () => nowMs };
     const held = await runScript(
       log,
       async (sink) => {
         await sink.replace('a', [service('one'), service('two')]);
         await sink.replace('a', [service('three')]);
       },
-      { lossPolicy },
+      { lossPolicy, clock: laterClock },
     );
     expect(shortOf(held.events)).toEqual([
       'service-registered one',
       'service-registered two',
       'service-registered three',
+      'loss-held demo',
     ]);
-    expect(held.runner.status.value?.heldCount).toBe(2);
+    expect(held.runner.status.value).toMatchObject({ heldCount: 2, heldUntil: '2026-01-01T00:10:00.000Z' });
     verdict = 'apply';
-    const released = await runScript(log, async (sink) => sink.replace('a', [service('three')]), { lossPolicy });
+    nowMs += 1_000;
+    const released = await runScript(log, async (sink) => sink.replace('a', [service('three')]), {
+      lossPolicy,
+      clock: laterClock,
+    });
     expect(shortOf(released.events)).toEqual(['service-deregistered one', 'service-deregistered two']);
     expect(released.runner.status.value?.heldCount).toBe(0);
     expect(judged).toEqual(['2 of 2: hold', '2 of 3: apply']);

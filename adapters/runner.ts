@@ -1,82 +1,91 @@
-// Runs one adapter and turns what it shows into facts in the log, one atomic batch at a time.
-import type { Append, EventLog } from '../events/event-log.ts';
+// Runs one adapter and turns what it shows into facts in the log, one atomic batch at a time. README.md has the rules.
+import { releaseSubject } from '../events/adapter-facts.ts';
+import type { RecordedEvent } from '../events/envelope.ts';
+import type { EventLog } from '../events/event-log.ts';
 import type { Clock } from '../lib/clock.ts';
-import { Latest } from '../lib/latest.ts';
+import type { Latest } from '../lib/latest.ts';
 import type { Logger } from '../lib/logger.ts';
 import { MeshError, messageOf } from '../lib/mesh-error.ts';
 import type { Service } from '../lib/service.ts';
 import type { Adapter, AdapterSink, Observed, ReplaceOptions } from './adapter.ts';
-import { type Difference, diffScopes } from './diff.ts';
+import { type AdapterStatus, StatusBoard } from './adapter-status.ts';
+import { diffScopes } from './diff.ts';
+import { FlapDamper } from './flap-damper.ts';
+import { foldLoss, lossFacts, type OpenLoss, reasonOf } from './losses.ts';
+import { type PendingReason, PendingWrites } from './pending-writes.ts';
+import { defaultHoldMs, type PlatformRules } from './platform-rules.ts';
+import { SessionFence, type SessionOptions } from './session-fence.ts';
 import { SourceMemory, sourceOf } from './source-memory.ts';
-
-/** How an adapter is doing, for `periplus check`, metrics and /readyz. */
-export interface AdapterStatus {
-  readonly platform: string;
-  readonly instance: string;
-  /** `starting`: it has not shown everything yet; `lost`: its platform can't be read, what it said before stays in force. */
-  readonly state: 'starting' | 'synced' | 'lost';
-  /** Why it is lost. */
-  readonly reason?: string;
-  /** What is wrong with which scope; its previous content stays in force. */
-  readonly problems: ReadonlyMap<string, string>;
-  /** Things that vanished and are kept because the loss was judged to be too sudden. */
-  readonly heldCount: number;
-  /** When the platform was last read, RFC 3339. */
-  readonly readAt?: string;
-}
-
-/** A step that would deregister `lost` of the `before` things that the source says exist. */
-export interface Loss {
-  readonly source: string;
-  readonly scopes: readonly string[];
-  readonly before: number;
-  readonly lost: number;
-}
-
-/** Judges a loss: `hold` keeps everything that vanished until a later step is judged otherwise. */
-export type LossPolicy = (loss: Loss) => 'apply' | 'hold';
+import { isOpen, type PlanContext, planDifference, planDue, type WritePlan } from './write-plan.ts';
 
 /** What a runner needs. */
-export interface AdapterRunnerOptions {
+export interface AdapterRunnerOptions extends Partial<PlatformRules> {
   readonly adapter: Adapter;
   /** The facts log. */
   readonly log: EventLog;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** By default every loss is applied: a user who removes files means it. */
-  readonly lossPolicy?: LossPolicy;
+  /** Where replicas of the adapter may share the log: only one of them deregisters. */
+  readonly session?: SessionOptions;
 }
 
 /** Delays between tries while the log is unavailable: quick for a blip, then no more than once in five seconds. */
 const retryMs = { min: 50, max: 5_000 };
 
+/** What needs no successful look at the platform to be said. */
+const always: ReadonlySet<PendingReason> = new Set(['flapping', 'standby']);
+const whenSynced: ReadonlySet<PendingReason> = new Set([...always, 'held']);
+
 /** See the file's first line. May be run again after `run` rejected; what it knows stays. */
 export class AdapterRunner implements Service {
   readonly name: string;
-  readonly status: Latest<AdapterStatus>;
+  readonly #board: StatusBoard;
   readonly #options: AdapterRunnerOptions;
   readonly #memory: SourceMemory;
+  readonly #pending = new PendingWrites();
+  readonly #damper: FlapDamper;
+  readonly #fence: SessionFence | undefined;
   #hasSynced = false;
-  /** How many vanished things are kept, by scope. */
-  readonly #held = new Map<string, number>();
+  /** What an earlier run held, until this one has seen everything. */
+  #openLoss: OpenLoss | undefined;
   /** Facts position up to which the memory has seen other writers' events. */
   #readTo = 0;
   /** Writes happen one after the other. */
   #queue: Promise<void> = Promise.resolve();
+  /** Ends the sleep until the next waiting fact is due. */
+  #wake: () => void = () => {};
 
   constructor(options: AdapterRunnerOptions) {
-    const { platform, instance } = options.adapter;
+    const { adapter, flapWindowMs = 0, session } = options;
+    const { platform, instance } = adapter;
     this.#options = options;
-    this.#memory = new SourceMemory(sourceOf(options.adapter));
+    this.#memory = new SourceMemory(sourceOf(adapter));
+    this.#damper = new FlapDamper(flapWindowMs);
+    this.#fence = session && new SessionFence(session, adapter);
     this.name = `adapter ${platform} ${instance}`;
-    this.status = new Latest();
-    this.status.set({ platform, instance, state: 'starting', problems: new Map(), heldCount: 0 });
+    this.#board = new StatusBoard(adapter, this.name, options.logger);
+  }
+
+  /** How the adapter is doing. */
+  get status(): Latest<AdapterStatus> {
+    return this.#board.latest;
   }
 
   /** Runs the adapter until `signal` aborts; rejects when it does. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#untilAvailable(signal, () => this.#readLog());
-    await this.#options.adapter.run(this.#sink(signal), signal);
+    await this.#inTurn(() => this.#openSession(signal));
+    const stop = new AbortController();
+    const until = AbortSignal.any([signal, stop.signal]);
+    const failing = (work: Promise<void>) => work.catch((error) => stop.abort(error));
+    const others = [failing(this.#sayWhenDue(until)), failing(this.#followRequests(until))];
+    try {
+      await this.#options.adapter.run(this.#sink(until), until);
+      if (stop.signal.aborted) throw stop.signal.reason;
+    } finally {
+      stop.abort();
+      await Promise.all(others);
+    }
   }
 
   #sink(signal: AbortSignal): AdapterSink {
@@ -86,8 +95,8 @@ export class AdapterRunner implements Service {
       replaceAll,
       replace: (scope, items, options) => replaceAll(new Map([[scope, items]]), options),
       synced: (scopes) => this.#inTurn(() => this.#synced(scopes, signal)),
-      lost: (reason) => this.#lost(reason),
-      problem: (scope, message) => this.#problem(scope, message),
+      lost: (reason) => this.#board.lost(reason),
+      problem: (scope, message) => this.#board.problem(scope, message),
     };
   }
 
@@ -101,8 +110,10 @@ export class AdapterRunner implements Service {
     const exist = new Set(scopes);
     const vanished = this.#memory.scopes().filter((scope) => !exist.has(scope));
     if (vanished.length > 0) await this.#write(new Map(vanished.map((scope) => [scope, []])), {}, signal);
+    const open = this.#openLoss;
+    if (open) await this.#untilAvailable(signal, () => this.#closeEarlierLoss(open));
     this.#hasSynced = true;
-    this.#update({ state: 'synced', reason: undefined, readAt: this.#now() });
+    this.#wasRead();
   }
 
   async #write(
@@ -110,46 +121,167 @@ export class AdapterRunner implements Service {
     options: ReplaceOptions,
     signal: AbortSignal,
   ): Promise<void> {
+    const scopes = new Set(contents.keys());
+    const { keepMissing = false, explicit = () => false } = options;
+    await this.#carryOut(signal, () => {
+      const time = options.time ?? this.#now();
+      const difference = diffScopes(this.#memory, contents, { actor: this.#actor, time });
+      const plan = planDifference(this.#context(), difference, { scopes, keepMissing, explicit });
+      return { plan, claims: difference.claims };
+    });
+    this.#wasRead();
+  }
+
+  /** Plans and appends until nobody was quicker. */
+  async #carryOut(
+    signal: AbortSignal,
+    makePlan: () => { readonly plan: WritePlan; readonly claims?: ReadonlyMap<string, string> },
+  ): Promise<void> {
     await this.#untilAvailable(signal, async (isRetry) => {
       // After a failed or refused try the log may hold more than the memory knows, this very batch included.
       if (isRetry) await this.#readLog();
-      while (!(await this.#tryWrite(contents, options))) await this.#readLog();
+      for (;;) {
+        const { plan, claims } = makePlan();
+        if (await this.#append(plan)) {
+          this.#settle(plan);
+          for (const [subject, scope] of claims ?? []) this.#memory.claim(subject, scope);
+          return;
+        }
+        await this.#readLog();
+      }
     });
-    this.#update({ state: this.#hasSynced ? 'synced' : 'starting', reason: undefined, readAt: this.#now() });
   }
 
   /** False when another writer was first: the memory is behind. */
-  async #tryWrite(contents: ReadonlyMap<string, readonly Observed[]>, options: ReplaceOptions): Promise<boolean> {
-    const stamp = { actor: `adapter:${this.#options.adapter.platform}`, time: options.time ?? this.#now() };
-    const difference = diffScopes(this.#memory, contents, stamp);
-    const batch = options.keepMissing ? difference.registered : this.#judged(difference, [...contents.keys()]);
-    if (batch.length > 0) {
-      const result = await this.#options.log.append(batch);
-      if (!result.ok) return false;
-      for (const event of result.events) this.#memory.absorb(event);
-      const { position } = result;
-      this.#options.logger.debug({ adapter: this.name, facts: batch.length, position }, 'reported');
-    }
-    for (const [subject, scope] of difference.claims) this.#memory.claim(subject, scope);
+  async #append(plan: WritePlan): Promise<boolean> {
+    const stamp = { actor: this.#actor, time: this.#now() };
+    const { adapter, log, logger } = this.#options;
+    const heldBefore = this.#pending.of('held').length;
+    const releaseAt = new Date(this.#releaseMs()).toISOString();
+    const batch = [
+      ...(plan.deregisters && this.#fence ? [this.#fence.confirmation(this.#memory, stamp)] : []),
+      ...plan.now,
+      ...lossFacts(plan, { adapter, memory: this.#memory, heldBefore, releaseAt, ...stamp }),
+    ];
+    if (batch.length === 0) return true;
+    const result = await log.append(batch);
+    if (!result.ok) return false;
+    for (const event of result.events) this.#absorb(event);
+    logger.debug({ adapter: this.name, facts: batch.length, position: result.position }, 'reported');
+    if (plan.held) logger.warn({ adapter: this.name, ...plan.held, releaseAt }, 'much vanished at once; it is kept');
+    for (const [reason, count] of plan.released) logger.info({ adapter: this.name, count, reason }, 'no longer held');
     return true;
   }
 
-  #judged({ registered, deregistered }: Difference, scopes: readonly string[]): readonly Append[] {
-    const loss: Loss = {
-      source: this.#memory.source,
-      scopes,
-      before: this.#memory.said.size,
-      lost: deregistered.length,
+  #settle(plan: WritePlan): void {
+    const nowMs = this.#options.clock.nowMs();
+    for (const subject of plan.settled) this.#pending.delete(subject);
+    for (const write of plan.later) this.#pending.set(write);
+    for (const [subject, said] of plan.moved) this.#damper.note(subject, nowMs, said);
+    const held = this.#pending.of('held');
+    const untilMs = this.#pending.nextMs(new Set(['held']));
+    this.#board.update({
+      heldCount: held.length,
+      heldUntil: untilMs === undefined ? undefined : new Date(untilMs).toISOString(),
+      dampenedCount: this.#pending.of('flapping').length,
+      ...(plan.now.length > 0 && { changedAt: this.#now() }),
+    });
+    this.#wake();
+  }
+
+  #context(): PlanContext {
+    const { clock, lossPolicy } = this.#options;
+    const nowMs = clock.nowMs();
+    return {
+      memory: this.#memory,
+      pending: this.#pending,
+      damper: this.#damper,
+      lossPolicy,
+      nowMs,
+      actor: this.#actor,
+      releaseMs: this.#releaseMs(),
+      takeoverMs: this.#fence && !this.#fence.isHolder ? nowMs + this.#fence.takeoverMs : undefined,
     };
-    const isHeld = loss.lost > 0 && this.#options.lossPolicy?.(loss) === 'hold';
-    if (isHeld) this.#options.logger.warn({ adapter: this.name, ...loss }, 'much vanished at once; it is kept for now');
-    for (const scope of scopes) this.#held.delete(scope);
-    for (const { event } of isHeld ? deregistered : []) {
-      const scope = this.#memory.said.get(event.subject)?.scope ?? '';
-      this.#held.set(scope, (this.#held.get(scope) ?? 0) + 1);
+  }
+
+  /** When what is held from now on is released. What an earlier run held does not wait anew. */
+  #releaseMs(): number {
+    if (this.#openLoss) return this.#openLoss.requestedBy === undefined ? this.#openLoss.releaseMs : 0;
+    return this.#options.clock.nowMs() + (this.#options.holdMs ?? defaultHoldMs);
+  }
+
+  /** Says what waits once it is due, until `signal` aborts. */
+  async #sayWhenDue(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      const nap = new AbortController();
+      this.#wake = () => nap.abort();
+      const napUntil = AbortSignal.any([signal, nap.signal]);
+      const nextMs = this.#pending.nextMs(this.#board.current.state === 'synced' ? whenSynced : always);
+      const waitMs = (nextMs ?? Number.POSITIVE_INFINITY) - clock.nowMs();
+      if (waitMs === Number.POSITIVE_INFINITY) await aborted(napUntil);
+      else if (waitMs > 0) await clock.sleep(waitMs, napUntil).catch(() => {});
+      else await this.#inTurn(() => this.#sayDue(signal)).catch((error) => whenNot(signal, error));
     }
-    this.#update({ heldCount: [...this.#held.values()].reduce((sum, count) => sum + count, 0) });
-    return isHeld ? registered : [...registered, ...deregistered];
+  }
+
+  async #sayDue(signal: AbortSignal): Promise<void> {
+    const isReadable = this.#board.current.state === 'synced';
+    const due = () =>
+      this.#pending.due(this.#options.clock.nowMs()).filter(({ reason }) => isReadable || reason !== 'held');
+    if (due().some(({ reason }) => reason === 'standby')) {
+      await this.#untilAvailable(signal, () => this.#readLog());
+      if (due().some((write) => isOpen(this.#memory, write))) await this.#openSession(signal);
+      this.#board.update({ state: this.#readableState() });
+    }
+    await this.#carryOut(signal, () => ({ plan: planDue(this.#context(), due()) }));
+  }
+
+  /** Releases what is held when somebody asks for it in the log. */
+  async #followRequests(signal: AbortSignal): Promise<void> {
+    const { adapter, log, lossPolicy } = this.#options;
+    if (!lossPolicy) return;
+    let after = this.#readTo;
+    await this.#untilAvailable(signal, async () => {
+      const subject = releaseSubject(adapter);
+      for await (const { events, bookmark } of log.subscribe({ after, subject, signal })) {
+        const request = events.at(-1);
+        if (request) await this.#inTurn(() => this.#releaseHeld(request, signal));
+        after = bookmark;
+      }
+    }).catch((error) => whenNot(signal, error));
+  }
+
+  async #releaseHeld(request: RecordedEvent, signal: AbortSignal): Promise<void> {
+    await this.#untilAvailable(signal, () => this.#readLog());
+    await this.#carryOut(signal, () => ({
+      plan: planDue(this.#context(), this.#pending.of('held'), request.id),
+    }));
+  }
+
+  /** What an earlier run held is either held again or settled, which nothing else would say. */
+  async #closeEarlierLoss(open: OpenLoss): Promise<void> {
+    const { adapter, clock, log } = this.#options;
+    if (this.#pending.of('held').length === 0) {
+      const plan = { held: undefined, released: new Map([[reasonOf(open, clock.nowMs()), open.held]]) };
+      const of = { adapter, memory: this.#memory, heldBefore: open.held, releaseAt: '' };
+      const result = await log.append(lossFacts(plan, { ...of, actor: this.#actor, time: this.#now() }));
+      if (result.ok) for (const event of result.events) this.#absorb(event);
+    }
+    this.#openLoss = undefined;
+  }
+
+  async #openSession(signal: AbortSignal): Promise<void> {
+    const fence = this.#fence;
+    if (!fence) return;
+    await this.#untilAvailable(signal, async () => {
+      while (!fence.isHolder) {
+        const stamp = { actor: this.#actor, time: this.#now() };
+        const result = await this.#options.log.append([fence.opening(this.#memory, stamp)]);
+        if (result.ok) for (const event of result.events) this.#absorb(event);
+        else await this.#readLog();
+      }
+    });
   }
 
   /** Shows the memory what was written since it last looked: its own platform's facts and all configuration. */
@@ -159,9 +291,17 @@ export class AdapterRunner implements Service {
     const from = this.#readTo + 1;
     if (from > to) return;
     for (const subject of [`registry/${adapter.platform}`, 'config']) {
-      for await (const event of log.read({ from, to, subject })) this.#memory.absorb(event);
+      for await (const event of log.read({ from, to, subject })) {
+        this.#absorb(event);
+        if (!this.#hasSynced) this.#openLoss = foldLoss(this.#openLoss, event, adapter);
+      }
     }
     this.#readTo = to;
+  }
+
+  #absorb(event: RecordedEvent): void {
+    this.#memory.absorb(event);
+    this.#fence?.absorb(event);
   }
 
   async #untilAvailable(signal: AbortSignal, step: (isRetry: boolean) => Promise<void>): Promise<void> {
@@ -180,37 +320,34 @@ export class AdapterRunner implements Service {
     }
   }
 
-  #lost(reason: string): void {
-    const { state, reason: known } = this.#current();
-    if (state === 'lost' && known === reason) return;
-    this.#options.logger.warn(
-      { adapter: this.name, reason },
-      'the platform cannot be read; everything it showed is kept',
-    );
-    this.#update({ state: 'lost', reason });
+  #wasRead(): void {
+    this.#board.update({ state: this.#readableState(), reason: undefined, readAt: this.#now() });
+    // What is held waits for the platform to be readable.
+    this.#wake();
   }
 
-  #problem(scope: string, message: string | undefined): void {
-    const problems = new Map(this.#current().problems);
-    if (problems.get(scope) === message) return;
-    if (message === undefined) problems.delete(scope);
-    else problems.set(scope, message);
-    if (message !== undefined)
-      this.#options.logger.warn({ adapter: this.name, scope, problem: message }, 'not applied');
-    this.#update({ problems });
+  #readableState(): AdapterStatus['state'] {
+    if (!this.#hasSynced) return 'starting';
+    return this.#fence && !this.#fence.isHolder ? 'standby' : 'synced';
   }
 
-  #current(): AdapterStatus {
-    const { platform, instance } = this.#options.adapter;
-    return this.status.value ?? { platform, instance, state: 'starting', problems: new Map(), heldCount: 0 };
-  }
-
-  #update(changes: { readonly [K in keyof AdapterStatus]?: AdapterStatus[K] | undefined }): void {
-    const { reason, ...status } = { ...this.#current(), ...changes } as AdapterStatus;
-    this.status.set({ ...status, ...(reason !== undefined && { reason }) });
+  get #actor(): string {
+    return `adapter:${this.#options.adapter.platform}`;
   }
 
   #now(): string {
     return new Date(this.#options.clock.nowMs()).toISOString();
   }
+}
+
+/** Lets errors through that are no consequence of stopping. */
+function whenNot(signal: AbortSignal, error: unknown): void {
+  if (!signal.aborted) throw error;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

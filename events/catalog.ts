@@ -1,5 +1,7 @@
 // Every event type that Periplus writes: who writes it, about what, and what it looks like. docs/reference/events.md is made from it.
 
+import type { AdapterFact } from './adapter-facts.ts';
+import { adapterEntries } from './catalog-adapter.ts';
 import { deliveryEntries } from './catalog-delivery.ts';
 import type { CatalogEntry, CatalogOf } from './catalog-entry.ts';
 import { identityEntries } from './catalog-identity.ts';
@@ -57,8 +59,11 @@ const systemEntries: CatalogOf<CheckpointRecorded> = {
   },
 };
 
-const entries: CatalogOf<RegistryFact | PolicyFact | ConfigFact | IdentityFact | DeliveryFact | CheckpointRecorded> = {
+const entries: CatalogOf<
+  RegistryFact | AdapterFact | PolicyFact | ConfigFact | IdentityFact | DeliveryFact | CheckpointRecorded
+> = {
   ...registryEntries,
+  ...adapterEntries,
   ...policyEntries,
   ...configEntries,
   ...identityEntries,

@@ -1,5 +1,5 @@
 // How an adapter is doing, as a readiness check.
-import type { AdapterStatus } from '../adapters/runner.ts';
+import type { AdapterStatus } from '../adapters/adapter-status.ts';
 import type { ReadinessCheck } from '../services/pilot/admin/context.ts';
 
 /**
