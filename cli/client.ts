@@ -1,5 +1,6 @@
 // Talks to the admin API: requests with clear errors, and streams that resume where they broke off.
 import { MeshError, type MeshErrorCode, messageOf } from '../lib/mesh-error.ts';
+import type { RotationDecision } from '../services/citadel/ca/rotation.ts';
 import type { ApiError, ApplyRequest, ChangeResponse, DeleteRequest } from '../services/pilot/admin/schemas.ts';
 import { readServerSentEvents, type ServerSentEvent } from '../services/pilot/admin/server-sent-events.ts';
 import { RejectedError } from './failure.ts';
@@ -33,6 +34,20 @@ export class AdminClient {
 
   delete(request: DeleteRequest): Promise<ChangeResponse> {
     return this.#post('/api/v1/delete', request);
+  }
+
+  /** Takes the next step of a rotation of the CA's key, or says what it waits for. */
+  rotateCa(actor: string): Promise<RotationDecision> {
+    return this.#post('/api/v1/ca/rotate', { actor });
+  }
+
+  /** A one-time join token. */
+  createJoinToken(request: {
+    readonly spiffeId: string;
+    readonly lifeSeconds?: number;
+    readonly actor: string;
+  }): Promise<{ readonly token: string; readonly expiresAt: string }> {
+    return this.#post('/api/v1/join-tokens', request);
   }
 
   /** One stream of server-sent events, until it ends. `after` resumes behind an event id. */

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { analyzeCommand } from './commands/analyze.ts';
 import { applyCommand } from './commands/apply.ts';
 import { atCommand } from './commands/at.ts';
+import { caCommand } from './commands/ca.ts';
 import { checkCommand } from './commands/check.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { describeCommand } from './commands/describe.ts';
@@ -18,6 +19,7 @@ import { renderCommand } from './commands/render.ts';
 import { replayCommand } from './commands/replay.ts';
 import { serveCommand } from './commands/serve.ts';
 import { sidecarCommand } from './commands/sidecar.ts';
+import { tokenCommand } from './commands/token.ts';
 import { upCommand } from './commands/up.ts';
 import { versionCommand } from './commands/version.ts';
 import { type CliContext, newCommand } from './context.ts';
@@ -53,6 +55,7 @@ export function createProgram(context: CliContext): Command {
         versionCommand(context),
       ],
     ],
+    ['Identity:', [caCommand(context), tokenCommand(context)]],
     ['Look back:', [eventsCommand(context), historyCommand(context), atCommand(context), replayCommand(context)]],
   ];
   for (const [heading, commands] of groups) {

@@ -1,7 +1,8 @@
 // Flags that `serve` and `up` share.
 import { type Command, Option } from 'commander';
 import { defaultDataDirectory, defaultPorts } from '../run/config.ts';
-import { portNumber } from './context.ts';
+import { defaultCitadelPort, defaultTrustDomain } from '../run/config-citadel.ts';
+import { collect, portNumber } from './context.ts';
 
 /** Adds ports, folders, name and log level. */
 export function withServeOptions(command: Command): Command {
@@ -18,6 +19,14 @@ export function withServeOptions(command: Command): Command {
       '--metrics-port <port>',
       'metrics and health alone, on a port of their own (Istio: 15014); they are on the admin port too',
       portNumber,
+    )
+    .option('--citadel-port <port>', `signing API of the role citadel (default: ${defaultCitadelPort})`, portNumber)
+    .option('--trust-domain <name>', `trust domain of the role citadel (default: ${defaultTrustDomain})`)
+    .option('--ca-certs <dir>', "sign with this CA: a folder with the files of Istio's secret cacerts")
+    .option(
+      '--token-issuer <spec>',
+      'believe tokens: kubernetes=ISSUER,JWKS-URL[,AUDIENCE] or nomad=…; may be repeated',
+      collect,
     )
     .option('--name <name>', "this Pilot's name in events and proxy-status (default: pilot-HOSTNAME)")
     .addOption(

@@ -3,6 +3,9 @@ import 'reflect-metadata';
 import { join } from 'node:path';
 import { Container, type ServiceIdentifier } from 'inversify';
 import { createFilesAdapter } from '../adapters/files/adapter.ts';
+import { inClusterAccess } from '../adapters/kubernetes/access.ts';
+import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
+import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
 import { AdapterRunner } from '../adapters/runner.ts';
 import type { MeshLogs } from '../events/event-log.ts';
 import { openMemoryLogs } from '../events/logs/memory.ts';
@@ -12,6 +15,7 @@ import { Latest } from '../lib/latest.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Service } from '../lib/service.ts';
 import { defaultMeshConfig } from '../mesh/config/mesh-config.ts';
+import type { Citadel } from '../services/citadel/citadel.ts';
 import { createAdminServer } from '../services/pilot/admin/admin-server.ts';
 import type { AdminContext, ReadinessCheck } from '../services/pilot/admin/context.ts';
 import { createDeliveriesWatch, type DeliveriesWatch } from '../services/pilot/admin/deliveries-watch.ts';
@@ -107,6 +111,9 @@ export async function compose(
   // It only reads; no push can follow from it.
   container.bind(ids.deliveries).toDynamicValue((parts) => createDeliveriesWatch(parts.get(ids.logs).deliveries));
 
+  // Citadel: proof of who asks → certificate, each issue and denial a fact. It knows neither Pilot nor adapters.
+  const citadel = await openCitadel(config, { logs, clock, logger });
+
   // Admin API: commands → facts, and everything that can be asked.
   // It appends through the same decisions as every other writer of configuration.
   container.bind(ids.admin).toDynamicValue((parts) => {
@@ -120,8 +127,10 @@ export async function compose(
       readiness: () => [
         { name: 'xds', ready: pilot.ready(), detail: pilot.ready() ? 'serves the newest state' : 'reading the log' },
         ...parts.get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
+        ...citadelReadiness(citadel),
       ],
       moreMetrics: () => pilot.metrics.text(),
+      ...(citadel && { identity: citadel.admin }),
       clock,
       logger: logger.child({ part: 'admin' }),
       version: packageVersion(),
@@ -141,7 +150,10 @@ export async function compose(
   container.bind(ids.healthServer).toDynamicValue((parts) =>
     createHealthServer({
       logs: parts.get(ids.logs),
-      readiness: () => parts.get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
+      readiness: () => [
+        ...parts.get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
+        ...citadelReadiness(citadel),
+      ],
       host: config.host,
       ports: [config.adminPort, ...(config.monitoringPort === undefined ? [] : [config.monitoringPort])],
       version: packageVersion(),
@@ -160,8 +172,9 @@ export async function compose(
       pilot: undefined,
       admin: undefined,
       adminPort,
-      readiness: () => adapters.map(({ status }) => adapterReadiness(status.value)),
+      readiness: () => [...adapters.map(({ status }) => adapterReadiness(status.value)), ...citadelReadiness(citadel)],
       stages: [
+        { name: 'Citadel', services: citadel?.services ?? [] },
         { name: 'adapters', services: adapters },
         { name: 'health', services: [container.get(ids.healthServer)] },
       ],
@@ -178,12 +191,30 @@ export async function compose(
     // No more commands and no more facts first; then the streams, whose ends are still recorded; then who reads them.
     stages: [
       { name: 'admin API', services: [container.get(ids.adminServer)] },
+      { name: 'Citadel', services: citadel?.services ?? [] },
       { name: 'adapters', services: adapters },
       { name: 'Pilot', services: [container.get(ids.pilot)] },
       { name: 'deliveries', services: [container.get(ids.deliveries)] },
     ],
     close,
   };
+}
+
+async function openCitadel(
+  { citadel: config, host, name }: ProcessConfig,
+  { logs, ...means }: { readonly logs: MeshLogs; readonly clock: Clock; readonly logger: Logger },
+): Promise<Citadel | undefined> {
+  if (config === undefined) return undefined;
+  // The X.509 library takes a while to import: only those who use it wait for it.
+  const { createCitadel } = await import('../services/citadel/citadel.ts');
+  return createCitadel({ config, facts: logs.facts, host, name, clock: means.clock, logger: means.logger });
+}
+
+function citadelReadiness(citadel: Citadel | undefined) {
+  if (!citadel) return [];
+  const port = citadel.port.value;
+  const detail = port === undefined ? 'opening its CA' : `signs on port ${port}`;
+  return [{ name: 'citadel', ready: port !== undefined, detail }];
 }
 
 async function openLogs(

@@ -32,11 +32,27 @@ describe('processConfigOf', () => {
     expect(config).toMatchObject({
       log: { kind: 'memory' },
       configDirectory: '/w/mesh',
+      kubernetes: [],
       dataDirectory: '/d',
       host: '0.0.0.0',
       xdsPort: 0,
       adminPort: 1,
       name: 'p',
+    });
+  });
+
+  it('has a Citadel only where one is wanted', () => {
+    expect(configOf({}).citadel).toBeUndefined();
+    const issuer = 'https://issuer';
+    expect(
+      configOf({ roles: 'pilot,citadel', tokenIssuer: [`nomad=${issuer},${issuer}/jwks`], caCerts: 'certs' }).citadel,
+    ).toEqual({
+      trustDomain: 'cluster.local',
+      port: 8060,
+      folder: '/w/.periplus/citadel',
+      passphrase: undefined,
+      pluggedIn: '/w/certs',
+      tokenIssuers: [{ platform: 'nomad', issuer, jwksUrl: `${issuer}/jwks`, audience: 'periplus-citadel' }],
     });
   });
 
@@ -49,13 +65,16 @@ describe('processConfigOf', () => {
 
   it.each<[string, ServeFlags, RegExp]>([
     ['a later role', { roles: 'pilot,mixer' }, /role mixer is not in this version yet/],
+    ['a Citadel’s flag without it', { trustDomain: 'x' }, /need the role citadel/],
+    ['a malformed token issuer', { roles: 'pilot,citadel', tokenIssuer: ['nomad=x'] }, /--token-issuer/],
     ['an unknown role', { roles: 'pilots' }, /"pilots" is no role/],
     ['no role', { roles: ' , ' }, /--roles is empty/],
     ['a later log', { log: 'kurrentdb://127.0.0.1' }, /kurrentdb:\/\/ is not in this version yet/],
     ['a malformed NATS URL', { log: 'nats://h?replicas=2' }, /1, 3 or 5 copies/],
     ['adapters alone on an embedded log', { roles: 'adapters' }, /--log nats:/],
     ['an unknown log', { log: 'sqlite:' }, /is no log store/],
-    ['kubernetes', { kubeconfig: 'x' }, /--kubeconfig is not in this version yet/],
+    ['a context of no kubeconfig', { kubeContext: ['east'] }, /--kube-context needs --kubeconfig/],
+    ['a context given twice', { kubeconfig: 'x', kubeContext: ['a', 'b/c', 'b:c'] }, /same name/],
     ['docker', { docker: true }, /--docker is not in this version yet/],
   ])('refuses %s as wrong usage', (_, flags, message) => {
     expect(() => configOf(flags)).toThrow(message);

@@ -3,9 +3,12 @@ import { join, resolve } from 'node:path';
 import { hidden, parseJetStreamUrl } from '../events/logs/jetstream-url.ts';
 import type { LogLevel } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
+import type { CitadelConfig } from '../services/citadel/citadel.ts';
+import { type CitadelFlags, citadelConfigOf } from './config-citadel.ts';
+import { type KubernetesClusterConfig, type KubernetesFlags, kubernetesClustersOf } from './config-kubernetes.ts';
 
 /** What `serve` can be. */
-export type Role = 'pilot' | 'adapters';
+export type Role = 'pilot' | 'adapters' | 'citadel';
 
 /** Where the logs are kept. */
 export type LogStore =
@@ -20,6 +23,8 @@ export interface ProcessConfig {
   readonly log: LogStore;
   /** Folder of YAML that the files adapter watches. */
   readonly configDirectory: string | undefined;
+  /** Kubernetes clusters that adapters watch. */
+  readonly kubernetes: readonly KubernetesClusterConfig[];
   /** Folder for everything the process keeps. */
   readonly dataDirectory: string;
   /** Address to listen on, for every port. */
@@ -31,10 +36,12 @@ export interface ProcessConfig {
   /** Name of this Pilot in events and in `proxy-status`. */
   readonly name: string;
   readonly logLevel: LogLevel;
+  /** Undefined without the role citadel. */
+  readonly citadel: CitadelConfig | undefined;
 }
 
 /** Flags of `serve` and `up`, as text and numbers; what is absent takes its default. */
-export interface ServeFlags {
+export interface ServeFlags extends CitadelFlags, KubernetesFlags {
   readonly roles?: string;
   readonly log?: string;
   readonly config?: string;
@@ -45,7 +52,6 @@ export interface ServeFlags {
   readonly metricsPort?: number;
   readonly name?: string;
   readonly logLevel?: LogLevel;
-  readonly kubeconfig?: string;
   readonly consul?: string;
   readonly nomad?: string;
   readonly docker?: boolean;
@@ -56,8 +62,8 @@ export const defaultPorts = { xds: 15010, admin: 15015, monitoring: 15014 } as c
 /** In the current folder: what a mesh on this machine knows lies where its user can see it and delete it. */
 export const defaultDataDirectory = '.periplus';
 
-const roleNames: readonly string[] = ['pilot', 'adapters'] satisfies readonly Role[];
-const laterRoles: readonly string[] = ['mixer', 'citadel'];
+const roleNames: readonly string[] = ['pilot', 'adapters', 'citadel'] satisfies readonly Role[];
+const laterRoles: readonly string[] = ['mixer'];
 
 /** The configuration that `flags` mean. Throws MeshError `usage` saying what is wrong and what can be had. */
 export function processConfigOf(
@@ -78,6 +84,7 @@ export function processConfigOf(
     roles,
     log,
     configDirectory: flags.config === undefined ? undefined : resolve(defaults.workingDirectory, flags.config),
+    kubernetes: kubernetesClustersOf(flags, defaults.workingDirectory),
     dataDirectory,
     host: flags.host ?? '127.0.0.1',
     xdsPort: flags.xdsPort ?? defaultPorts.xds,
@@ -85,6 +92,7 @@ export function processConfigOf(
     monitoringPort: flags.metricsPort,
     name: flags.name ?? defaults.name,
     logLevel: flags.logLevel ?? 'info',
+    citadel: citadelConfigOf(flags, { ...defaults, dataDirectory, wanted: roles.has('citadel') }),
   };
 }
 
@@ -97,7 +105,7 @@ export function rolesOf(text: string): ReadonlySet<Role> {
   if (names.length === 0) throw new MeshError('usage', `--roles is empty: give ${roleNames.join(',')}`);
   for (const name of names) {
     if (laterRoles.includes(name))
-      throw notYet(`the role ${name} is`, `the roles of this version are ${roleNames.join(' and ')}`);
+      throw notYet(`the role ${name} is`, `the roles of this version are ${roleNames.join(', ')}`);
     if (!roleNames.includes(name))
       throw new MeshError('usage', `--roles: "${name}" is no role; the roles are ${roleNames.join(', ')}`);
   }
@@ -129,7 +137,6 @@ export function logStoreName(store: LogStore): string {
 
 function refuseLaterParts(flags: ServeFlags): void {
   const later = [
-    ['--kubeconfig', flags.kubeconfig],
     ['--consul', flags.consul],
     ['--nomad', flags.nomad],
     ['--docker', flags.docker],

@@ -139,6 +139,7 @@ function wantedPorts(config: ProcessConfig): readonly WantedPort[] {
   return [
     ...(config.roles.has('pilot') ? [{ host, port: config.xdsPort, purpose: 'xDS', flag: '--xds-port' }] : []),
     { host, port: config.adminPort, purpose: 'the admin API', flag: '--admin-port' },
+    ...(config.citadel ? [{ host, port: config.citadel.port, purpose: 'Citadel', flag: '--citadel-port' }] : []),
     ...(config.monitoringPort === undefined
       ? []
       : [{ host, port: config.monitoringPort, purpose: 'metrics', flag: '--metrics-port' }]),

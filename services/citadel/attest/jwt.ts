@@ -1,5 +1,5 @@
 // Proves callers by a signed token of their platform: Kubernetes' projected service-account tokens, Nomad's workload identities.
-import { decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { createRemoteJWKSet, decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type { Clock } from '../../../lib/clock.ts';
 import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
 import { formatSpiffeId, type SpiffeId } from '../spiffe-id.ts';
@@ -40,6 +40,12 @@ export type Algorithm =
 const defaultAlgorithms: readonly Algorithm[] = ['RS256', 'ES256', 'ES384', 'EdDSA'];
 /** Clocks of a cluster agree within seconds. */
 const toleranceSeconds = 5;
+
+/** The keys that an issuer publishes, fetched when needed and kept: the JWKS is asked again for an unknown key, at most every 30 s. */
+export function remoteKeys(jwksUrl: string): JWTVerifyGetKey {
+  if (!URL.canParse(jwksUrl)) throw new MeshError('invalid', `"${jwksUrl}" is no URL of a JWKS`);
+  return createRemoteJWKSet(new URL(jwksUrl));
+}
 
 /** Makes the attestor. Throws MeshError `invalid` for an issuer that is not exact or an empty audience. */
 export function createJwtAttestor(options: JwtAttestorOptions): Attestor {

@@ -8,6 +8,7 @@ import { registerConfigRoutes } from './routes-config.ts';
 import { registerDescribeRoutes } from './routes-describe.ts';
 import { registerEventRoutes } from './routes-events.ts';
 import { registerCheckRoutes, registerHealthRoutes } from './routes-health.ts';
+import { registerIdentityRoutes } from './routes-identity.ts';
 import { registerProxyRoutes } from './routes-proxies.ts';
 import { registerRegistryRoutes } from './routes-registry.ts';
 import { registerReplayRoutes } from './routes-replay.ts';
@@ -57,6 +58,7 @@ export async function createAdminApp(
       registerRegistryRoutes(scope, context);
       registerDescribeRoutes(scope, context);
       registerEventRoutes(scope, context);
+      registerIdentityRoutes(scope, context);
       registerProxyRoutes(scope, context);
       registerReplayRoutes(scope, context);
       registerSummaryRoutes(scope, context);

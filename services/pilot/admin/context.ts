@@ -8,6 +8,7 @@ import type { MeshConfig } from '../../../mesh/config/mesh-config.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { snapshotAt } from '../replay/snapshots-at.ts';
 import type { DeliveriesWatch } from './deliveries-watch.ts';
+import type { IdentityAdmin } from './routes-identity.ts';
 import type { StreamProgress } from './stream-progress.ts';
 import { type Moment, parseWhen, resolveWhen } from './when.ts';
 
@@ -32,6 +33,8 @@ export interface AdminContext {
   readonly readiness: () => readonly ReadinessCheck[];
   /** Metrics of other parts, in Prometheus text form. */
   readonly moreMetrics: () => string;
+  /** The Citadel in this process, if there is one. */
+  readonly identity?: IdentityAdmin;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Periplus's version. */

@@ -1,0 +1,65 @@
+// The part of a process's configuration that is Citadel's.
+import { join, resolve } from 'node:path';
+import { MeshError } from '../lib/mesh-error.ts';
+import type { CitadelConfig, TokenIssuer } from '../services/citadel/citadel.ts';
+
+/** Flags of `serve` and `up` for the role citadel. */
+export interface CitadelFlags {
+  readonly citadelPort?: number;
+  readonly trustDomain?: string;
+  readonly caCerts?: string;
+  /** Each `PLATFORM=ISSUER,JWKS-URL[,AUDIENCE]`. */
+  readonly tokenIssuer?: readonly string[];
+}
+
+/** As Istio's Citadel. */
+export const defaultCitadelPort = 8060;
+/** As Istio and Kubernetes. */
+export const defaultTrustDomain = 'cluster.local';
+/** What tokens have to be made for, unless the flag says otherwise. */
+export const defaultTokenAudience = 'periplus-citadel';
+/** The environment, unlike a command line, is not shown to other users of the machine. */
+export const passphraseVariable = 'PERIPLUS_CA_PASSPHRASE';
+
+/** Undefined when Citadel is not wanted. Throws MeshError `usage` for what is wrong, or for flags of a Citadel that is not there. */
+export function citadelConfigOf(
+  flags: CitadelFlags,
+  means: {
+    readonly wanted: boolean;
+    readonly workingDirectory: string;
+    readonly dataDirectory: string;
+    readonly env?: Readonly<Record<string, string | undefined>>;
+  },
+): CitadelConfig | undefined {
+  const { citadelPort, trustDomain = defaultTrustDomain, caCerts, tokenIssuer = [] } = flags;
+  if (!means.wanted) {
+    if (citadelPort ?? flags.trustDomain ?? caCerts ?? tokenIssuer[0])
+      throw new MeshError(
+        'usage',
+        '--citadel-port, --trust-domain, --ca-certs and --token-issuer need the role citadel',
+      );
+    return undefined;
+  }
+  return {
+    trustDomain,
+    port: citadelPort ?? defaultCitadelPort,
+    folder: join(means.dataDirectory, 'citadel'),
+    passphrase: (means.env ?? process.env)[passphraseVariable] || undefined,
+    pluggedIn: caCerts === undefined ? undefined : resolve(means.workingDirectory, caCerts),
+    tokenIssuers: tokenIssuer.map(tokenIssuerOf),
+  };
+}
+
+function tokenIssuerOf(text: string): TokenIssuer {
+  const [platform = '', rest = ''] = splitOnce(text, '=');
+  const [issuer = '', jwksUrl = '', audience = defaultTokenAudience, ...more] = rest.split(',');
+  const known = platform === 'kubernetes' || platform === 'nomad';
+  if (known && URL.canParse(issuer) && URL.canParse(jwksUrl) && audience !== '' && more.length === 0)
+    return { platform, issuer, jwksUrl, audience };
+  throw new MeshError('usage', `--token-issuer "${text}": give kubernetes=ISSUER,JWKS-URL[,AUDIENCE], or nomad=…`);
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + separator.length)];
+}

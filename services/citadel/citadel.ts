@@ -1,0 +1,119 @@
+// Citadel put together: the CA, the attestors that were configured, the signing port, and the bundle as a file for first starts.
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { EventLog } from '../../events/event-log.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Latest } from '../../lib/latest.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { MeshError } from '../../lib/mesh-error.ts';
+import type { Service } from '../../lib/service.ts';
+import type { Attestor } from './attest/attestor.ts';
+import { createJoinToken, createJoinTokenAttestor } from './attest/join-token.ts';
+import { createJwtAttestor, remoteKeys } from './attest/jwt.ts';
+import { kubernetesIdentity, nomadIdentity } from './attest/jwt-claims.ts';
+import { createX509Attestor } from './attest/x509-pop.ts';
+import { type CaStatus, CertificateAuthority } from './ca/certificate-authority.ts';
+import type { RotationDecision } from './ca/rotation.ts';
+import { CsrServer } from './csr/csr-server.ts';
+import { FileKeyStore } from './keys/file-key-store.ts';
+import { parseSpiffeId } from './spiffe-id.ts';
+
+/** A platform whose tokens are believed. */
+export interface TokenIssuer {
+  readonly platform: 'kubernetes' | 'nomad';
+  readonly issuer: string;
+  /** Where the issuer publishes its keys. */
+  readonly jwksUrl: string;
+  readonly audience: string;
+}
+
+/** What a Citadel is told. */
+export interface CitadelConfig {
+  readonly trustDomain: string;
+  readonly port: number;
+  /** Its own folder: `keys/` and `root-cert.pem`. */
+  readonly folder: string;
+  /** Encrypts the keys. */
+  readonly passphrase: string | undefined;
+  /** Folder with Istio's `cacerts` files; undefined: a CA of its own. */
+  readonly pluggedIn: string | undefined;
+  readonly tokenIssuers: readonly TokenIssuer[];
+}
+
+/** What people can do with a CA, for the admin API. */
+export interface CitadelAdmin {
+  caStatus(): Promise<CaStatus>;
+  /** Takes the next step of a rotation, or says what it waits for. */
+  rotate(actor: string): Promise<RotationDecision>;
+  /** Throws MeshError `invalid` for what is no SPIFFE ID of this trust domain, or a life that is too long. */
+  createJoinToken(
+    request: { readonly spiffeId: string; readonly lifeSeconds?: number },
+    actor: string,
+  ): Promise<{ readonly token: string; readonly expiresAt: string }>;
+}
+
+/** A Citadel, put together and not yet started. */
+export interface Citadel {
+  readonly services: readonly Service[];
+  readonly admin: CitadelAdmin;
+  /** The signing port once it is open. */
+  readonly port: Latest<number>;
+}
+
+/** Puts one together. Throws MeshError `invalid` for a wrong trust domain or token issuer. */
+export function createCitadel(options: {
+  readonly config: CitadelConfig;
+  readonly facts: EventLog;
+  readonly host: string;
+  /** In events. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}): Citadel {
+  const { config, facts, clock, name, logger } = options;
+  const { trustDomain, folder, passphrase, pluggedIn } = config;
+  const keys = new FileKeyStore({ folder: join(folder, 'keys'), ...(passphrase !== undefined && { passphrase }) });
+  const parts = { trustDomain, facts, clock, name, logger };
+  const ca = new CertificateAuthority({ ...parts, keys, ...(pluggedIn !== undefined && { pluggedIn }) });
+  const tokens = { facts, clock, source: `/citadel/${name}` };
+  const attestors: readonly Attestor[] = [
+    createJoinTokenAttestor({ ...tokens, trustDomain }),
+    ...config.tokenIssuers.map((issuer) => jwtAttestor(issuer, { trustDomain, clock })),
+    createX509Attestor({ trustDomain, clock }),
+  ];
+  const server = new CsrServer({ ...parts, ca, attestors, host: options.host, port: config.port });
+  return {
+    services: [ca, server, bundleFile(join(folder, 'root-cert.pem'), ca)],
+    port: server.port,
+    admin: {
+      caStatus: async () => await ca.status(),
+      rotate: async (actor) => await ca.advance(actor),
+      createJoinToken: async ({ spiffeId, lifeSeconds }, actor) => {
+        const parsed = parseSpiffeId(spiffeId);
+        if (!parsed.ok) throw new MeshError('invalid', `this is no SPIFFE ID of a workload: ${parsed.reason}`);
+        if (parsed.id.trustDomain !== trustDomain) throw new MeshError('invalid', `the trust domain is ${trustDomain}`);
+        const life = lifeSeconds === undefined ? {} : { lifeMs: lifeSeconds * 1000 };
+        return await createJoinToken(tokens, { id: parsed.id, actor, ...life });
+      },
+    },
+  };
+}
+
+function jwtAttestor(issuer: TokenIssuer, common: { readonly trustDomain: string; readonly clock: Clock }): Attestor {
+  const identityOf = issuer.platform === 'nomad' ? nomadIdentity : kubernetesIdentity;
+  return createJwtAttestor({ ...common, ...issuer, identityOf, keys: remoteKeys(issuer.jwksUrl) });
+}
+
+/** Keeps the bundle in a file: what an agent needs to believe Citadel the first time is copied from there. */
+function bundleFile(path: string, ca: CertificateAuthority): Service {
+  return {
+    name: 'trust bundle file',
+    async run(signal) {
+      for await (const { roots } of ca.bundle.watch(signal)) {
+        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+        await writeFile(`${path}.tmp`, roots.join(''));
+        await rename(`${path}.tmp`, path);
+      }
+    },
+  };
+}
