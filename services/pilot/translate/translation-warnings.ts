@@ -7,7 +7,7 @@ import type { Memo } from './memo.ts';
 import { outboundServices } from './outbound-services.ts';
 import type { ProxyScope } from './proxy-scope.ts';
 
-/** One line each: endpoints that EDS can't carry, DNS services without a name to look up. */
+/** One line each: endpoints that EDS can't carry, DNS services without a name to look up, what is served otherwise than written. */
 export function translationWarnings(scope: ProxyScope, memo: Memo): readonly string[] {
   const { snapshot, context } = scope;
   return outboundServices(scope, memo).flatMap((service) => {
@@ -15,6 +15,10 @@ export function translationWarnings(scope: ProxyScope, memo: Memo): readonly str
     const specs = clusterSpecs({ service, rule, context, memo });
     const key = serviceKey(service);
     const endpoints = snapshot.registry.endpoints(key);
+    if (service.resolution === 'DYNAMIC_DNS' && service.hostname.startsWith('*')) {
+      const instead = 'sidecars send to the address that the client looked up, gateways to nobody';
+      return [`Service/${key}: resolution DYNAMIC_DNS is not served by name look-ups in the proxy: ${instead}`];
+    }
     if (specs.some(({ discovery }) => discovery === 'EDS')) {
       return endpoints
         .filter(({ address }) => !isResolved(address))
