@@ -14,6 +14,8 @@ import { AutoRegistration } from './auto-registration/auto-registration.ts';
 import { DeliveriesRecorder, type RecorderLimits } from './deliveries-recorder.ts';
 import { FactReader, type FoldFailure } from './fact-reader.ts';
 import { HealthReports } from './health-reports.ts';
+import { fetchJwks, type JwksFetchOptions } from './jwks-fetch.ts';
+import { JwksFetcher } from './jwks-fetcher.ts';
 import { PilotMetrics } from './metrics.ts';
 import { findCulprit, isQuarantinable, quarantine, quarantineFact, type Search } from './quarantine.ts';
 import { createMemo } from './translate/memo.ts';
@@ -42,6 +44,8 @@ export interface PilotOptions {
   readonly mesh?: MeshConfig;
   readonly limits?: Partial<AdsLimits>;
   readonly recorder?: Partial<RecorderLimits>;
+  /** What fetching key sets may do; by default public addresses only. */
+  readonly jwks?: JwksFetchOptions;
   /** How long an auto-registered workload outlives its proxy's connection; Istio's 10 s by default. */
   readonly registrationGraceMs?: number;
 }
@@ -67,6 +71,7 @@ export class Pilot implements Service {
   readonly #reader: FactReader;
   readonly #recorder: DeliveriesRecorder;
   readonly #health: HealthReports;
+  readonly #jwks: JwksFetcher;
   readonly #registration: AutoRegistration;
   readonly #listening = new Latest<readonly number[]>();
   /** Position of the last snapshot that translated for everybody. */
@@ -88,6 +93,14 @@ export class Pilot implements Service {
       ...(options.recorder && { limits: options.recorder }),
     });
     this.#health = new HealthReports({ facts, clock, logger, pilot: name });
+    this.#jwks = new JwksFetcher({
+      facts,
+      snapshots: this.snapshots,
+      clock,
+      logger,
+      pilot: name,
+      fetch: (uri, signal) => fetchJwks(uri, { ...options.jwks, signal }),
+    });
     this.#registration = new AutoRegistration({
       facts,
       clock,
@@ -178,6 +191,7 @@ export class Pilot implements Service {
         this.#server.run(addresses, stop.signal, (ports) => this.#listening.set(ports)).finally(stopAll),
         this.#reader.run(stop.signal),
         this.#health.run(stop.signal),
+        this.#jwks.run(stop.signal),
         this.#registration.run(stop.signal),
       ]);
     } finally {
