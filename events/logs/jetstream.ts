@@ -47,21 +47,44 @@ export async function openJetStreamLogs(url: string, options: JetStreamOptions =
   const { signal } = options;
   const link = await openLink({ address, name, clock, logger, ...(signal && { signal }) });
   try {
-    await checkSync(address, logger);
-    let open = 2;
-    const onClose = async () => {
-      if (--open === 0) await link.close();
-    };
-    const openOne = (log: string) => openLog({ ...options, address, log, link, clock, logger, onClose });
-    const facts = await openOne('facts');
-    try {
-      return { facts, deliveries: await openOne('deliveries') };
-    } catch (error) {
-      await facts.close();
-      throw error;
-    }
+    return await whenAvailable(() => openBoth({ ...options, address, link, clock, logger }), { clock, logger, signal });
   } catch (error) {
     await link.close();
+    throw error;
+  }
+}
+
+/** Wait between attempts to open a log on a server that is there but does not answer. */
+const retryMs = 500;
+
+/** Does it again for as long as the server goes away meanwhile, or is not ready. */
+async function whenAvailable<T>(
+  work: () => Promise<T>,
+  { clock, logger, signal }: { clock: Clock; logger: Logger; signal: AbortSignal | undefined },
+): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof MeshError) || error.code !== 'unavailable' || signal?.aborted) throw error;
+      logger.warn({ error: error.message }, 'the log can not be opened yet');
+      await clock.sleep(retryMs, signal).catch(() => {});
+    }
+  }
+}
+
+async function openBoth(options: Omit<OpenLog, 'log' | 'onClose'>): Promise<MeshLogs> {
+  const { address, link, logger } = options;
+  await checkSync(address, logger);
+  let open = 2;
+  const onClose = async () => {
+    if (--open === 0) await link.close();
+  };
+  const facts = await openLog({ ...options, log: 'facts', onClose });
+  try {
+    return { facts, deliveries: await openLog({ ...options, log: 'deliveries', onClose }) };
+  } catch (error) {
+    await facts.close();
     throw error;
   }
 }
