@@ -5,23 +5,25 @@ import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
 } from '../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
-import type { MeshConfig } from '../../../mesh/config/mesh-config.ts';
+import type { PeerAuthenticationSpec } from '../../../mesh/config/schemas/peer-authentication.ts';
+import type { Snapshot } from '../../../mesh/snapshot.ts';
 import type { ClusterSpec } from './clusters/cluster-spec.ts';
 import { policyWithDefaults } from './clusters/mesh-defaults.ts';
 import { outboundCluster } from './clusters/outbound-cluster.ts';
 import { proxylessCluster } from './clusters/proxyless-cluster.ts';
 import { encodeResource } from './encode.ts';
-import { loadAssignment } from './endpoints/load-assignment.ts';
+import { loadAssignment, type TakesTls } from './endpoints/load-assignment.ts';
 import { failoverLabel, type LocalityUse, localityUse } from './endpoints/locality.ts';
 import { topologyLabel } from './endpoints/topology-labels.ts';
 import type { Memo } from './memo.ts';
 import type { ProxyContext } from './proxy-context.ts';
+import { serverIdentities, takesMutualTls, usesAutoMutualTls } from './security/auto-mutual-tls.ts';
 import { type EncodedResource, typeUrls } from './translation.ts';
 
 /** Encodes for proxies of one outbound context. */
 export interface OutboundEncoder {
-  /** A cluster that holds no endpoints; undefined where the proxy can't use it. */
-  cluster(spec: ClusterSpec): EncodedResource | undefined;
+  /** A cluster that holds nothing of its endpoints but their identities; undefined where the proxy can't use it. */
+  cluster(spec: ClusterSpec, endpoints: readonly Endpoint[]): EncodedResource | undefined;
   /** A cluster whose endpoints are names that the proxy resolves itself; undefined where it can not use it. */
   namedCluster(spec: ClusterSpec, endpoints: readonly Endpoint[]): EncodedResource | undefined;
   /** What EDS answers for the cluster. */
@@ -29,27 +31,39 @@ export interface OutboundEncoder {
 }
 
 /** See the file's first line. */
-export function outboundEncoder(context: ProxyContext, mesh: MeshConfig, memo: Memo): OutboundEncoder {
+export function outboundEncoder(context: ProxyContext, { mesh, config }: Snapshot, memo: Memo): OutboundEncoder {
+  const policies = config.list<PeerAuthenticationSpec>('PeerAuthentication');
+  const takesTls: TakesTls = (endpoint, port) => takesMutualTls(endpoint, port, policies, mesh.rootNamespace);
   const isRouter = context.type === 'router';
   const isProxyless = context.generator === 'grpc';
   const isIpv6Only = context.isIpv6Only === true;
-  const encode = (spec: ClusterSpec, assignment?: ClusterLoadAssignment) => {
+  const identitiesOf = (spec: ClusterSpec, endpoints: readonly Endpoint[]) =>
+    !isProxyless && usesAutoMutualTls(spec, context, mesh) ? serverIdentities(endpoints, mesh) : undefined;
+  const encode = (spec: ClusterSpec, identities?: readonly string[], assignment?: ClusterLoadAssignment) => {
+    const autoTls = identities ? { autoTls: { identities } } : {};
     const cluster = isProxyless
       ? proxylessCluster(spec, assignment)
-      : outboundCluster(spec, { mesh, isRouter, isIpv6Only, loadAssignment: assignment });
+      : outboundCluster(spec, { mesh, isRouter, isIpv6Only, loadAssignment: assignment, ...autoTls });
     return cluster && encodeResource(typeUrls.cluster, cluster.name, ClusterSchema, cluster);
   };
   return {
-    cluster: (spec) => memo.get('cluster', [spec, mesh, isRouter, isProxyless], () => encode(spec)),
+    cluster: (spec, endpoints) => {
+      const identities = identitiesOf(spec, endpoints);
+      const deps = [spec, mesh, isRouter, isProxyless, identities?.join()];
+      return memo.get('cluster', deps, () => encode(spec, identities));
+    },
     namedCluster: (spec, endpoints) => {
       const use = localityUse(policyWithDefaults(spec, mesh), mesh);
-      const deps = [spec, mesh, endpoints, isRouter, isProxyless, isIpv6Only, placeKey(use, context)];
-      return memo.get('named-cluster', deps, () => encode(spec, loadAssignment(spec, endpoints, { use, context })));
+      const identities = identitiesOf(spec, endpoints);
+      const place = [isRouter, isProxyless, isIpv6Only, placeKey(use, context), identities?.join()];
+      return memo.get('named-cluster', [spec, mesh, endpoints, policies, ...place], () =>
+        encode(spec, identities, loadAssignment(spec, endpoints, { use, context, takesTls })),
+      );
     },
     loadAssignment: (spec, endpoints) => {
       const use = localityUse(policyWithDefaults(spec, mesh), mesh);
-      return memo.get('load-assignment', [spec, endpoints, mesh, placeKey(use, context)], () => {
-        const assignment = loadAssignment(spec, endpoints, { use, context });
+      return memo.get('load-assignment', [spec, endpoints, mesh, policies, placeKey(use, context)], () => {
+        const assignment = loadAssignment(spec, endpoints, { use, context, takesTls });
         return encodeResource(typeUrls.endpoints, spec.name, ClusterLoadAssignmentSchema, assignment);
       });
     },

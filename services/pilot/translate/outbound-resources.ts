@@ -56,10 +56,10 @@ interface Input {
 function nextTable(before: Table | undefined, input: Input): Table {
   const { scope, services, ports, memo } = input;
   const { snapshot, context } = scope;
-  const known = before !== undefined && before.snapshot.mesh === snapshot.mesh ? before : undefined;
+  const known = before !== undefined && sameForAll(before.snapshot, snapshot) ? before : undefined;
   const sameEntries = known?.services === services && known.ports === ports && sameRules(known.snapshot, snapshot);
   const entries = sameEntries ? known.entries : entriesOf(input, known?.entries);
-  const encoder = outboundEncoder(context, snapshot.mesh, memo);
+  const encoder = outboundEncoder(context, snapshot, memo);
   const touched = new Set(touchedByEndpoints(known, snapshot, entries));
   if (!sameEntries)
     for (const [service, entry] of entries) if (known?.entries.get(service) !== entry) touched.add(service);
@@ -75,6 +75,11 @@ function nextTable(before: Table | undefined, input: Input): Table {
     clusters: patchedSet(before?.clusters ?? emptySet, clusters),
     endpoints: patchedSet(before?.endpoints ?? emptySet, endpoints),
   };
+}
+
+/** Whether what every cluster and endpoint may depend on is the same. */
+function sameForAll(a: Snapshot, b: Snapshot): boolean {
+  return a.mesh === b.mesh && a.config.list('PeerAuthentication') === b.config.list('PeerAuthentication');
 }
 
 function sameRules(a: Snapshot, b: Snapshot): boolean {
@@ -171,7 +176,10 @@ function contribute(
   const { snapshot, encoder, clusters, endpoints } = to;
   for (const spec of entry?.specs ?? []) {
     const ofService = snapshot.registry.endpoints(serviceKey(spec.service));
-    clusters.set(spec.name, resolvesNames(spec) ? encoder.namedCluster(spec, ofService) : encoder.cluster(spec));
+    clusters.set(
+      spec.name,
+      resolvesNames(spec) ? encoder.namedCluster(spec, ofService) : encoder.cluster(spec, ofService),
+    );
     if (spec.discovery === 'EDS') endpoints.set(spec.name, encoder.loadAssignment(spec, ofService));
   }
 }

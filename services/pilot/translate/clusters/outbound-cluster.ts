@@ -14,6 +14,7 @@ import {
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2 } from '../routes/protocol.ts';
+import { autoTlsMatches } from '../security/auto-mutual-tls.ts';
 import { clusterMetadata } from './cluster-metadata.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
 import { applyConnectionPool } from './connection-pool.ts';
@@ -35,6 +36,8 @@ export interface OutboundClusterOptions {
   readonly isIpv6Only?: boolean;
   /** For clusters whose endpoints are names that Envoy resolves. */
   readonly loadAssignment: ClusterLoadAssignment | undefined;
+  /** Mutual TLS with the endpoints that take it, and the SPIFFE IDs that these may have; absent: as the policy says alone. */
+  readonly autoTls?: { readonly identities: readonly string[] };
 }
 
 /** The cluster of `spec`. */
@@ -56,6 +59,9 @@ export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptio
   applyProtocolOptions(cluster, { version, pool: policy.connectionPool, upstream: autoSni(policy) });
   const socket = transportSocket(spec, policy, version === 'http2');
   if (socket !== undefined) cluster.transportSocket = socket;
+  else if (options.autoTls) {
+    cluster.transportSocketMatches = autoTlsMatches(spec, { isHttp2: version === 'http2', mesh, ...options.autoTls });
+  }
   cluster.metadata = clusterMetadata({ services: [service], subset: subset?.name, rule });
   return cluster;
 }

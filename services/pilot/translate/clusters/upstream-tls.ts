@@ -75,7 +75,7 @@ export function autoSni(policy: TrafficPolicy): UpstreamHttpProtocolOptions | un
 }
 
 function tlsSocket(options: UpstreamTlsOptions): TransportSocket | undefined {
-  const { spec, tls } = options;
+  const { tls } = options;
   switch (tls.mode) {
     case undefined:
     case 'DISABLE':
@@ -83,11 +83,8 @@ function tlsSocket(options: UpstreamTlsOptions): TransportSocket | undefined {
     case 'SIMPLE':
     case 'MUTUAL':
       return upstreamTls(originationContext(options), tls.sni ?? '');
-    case 'ISTIO_MUTUAL': {
-      const { port, subset, service } = spec;
-      const sni = tls.sni || dnsSrvSubsetKey('outbound', port.port, subset?.name ?? '', service.hostname);
-      return upstreamTls(meshContext(options), sni);
-    }
+    case 'ISTIO_MUTUAL':
+      return meshSocket(options);
     default:
       return tls.mode satisfies never;
   }
@@ -99,6 +96,23 @@ function upstreamTls(commonTlsContext: CommonTlsContext, sni: string): Transport
     UpstreamTlsContextSchema,
     create(UpstreamTlsContextSchema, { commonTlsContext, sni }),
   );
+}
+
+/** The mesh's own mutual TLS. Without `subjectAltNames` servers must have a name that begins with one of `trusted`, if given. */
+export function meshSocket(options: UpstreamTlsOptions & { readonly trusted?: readonly string[] }): TransportSocket {
+  const { port, subset, service } = options.spec;
+  const context = meshContext(options);
+  const { validationContextType: checks } = context;
+  if (options.trusted && checks.case === 'combinedValidationContext') {
+    checks.value.defaultValidationContext = create(CertificateValidationContextSchema, {
+      matchTypedSubjectAltNames: options.trusted.map((value) => ({
+        sanType: SubjectAltNameMatcher_SanType.URI,
+        matcher: { matchPattern: { case: 'prefix' as const, value } },
+      })),
+    });
+  }
+  const sni = options.tls.sni || dnsSrvSubsetKey('outbound', port.port, subset?.name ?? '', service.hostname);
+  return upstreamTls(context, sni);
 }
 
 /** TLS with the mesh's own certificates, which the agent serves. */

@@ -11,8 +11,8 @@ import {
   LbEndpointSchema,
 } from '../../../../gen/envoy/config/endpoint/v3/endpoint_components_pb.js';
 
-/** Envoy's form of `endpoint` at `port`. */
-export function lbEndpoint(endpoint: Endpoint, port: number): LbEndpoint {
+/** Envoy's form of `endpoint` at `port`; `takesTls`: clients of the mesh use mutual TLS with it. */
+export function lbEndpoint(endpoint: Endpoint, port: number, takesTls = false): LbEndpoint {
   return create(LbEndpointSchema, {
     hostIdentifier: {
       case: 'endpoint',
@@ -21,7 +21,7 @@ export function lbEndpoint(endpoint: Endpoint, port: number): LbEndpoint {
     // Healthy is the default, and Envoy's own health checks and outlier detection may say more.
     healthStatus: endpoint.health === 'draining' ? HealthStatus.DRAINING : HealthStatus.UNKNOWN,
     loadBalancingWeight: endpointWeight(endpoint),
-    metadata: workloadMetadata(endpoint),
+    metadata: workloadMetadata(endpoint, takesTls),
   });
 }
 
@@ -46,13 +46,16 @@ export function endpointAddress(address: string, port: number): Address {
 }
 
 /** `istio.workload`: `WORKLOAD;NAMESPACE;CANONICAL NAME;CANONICAL REVISION;CLUSTER`, as Istio's telemetry reads it. */
-function workloadMetadata(endpoint: Endpoint): Metadata {
+function workloadMetadata(endpoint: Endpoint, takesTls: boolean): Metadata {
   const { labels, namespace, clusterId = '' } = endpoint;
   const workload = endpoint.workload ?? endpoint.id;
   const name = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels.app ?? workload;
   const revision =
     labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels.version ?? 'latest';
   return create(MetadataSchema, {
-    filterMetadata: { istio: { workload: [workload, namespace, name, revision, clusterId].join(';') } },
+    filterMetadata: {
+      ...(takesTls ? { 'envoy.transport_socket_match': { tlsMode: 'istio' } } : {}),
+      istio: { workload: [workload, namespace, name, revision, clusterId].join(';') },
+    },
   });
 }

@@ -27,14 +27,19 @@ const maxLocalityWeight = 0xffff_ffff;
 export function loadAssignment(
   spec: ClusterSpec,
   endpoints: readonly Endpoint[],
-  proxy: { readonly use: LocalityUse; readonly context: ProxyContext },
+  proxy: { readonly use: LocalityUse; readonly context: ProxyContext; readonly takesTls?: TakesTls },
 ): ClusterLoadAssignment {
   const groups = byLocality(usableEndpoints(spec, endpoints));
   return create(ClusterLoadAssignmentSchema, {
     clusterName: spec.name,
-    endpoints: prioritise(groups, proxy).map((group) => localityEndpoints(group, spec.port)),
+    endpoints: prioritise(groups, proxy).map((group) => localityEndpoints(group, spec.port, proxy.takesTls)),
   });
 }
+
+/** Whether an endpoint takes the mesh's mutual TLS at a port. */
+export type TakesTls = (endpoint: Endpoint, port: number) => boolean;
+
+const never: TakesTls = () => false;
 
 function usableEndpoints(spec: ClusterSpec, endpoints: readonly Endpoint[]): readonly Endpoint[] {
   const { port, subset, discovery } = spec;
@@ -87,13 +92,13 @@ function totalWeight(endpoints: readonly Endpoint[]): number {
   return endpoints.reduce((sum, endpoint) => sum + endpointWeight(endpoint), 0);
 }
 
-function localityEndpoints(group: EndpointGroup, port: ServicePort): LocalityLbEndpoints {
+function localityEndpoints(group: EndpointGroup, port: ServicePort, takesTls: TakesTls = never): LocalityLbEndpoints {
   const { region, zone, subZone } = parseLocality(group.locality);
   return create(LocalityLbEndpointsSchema, {
     locality: { region, zone, subZone },
     lbEndpoints: group.endpoints.flatMap((endpoint) => {
       const number = endpointPort(endpoint, port);
-      return number === undefined ? [] : [lbEndpoint(endpoint, number)];
+      return number === undefined ? [] : [lbEndpoint(endpoint, number, takesTls(endpoint, number))];
     }),
     loadBalancingWeight: Math.min(Math.max(1, group.weight), maxLocalityWeight),
     priority: group.priority,
