@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { join } from 'node:path';
 import { Container, type ServiceIdentifier } from 'inversify';
 import { createFilesAdapter } from '../adapters/files/adapter.ts';
-import { inClusterAccess } from '../adapters/kubernetes/access.ts';
+import { type ClusterAccess, inClusterAccess } from '../adapters/kubernetes/access.ts';
 import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
 import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
 import { AdapterRunner } from '../adapters/runner.ts';
@@ -23,6 +23,7 @@ import { progressOfStreams } from '../services/pilot/admin/stream-progress.ts';
 import { Pilot } from '../services/pilot/pilot.ts';
 import { adapterReadiness } from './adapter-readiness.ts';
 import type { ProcessConfig } from './config.ts';
+import type { KubernetesClusterConfig } from './config-kubernetes.ts';
 import { createHealthServer } from './health-server.ts';
 import { packageVersion } from './package-info.ts';
 import type { Stage } from './stages.ts';
@@ -72,6 +73,8 @@ export async function compose(
 ): Promise<Composition> {
   const { clock, logger } = means;
   const container = new Container({ defaultScope: 'Singleton' });
+  // A kubeconfig that can't be used is wrong usage now; later it would be a platform that is lost.
+  await Promise.all(config.kubernetes.map(kubernetesAccess));
 
   // The log. Facts are the only input of translation; deliveries is a leaf that people read.
   // Everything below meets in it, and nowhere else.
@@ -82,15 +85,17 @@ export async function compose(
   // Pilot's snapshots are its own channel (pilot.snapshots).
   container.bind(ids.adminPort).toConstantValue(new Latest<number>());
 
-  // Adapters: platform → facts. One runner a folder; it appends what differs from what it said before.
+  // Adapters: platform → facts. One runner a folder or cluster; it appends what differs from what it said before.
   // They know nothing of Pilot.
   container.bind(ids.adapters).toDynamicValue((parts) => {
     const { facts } = parts.get(ids.logs);
     const folders = config.roles.has('adapters') ? [...means.folders] : [];
-    return folders.map(
-      ([instance, folder]) =>
-        new AdapterRunner({ adapter: createFilesAdapter({ folder, instance, clock }), log: facts, clock, logger }),
-    );
+    return [
+      ...folders.map(([instance, folder]) => createFilesAdapter({ folder, instance, clock })),
+      ...config.kubernetes.map((cluster) =>
+        createKubernetesAdapter({ ...cluster, access: () => kubernetesAccess(cluster), clock }),
+      ),
+    ].map((adapter) => new AdapterRunner({ adapter, log: facts, clock, logger }));
   });
 
   // Pilot: facts → snapshot → translation → xDS → ACK → deliveries.
@@ -215,6 +220,12 @@ function citadelReadiness(citadel: Citadel | undefined) {
   const port = citadel.port.value;
   const detail = port === undefined ? 'opening its CA' : `signs on port ${port}`;
   return [{ name: 'citadel', ready: port !== undefined, detail }];
+}
+
+/** Read anew at each start of the adapter: credentials are renewed. */
+function kubernetesAccess({ kubeconfig, context }: KubernetesClusterConfig): Promise<ClusterAccess> {
+  if (kubeconfig === undefined) return inClusterAccess(process.env);
+  return readKubeconfig({ path: kubeconfig, ...(context !== undefined && { context }) });
 }
 
 async function openLogs(

@@ -84,7 +84,7 @@ export function processConfigOf(
     roles,
     log,
     configDirectory: flags.config === undefined ? undefined : resolve(defaults.workingDirectory, flags.config),
-    kubernetes: kubernetesClustersOf(flags, defaults.workingDirectory),
+    kubernetes: kubernetesClustersOf(flags, { ...defaults, wanted: roles.has('adapters') }),
     dataDirectory,
     host: flags.host ?? '127.0.0.1',
     xdsPort: flags.xdsPort ?? defaultPorts.xds,

@@ -200,7 +200,7 @@ class Reflector<T> {
   #url(query: Readonly<Record<string, string>>): string {
     const { path, fieldSelector } = this.#options;
     const search = new URLSearchParams({ ...query, ...(fieldSelector !== undefined && { fieldSelector }) });
-    return `${path}?${search}`;
+    return `${path}?${search.toString()}`;
   }
 
   #well(): void {
