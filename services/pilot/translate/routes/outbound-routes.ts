@@ -25,22 +25,24 @@ export function outboundRoutes(names: readonly RouteName[], lookups: Lookups): r
   return names.map((name) => {
     const hosts = hostsOf(name);
     return name.onlyHost === undefined
-      ? portRoute(name.name, hosts, unknownCluster, memo)
+      ? portRoute(name, hosts, unknownCluster, memo)
       : detectedRoute(name.name, hostIndex(hosts, memo).get(name.onlyHost), memo);
   });
 }
 
+/** A forward proxy serves all ports at once: its domains name them, so the port of a request’s Host has to count. */
 function portRoute(
-  name: string,
+  { name, port }: RouteName,
   hosts: readonly OutboundHost[],
   unknownCluster: string | undefined,
   memo: Lookups['memo'],
 ): EncodedResource {
-  return memo.get('outbound-route', [hosts, name, unknownCluster], () => {
+  return memo.get('outbound-route', [hosts, name, port, unknownCluster], () => {
     const catchAll = memo.get('catch-all', [memo, unknownCluster], () =>
       encodeVirtualHost(catchAllVirtualHost(unknownCluster)),
     );
-    return encodeRouteConfiguration(name, [...hosts.map(({ encoded }) => encoded), catchAll]);
+    const all = [...hosts.map(({ encoded }) => encoded), catchAll];
+    return encodeRouteConfiguration(name, all, { ignorePortInHostMatching: port !== 0 });
   });
 }
 
