@@ -51,7 +51,7 @@ export function citadelConfigOf(
 }
 
 function tokenIssuerOf(text: string): TokenIssuer {
-  const [platform = '', rest = ''] = splitOnce(text, '=');
+  const [platform, rest] = splitOnce(text, '=');
   const [issuer = '', jwksUrl = '', audience = defaultTokenAudience, ...more] = rest.split(',');
   const known = platform === 'kubernetes' || platform === 'nomad';
   if (known && URL.canParse(issuer) && URL.canParse(jwksUrl) && audience !== '' && more.length === 0)

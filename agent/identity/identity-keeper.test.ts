@@ -142,7 +142,7 @@ describe('an identity keeper', () => {
     writeFileSync(path, readFileSync(path, 'utf8').slice(0, 300));
     const problem = await loadSvid(folder, { nowMs });
     expect(problem).toContain('can not be read');
-    expect(String(problem)).not.toContain('BEGIN');
+    expect(JSON.stringify(problem)).not.toContain('BEGIN');
   });
 
   it('proves itself with its SVID where it has no token, or one that proves nobody twice', async () => {

@@ -8,8 +8,8 @@ import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
 import type { Service } from '../../../lib/service.ts';
 import type { KeyStore } from '../keys/key-store.ts';
 import { formatSpiffeId, type SpiffeId, trustDomainProblem } from '../spiffe-id.ts';
-import { type IssuedCertificate, issueRoot, issueSvid } from '../x509/issue.ts';
-import type { KeyPair, KeyType } from '../x509/keys.ts';
+import { type IssuedCertificate, type Issuer, issueRoot, issueSvid } from '../x509/issue.ts';
+import type { KeyType } from '../x509/keys.ts';
 import { AuthorityLog } from './authority-log.ts';
 import { type Authority, type AuthorityState, activeAuthority, type TrustBundle } from './authority-state.ts';
 import { loadPluggedIn, type PluggedInCa } from './plugged-in.ts';
@@ -81,7 +81,7 @@ export class CertificateAuthority implements Service {
   readonly bundle = new Latest<TrustBundle>();
   readonly #options: CertificateAuthorityOptions;
   readonly #log: AuthorityLog;
-  #issuer: { readonly authority: Authority; readonly keys: KeyPair } | undefined;
+  #issuer: { readonly authority: Authority; readonly issuer: Issuer } | undefined;
   #plugged: PluggedInCa | undefined;
   #reloadProblem = '';
   #opened: Promise<void> | undefined;
@@ -119,11 +119,10 @@ export class CertificateAuthority implements Service {
   }): Promise<SignedSvid> {
     await this.open();
     const [issuer, bundle] = [this.#issuer, this.#log.state.bundle];
-    const certificate = issuer?.authority.chain[0] ?? issuer?.authority.roots[0];
-    if (!issuer || !bundle || !certificate) throw new MeshError('unavailable', 'this Citadel has no key to sign with');
+    if (!issuer || !bundle) throw new MeshError('unavailable', 'this Citadel has no key to sign with');
     const issued = await issueSvid({
       ...options,
-      issuer: { certificate, keys: issuer.keys },
+      issuer: issuer.issuer,
       nowMs: this.#options.clock.nowMs(),
       lifeMs: Math.min(options.lifeMs ?? defaultLifeMs, maxLifeMs),
     });
@@ -229,7 +228,8 @@ export class CertificateAuthority implements Service {
           ? this.#plugged.keys
           : await store.open(active.authority);
       // The one that signed before goes on when the new key is elsewhere: its certificates are still trusted.
-      if (keys) this.#issuer = { authority: active, keys };
+      const certificate = active.chain[0] ?? active.roots[0];
+      if (keys && certificate) this.#issuer = { authority: active, issuer: { certificate, keys } };
       else if (!this.#issuer)
         throw new MeshError('unavailable', `the key of CA ${active.authority} is not in ${this.#keyPlace}`);
       else logger.error({ authority: active.authority }, 'the key of the active CA is not here; signing with the last');

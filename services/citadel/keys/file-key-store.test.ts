@@ -18,7 +18,7 @@ afterAll(() => {
 });
 
 const storeIn = (folder: string, passphrase?: string) =>
-  new FileKeyStore({ folder, ...(passphrase !== undefined && { passphrase }) });
+  new FileKeyStore({ folder, log2N: 10, ...(passphrase !== undefined && { passphrase }) });
 
 for (const passphrase of [undefined, 'correct horse'])
   keyStoreContract(passphrase ? 'of encrypted files' : 'of files', async () => {
@@ -52,6 +52,13 @@ describe('key files', () => {
     const [one, two] = [await store.create('ecdsa-p256'), await store.create('ecdsa-p256')];
     const [first, second] = [one, two].map(({ name }) => join(folder, `${name}.key`)) as [string, string];
     renameSync(first, second);
+    await expect(store.open(two.name)).rejects.toThrow('altered');
+    const sealed = readFileSync(second, 'utf8');
+    for (const log2N of [30, 0, 10.5]) {
+      writeFileSync(second, sealed.replace('"log2N":10', `"log2N":${log2N}`));
+      await expect(store.open(two.name)).rejects.toThrow('damaged');
+    }
+    writeFileSync(second, sealed.replace('"log2N":10', '"log2N":11'));
     await expect(store.open(two.name)).rejects.toThrow('altered');
     writeFileSync(second, '{}');
     await expect(store.open(two.name)).rejects.toThrow('damaged');

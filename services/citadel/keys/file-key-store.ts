@@ -12,11 +12,13 @@ export class FileKeyStore implements KeyStore {
   readonly description: string;
   readonly #folder: string;
   readonly #passphrase: string | undefined;
+  readonly #log2N: number | undefined;
 
-  /** `folder` is made with mode 0700. A passphrase encrypts what is written from now on and is needed to read it. */
-  constructor(options: { readonly folder: string; readonly passphrase?: string }) {
+  /** `folder` is made with mode 0700. A passphrase encrypts what is written from now on and is needed to read it; `log2N`: scrypt's cost. */
+  constructor(options: { readonly folder: string; readonly passphrase?: string; readonly log2N?: number }) {
     this.#folder = options.folder;
     this.#passphrase = options.passphrase;
+    this.#log2N = options.log2N;
     this.description = `${options.folder} (${options.passphrase === undefined ? 'not encrypted' : 'encrypted'})`;
   }
 
@@ -49,7 +51,12 @@ export class FileKeyStore implements KeyStore {
   }
 
   async #encode(name: string, pkcs8: Buffer): Promise<string> {
-    if (this.#passphrase !== undefined) return await seal(pkcs8, { name, passphrase: this.#passphrase });
+    if (this.#passphrase !== undefined)
+      return await seal(pkcs8, {
+        name,
+        passphrase: this.#passphrase,
+        ...(this.#log2N !== undefined && { log2N: this.#log2N }),
+      });
     return `-----BEGIN PRIVATE KEY-----\n${pkcs8.toString('base64')}\n-----END PRIVATE KEY-----\n`;
   }
 
@@ -79,7 +86,11 @@ export async function writeSecretFile(path: string, content: string): Promise<vo
     }
     await rename(draft, path);
     const folder = await open(dirname(path), 'r');
-    await folder.sync().finally(() => folder.close());
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
   } catch (error) {
     await rm(draft, { force: true });
     throw new MeshError('unavailable', `${path} can not be written: ${messageOf(error)}`);

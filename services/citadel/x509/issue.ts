@@ -37,6 +37,25 @@ export interface IssuedCertificate {
   readonly notAfter: string;
 }
 
+/** What signing needs of an issuer again and again: parsing it costs more than signing. */
+interface ParsedIssuer {
+  readonly certificate: Certificate;
+  readonly keyId: string | undefined;
+  readonly forChecks: X509Certificate;
+}
+const parsedIssuers = new WeakMap<Issuer, ParsedIssuer>();
+
+function parsed(issuer: Issuer): ParsedIssuer {
+  const known = parsedIssuers.get(issuer);
+  if (known) return known;
+  const certificate = new Certificate(issuer.certificate);
+  const keyId = certificate.getExtension(SubjectKeyIdentifierExtension)?.keyId;
+  const forChecks = new X509Certificate(issuer.certificate);
+  const made = { certificate, keyId, forChecks };
+  parsedIssuers.set(issuer, made);
+  return made;
+}
+
 /** So that a verifier whose clock is a little late takes a new certificate. */
 export const backdateMs = 60_000;
 /** Ten years, as istiod's: a rotation replaces it long before. */
@@ -70,7 +89,7 @@ export async function issueCa(options: {
     publicKey: keys.publicKey,
     subject,
     issuerKeys: issuer?.keys ?? keys,
-    ...(issuer && { issuerCertificate: new Certificate(issuer.certificate) }),
+    ...(issuer && { signer: parsed(issuer) }),
     extensions: [
       new BasicConstraintsExtension(true, pathLength, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
@@ -98,14 +117,14 @@ export async function issueSvid(options: {
 }): Promise<IssuedCertificate> {
   const { id, publicKey, issuer, nowMs, dnsNames = [] } = options;
   const uri = formatSpiffeId(id);
-  const issuerCertificate = new Certificate(issuer.certificate);
-  const untilMs = Math.min(nowMs + options.lifeMs, issuerCertificate.notAfter.getTime());
+  const signer = parsed(issuer);
+  const untilMs = Math.min(nowMs + options.lifeMs, signer.forChecks.validToDate.getTime());
   if (untilMs <= nowMs) throw new MeshError('unavailable', 'the signing certificate has expired');
   const issued = await sign({
     publicKey,
     subject: [],
     issuerKeys: issuer.keys,
-    issuerCertificate,
+    signer,
     nowMs,
     lifeMs: untilMs - nowMs,
     extensions: [
@@ -118,7 +137,7 @@ export async function issueSvid(options: {
       ),
     ],
   });
-  const problem = svidProblem(issued.certificate, { uri, publicKey, issuer: issuer.certificate, dnsNames });
+  const problem = svidProblem(issued.certificate, { uri, publicKey, issuer: signer.forChecks, dnsNames });
   if (problem) throw new MeshError('corrupt', `the certificate just made is wrong: ${problem}`);
   return issued;
 }
@@ -128,17 +147,15 @@ interface SignOptions {
   readonly subject: readonly Record<string, string[]>[];
   readonly issuerKeys: KeyPair;
   /** Absent: self-signed. */
-  readonly issuerCertificate?: Certificate;
+  readonly signer?: ParsedIssuer;
   readonly nowMs: number;
   readonly lifeMs: number;
   readonly extensions: readonly Extension[];
 }
 
 async function sign(options: SignOptions): Promise<IssuedCertificate> {
-  const { issuerCertificate, issuerKeys, nowMs } = options;
+  const { signer, issuerKeys, nowMs } = options;
   const publicKey = new PublicKey(spkiOf(options.publicKey));
-  const issuerKey = issuerCertificate?.publicKey ?? publicKey;
-  const authorityKeyId = issuerCertificate?.getExtension(SubjectKeyIdentifierExtension)?.keyId;
   const serial = randomSerial();
   const [notBefore, notAfter] = [
     new Date(wholeSeconds(nowMs - backdateMs)),
@@ -147,7 +164,7 @@ async function sign(options: SignOptions): Promise<IssuedCertificate> {
   const certificate = await X509CertificateGenerator.create({
     serialNumber: serial,
     subject: [...options.subject],
-    issuer: issuerCertificate?.subjectName ?? [...options.subject],
+    issuer: signer?.certificate.subjectName ?? [...options.subject],
     notBefore,
     notAfter,
     publicKey,
@@ -157,9 +174,9 @@ async function sign(options: SignOptions): Promise<IssuedCertificate> {
       ...options.extensions,
       await SubjectKeyIdentifierExtension.create(publicKey),
       // The issuer's own key id, which need not be the hash that we would make of its key.
-      authorityKeyId
-        ? new AuthorityKeyIdentifierExtension(authorityKeyId)
-        : await AuthorityKeyIdentifierExtension.create(issuerKey),
+      signer?.keyId
+        ? new AuthorityKeyIdentifierExtension(signer.keyId)
+        : await AuthorityKeyIdentifierExtension.create(signer?.certificate.publicKey ?? publicKey),
     ],
   });
   return {
@@ -184,7 +201,8 @@ export function svidProblem(
   wanted: {
     readonly uri: string;
     readonly publicKey: KeyObject;
-    readonly issuer: string;
+    /** PEM when it is text. */
+    readonly issuer: string | X509Certificate;
     readonly dnsNames?: readonly string[];
   },
 ): string | undefined {
@@ -195,7 +213,8 @@ export function svidProblem(
   if (leaf.subjectAltName !== names) return 'its names are not the one that was meant';
   if (!leaf.publicKey.equals(wanted.publicKey)) return 'its key is another';
   if (leaf.keyUsage?.join() !== svidUsages) return 'its usages are not server and client authentication';
-  return signatureProblem(leaf, new X509Certificate(wanted.issuer));
+  const { issuer } = wanted;
+  return signatureProblem(leaf, typeof issuer === 'string' ? new X509Certificate(issuer) : issuer);
 }
 
 /** What is wrong with a CA certificate that `issuer` (PEM) is said to have signed; undefined: nothing. */
