@@ -1,4 +1,5 @@
-import { X509Certificate } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
+import { connect as connectPlain, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
@@ -101,6 +102,17 @@ async function events(type: string) {
   return found;
 }
 
+const stranger = () => connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+
+/** Resolves when the server has closed the connection on which `bytes` were sent. */
+function sent(socket: Socket, bytes: Buffer): Promise<void> {
+  return new Promise((resolve) => {
+    socket.on('error', () => {}).on('close', () => resolve());
+    socket.on('data', () => {});
+    socket.end(bytes);
+  });
+}
+
 /** Serial of the certificate that the port shows to a new connection. */
 function serverSerial(): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -186,6 +198,15 @@ describe('CreateCertificate', () => {
     await clock.advance(200_000);
     await ask({ csr });
     expect(Object((await events('certificate-denied')).at(-1)?.data).unrecorded).toBeGreaterThan(150);
+  });
+
+  it('answers after junk before and inside TLS', async () => {
+    const ends = Array.from({ length: 40 }, (_, index) => {
+      const junk = randomBytes(1 + ((index * 997) % 20_000));
+      return index % 2 ? sent(connectPlain({ port, host: '127.0.0.1' }), junk) : sent(stranger(), junk);
+    });
+    await Promise.all(ends);
+    expect((await ask({ token: await token() })).certChain).toHaveLength(2);
   });
 
   it('renews its own certificate and goes on serving', async () => {
