@@ -19,10 +19,11 @@ export interface Load {
 /** Sends `perSecond` requests a second to `url`; `tagOf` reads from a body what to count. */
 export function startLoad(options: {
   readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly perSecond: number;
   readonly tagOf: (body: string) => string;
 }): Load {
-  const { url, perSecond, tagOf } = options;
+  const { url, headers = {}, perSecond, tagOf } = options;
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const tags: Record<string, number> = {};
   const failures: string[] = [];
@@ -36,7 +37,7 @@ export function startLoad(options: {
         failures.push(`request ${sent}: ${why}`);
         resolve();
       };
-      const outgoing = request(url, { agent, timeout: 10_000 }, (response) => {
+      const outgoing = request(url, { agent, headers, timeout: 10_000 }, (response) => {
         let body = '';
         response.setEncoding('utf8');
         response.on('data', (chunk) => (body += chunk));

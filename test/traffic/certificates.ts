@@ -67,11 +67,17 @@ export async function makeAuthority(commonName: string): Promise<TestAuthority> 
       issuer: root.subject,
       thisUpdate: validity.notBefore,
       nextUpdate: validity.notAfter,
-      entries: serials.map((serialNumber) => ({ serialNumber, revocationDate: validity.notBefore })),
+      // A reason, because BoringSSL refuses the empty list of extensions that entries without one are given.
+      entries: serials.map((serialNumber) => ({
+        serialNumber,
+        revocationDate: validity.notBefore,
+        reason: x509.X509CrlReason.keyCompromise,
+      })),
       signingAlgorithm: algorithm,
       signingKey: keys.privateKey,
     });
-    return list.toString('pem');
+    // OpenSSL and BoringSSL know it by this label only.
+    return x509.PemConverter.encode(list.rawData, 'X509 CRL');
   };
   return { certificate: root.toString('pem'), issue, revoke };
 }
@@ -94,6 +100,8 @@ export interface TestCertificates {
   /** For `*.example.com`, `localhost` and `*.default.svc.cluster.local`. */
   readonly server: KeyPair;
   readonly client: KeyPair;
+  /** Of the same authority as `client`, for another name. */
+  readonly otherClient: KeyPair;
   /** Named in `files.revocations`. */
   readonly revokedClient: KeyPair;
   /** Of another authority, in `files.otherCa`. */
@@ -125,6 +133,7 @@ export async function makeCertificates(folder: string): Promise<TestCertificates
   ];
   const server = await authority.issue('echo server', serverNames);
   const client = await authority.issue('test client', ['client.example.com']);
+  const otherClient = await authority.issue('other client', ['other.example.org']);
   const revokedClient = await authority.issue('revoked client', ['client.example.com']);
   const strangeClient = await other.issue('strange client', ['client.example.com']);
   const files = certificateFiles(folder);
@@ -135,5 +144,5 @@ export async function makeCertificates(folder: string): Promise<TestCertificates
   writeFileSync(files.client, client.certificate);
   writeFileSync(files.clientKey, client.key);
   writeFileSync(files.revocations, await authority.revoke([revokedClient.serial]));
-  return { files, ca: authority.certificate, server, client, revokedClient, strangeClient };
+  return { files, ca: authority.certificate, server, client, otherClient, revokedClient, strangeClient };
 }

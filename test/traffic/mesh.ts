@@ -72,7 +72,7 @@ export function startProxy(identity: ProxyIdentity, xdsPort: number): Promise<Te
     concurrency: 1,
   });
   // What is replaced or removed is gone at once: a case never meets the listeners of the one before.
-  return startEnvoy(bootstrap, ['--drain-time-s', '1', '--drain-strategy', 'immediate']);
+  return startEnvoy(bootstrap, ['--drain-time-s', '0', '--drain-strategy', 'immediate']);
 }
 
 interface Parts {

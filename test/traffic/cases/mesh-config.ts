@@ -1,0 +1,249 @@
+// MeshConfig: defaults for the whole mesh, as the ConfigMap `istio` sets them.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { waitFor } from '../../support/wait-for.ts';
+import type { CaseMesh, Place, TrafficCase } from '../case.ts';
+import { exchange } from '../client.ts';
+import { assertBetween, assertShare } from '../expectations.ts';
+import { destinationRule, type Manifest, meshConfig, serviceEntry, virtualService } from '../resources.ts';
+
+const fields = (...names: readonly string[]) => names.map((name) => `MeshConfig.${name}`);
+const logFile = ({ files }: Pick<Place, 'files'>, name: string) => join(dirname(files.ca), name);
+
+async function loggedLine(mesh: CaseMesh, name: string): Promise<string> {
+  let text = '';
+  await waitFor(
+    () => {
+      text = readFileSync(logFile(mesh, name), 'utf8');
+      return text.includes('\n');
+    },
+    // Envoy writes its log buffer out every ten seconds.
+    { what: 'an access log line', limitMs: 15_000, everyMs: 100 },
+  );
+  return text;
+}
+
+/** One endpoint in the proxy's own zone, one in another region. */
+function spread({ ports, instances: { e1, e2 } }: Place): Manifest {
+  return serviceEntry('near', {
+    hosts: ['near.example.com'],
+    ports: [{ number: ports.http, name: 'http', protocol: 'HTTP' }],
+    resolution: 'STATIC',
+    endpoints: [
+      { address: e1.address, ports: { http: e1.port }, locality: 'region1/zone1/a' },
+      { address: e2.address, ports: { http: e2.port }, locality: 'region2/zone1/a' },
+    ],
+  });
+}
+const near = { host: 'near.example.com' };
+const outlierDetection = { consecutive5xxErrors: 100 };
+
+/** See the file's first line. */
+export const meshConfigCases: readonly TrafficCase[] = [
+  {
+    name: 'outboundTrafficPolicy REGISTRY_ONLY',
+    proves: fields('outboundTrafficPolicy.mode'),
+    resources: () => [meshConfig({ outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } })],
+    run: async (mesh) => {
+      assert.equal((await mesh.get('/', { host: 'unknown.example.org' })).status, 502);
+      assert.equal((await mesh.get('/')).status, 200);
+    },
+  },
+  {
+    name: 'accessLogFile, accessLogFormat and TEXT; JSON with a format of its own',
+    proves: fields('accessLogFile', 'accessLogFormat', 'accessLogEncoding'),
+    resources: (place) => [
+      meshConfig({
+        accessLogFile: logFile(place, 'text.log'),
+        accessLogFormat: '%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE%',
+        accessLogEncoding: 'TEXT',
+      }),
+    ],
+    later: (place) => [
+      meshConfig({
+        accessLogFile: logFile(place, 'json.log'),
+        accessLogFormat: '{"path": "%REQ(:PATH)%", "code": "%RESPONSE_CODE%"}',
+        accessLogEncoding: 'JSON',
+      }),
+    ],
+    run: async (mesh, later) => {
+      await mesh.get('/logged');
+      await mesh.apply(...later);
+      await mesh.get('/json');
+      assert.equal((await loggedLine(mesh, 'text.log')).split('\n')[0], 'GET /logged 200');
+      assert.deepEqual(JSON.parse((await loggedLine(mesh, 'json.log')).split('\n')[0] ?? ''), {
+        path: '/json',
+        code: 200,
+      });
+    },
+  },
+  {
+    name: 'connectTimeout',
+    proves: fields('connectTimeout'),
+    resources: ({ ports }) => [
+      meshConfig({ connectTimeout: '200ms' }),
+      serviceEntry('void', {
+        hosts: ['void.example.com'],
+        ports: [{ number: ports.http, name: 'http', protocol: 'HTTP' }],
+        resolution: 'STATIC',
+        endpoints: [{ address: '127.66.0.99', ports: { http: 1 } }],
+      }),
+    ],
+    run: async (mesh) => {
+      const { status, ms } = await mesh.get('/', { host: 'void.example.com' });
+      assert.equal(status, 503);
+      assert.ok(ms < 5_000);
+    },
+  },
+  {
+    name: 'protocolDetectionTimeout: bytes that stay ambiguous are passed on in the end',
+    proves: fields('protocolDetectionTimeout'),
+    resources: () => [meshConfig({ protocolDetectionTimeout: '200ms' })],
+    run: async (mesh) => {
+      const started = performance.now();
+      assert.match(await exchange('GET', { port: mesh.ports.auto }), /^e\d GET$/);
+      assertBetween(performance.now() - started, 180, 4_000);
+    },
+  },
+  {
+    name: 'h2UpgradePolicy, unless a rule says otherwise',
+    proves: fields('h2UpgradePolicy'),
+    resources: () => [
+      meshConfig({ h2UpgradePolicy: 'UPGRADE' }),
+      destinationRule('other', {
+        host: 'other',
+        trafficPolicy: { connectionPool: { http: { h2UpgradePolicy: 'DO_NOT_UPGRADE' } } },
+      }),
+    ],
+    run: async (mesh) => {
+      assert.equal((await mesh.get('/')).echo.protocol, '2.0');
+      assert.equal((await mesh.get('/', { host: 'other' })).echo.protocol, '1.1');
+    },
+  },
+  {
+    name: 'defaultHttpRetryPolicy',
+    proves: fields('defaultHttpRetryPolicy.attempts', 'defaultHttpRetryPolicy.retryOn'),
+    resources: () => [meshConfig({ defaultHttpRetryPolicy: { attempts: 4, retryOn: '500' } })],
+    run: async (mesh) => {
+      const key = mesh.newKey();
+      const { status } = await mesh.get('/', { headers: { 'x-key': key, 'x-fail': '4', 'x-status': '500' } });
+      assert.deepEqual([status, mesh.seen(key).length], [200, 5]);
+    },
+  },
+  {
+    name: 'defaultTrafficPolicy.connectionPool and outlierDetection',
+    proves: fields(
+      'defaultTrafficPolicy.connectionPool.http.h2UpgradePolicy',
+      'defaultTrafficPolicy.outlierDetection.consecutive5xxErrors',
+      'defaultTrafficPolicy.outlierDetection.interval',
+      'defaultTrafficPolicy.outlierDetection.baseEjectionTime',
+      'defaultTrafficPolicy.outlierDetection.maxEjectionPercent',
+    ),
+    resources: () => [
+      meshConfig({
+        defaultTrafficPolicy: {
+          connectionPool: { http: { h2UpgradePolicy: 'UPGRADE' } },
+          outlierDetection: {
+            consecutive5xxErrors: 1,
+            interval: '100ms',
+            baseEjectionTime: '60s',
+            maxEjectionPercent: 100,
+          },
+        },
+      }),
+    ],
+    run: async (mesh) => {
+      assert.equal((await mesh.get('/')).echo.protocol, '2.0');
+      for (let i = 0; i < 20; i++) await mesh.get('/', { headers: { 'x-status': '500', 'x-only': 'e1' } });
+      assert.deepEqual(Object.keys(await mesh.tally(40, '/')).sort(), ['e2', 'e3']);
+    },
+  },
+  {
+    name: 'localityLbSetting.distribute',
+    proves: fields('localityLbSetting.distribute.from', 'localityLbSetting.distribute.to'),
+    resources: (place) => [
+      meshConfig({
+        localityLbSetting: { distribute: [{ from: 'region1/*', to: { 'region1/*': 30, 'region2/*': 70 } }] },
+      }),
+      spread(place),
+    ],
+    run: async (mesh) => assertShare(await mesh.tally(400, '/', near), 'e1', 0.3),
+  },
+  {
+    name: 'localityLbSetting.enabled false',
+    proves: fields('localityLbSetting.enabled'),
+    resources: (place) => [
+      meshConfig({ localityLbSetting: { enabled: false } }),
+      spread(place),
+      destinationRule('near', { ...near, trafficPolicy: { outlierDetection } }),
+    ],
+    run: async (mesh) => assert.equal(Object.keys(await mesh.tally(40, '/', near)).length, 2),
+  },
+  {
+    name: 'pathNormalization MERGE_SLASHES and DECODE_AND_MERGE_SLASHES',
+    proves: fields('pathNormalization.normalization'),
+    resources: () => [meshConfig({ pathNormalization: { normalization: 'MERGE_SLASHES' } })],
+    later: () => [meshConfig({ pathNormalization: { normalization: 'DECODE_AND_MERGE_SLASHES' } })],
+    run: async (mesh, later) => {
+      assert.equal((await mesh.get('/a//b/../c')).echo.path, '/a/c');
+      await mesh.apply(...later);
+      assert.equal((await mesh.get('/a%2fb//c')).echo.path, '/a/b/c');
+    },
+  },
+  {
+    name: 'pathNormalization NONE, and BASE as the default',
+    proves: fields('pathNormalization.normalization'),
+    resources: () => [meshConfig({ pathNormalization: { normalization: 'NONE' } })],
+    run: async (mesh) => {
+      assert.equal((await mesh.get('/a/../b')).echo.path, '/a/../b');
+      await mesh.remove(meshConfig({}));
+      assert.equal((await mesh.get('/a/../b//c')).echo.path, '/b//c');
+    },
+  },
+  {
+    name: 'rootNamespace: a DestinationRule there holds for all',
+    proves: fields('rootNamespace'),
+    resources: () => [
+      meshConfig({ rootNamespace: 'config-root' }),
+      destinationRule(
+        'all',
+        { host: '*.svc.cluster.local', trafficPolicy: { connectionPool: { http: { h2UpgradePolicy: 'UPGRADE' } } } },
+        { namespace: 'config-root' },
+      ),
+    ],
+    run: async (mesh) => assert.equal((await mesh.get('/')).echo.protocol, '2.0'),
+  },
+  {
+    name: 'defaultVirtualServiceExportTo and defaultDestinationRuleExportTo',
+    proves: fields('defaultVirtualServiceExportTo', 'defaultDestinationRuleExportTo'),
+    resources: () => [
+      meshConfig({ defaultVirtualServiceExportTo: ['.'], defaultDestinationRuleExportTo: ['.'] }),
+      virtualService(
+        'theirs',
+        { hosts: ['echo.shop.svc.cluster.local'], http: [{ directResponse: { status: 299 } }] },
+        { namespace: 'shop' },
+      ),
+      destinationRule(
+        'theirs',
+        {
+          host: 'echo.shop.svc.cluster.local',
+          trafficPolicy: { connectionPool: { http: { h2UpgradePolicy: 'UPGRADE' } } },
+        },
+        { namespace: 'shop' },
+      ),
+    ],
+    run: async (mesh) => {
+      assert.equal((await mesh.get('/', { host: 'echo.shop' })).echo.protocol, '1.1');
+    },
+  },
+  {
+    name: 'defaultServiceExportTo',
+    proves: fields('defaultServiceExportTo', 'outboundTrafficPolicy.mode'),
+    resources: () => [meshConfig({ defaultServiceExportTo: ['.'], outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } })],
+    run: async (mesh) => {
+      assert.equal((await mesh.get('/', { host: 'echo.shop' })).status, 502);
+      assert.equal((await mesh.get('/')).status, 200);
+    },
+  },
+];

@@ -1,0 +1,111 @@
+// Changes under load: not one request may fail while routes, subsets and gateways are replaced.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startLoad } from '../support/load.ts';
+import { versions } from './expectations.ts';
+import { startTrafficMesh, type TrafficMesh } from './mesh.ts';
+import { destinationRule, gateway, gatewaySelector, virtualService } from './resources.ts';
+
+const perSecond = 200;
+const rounds = 12;
+let mesh: TrafficMesh;
+beforeAll(async () => {
+  mesh = await startTrafficMesh();
+});
+afterAll(async () => {
+  await mesh?.stop();
+});
+
+const instanceOf = (body: string) => (JSON.parse(body) as { instance: string }).instance;
+const rest = () => new Promise((resolve) => setTimeout(resolve, 150));
+/** All requests for `echo` and for the gateway's host to `echo`, or to one of its subsets. */
+const toEcho = (subset?: string) =>
+  virtualService('echo', {
+    hosts: ['echo.default.svc.cluster.local', 'web.example.com'],
+    gateways: ['mesh', 'base'],
+    // A gateway does not know which of several ports is meant.
+    http: [
+      { route: [{ destination: { host: 'echo', port: { number: mesh.ports.http }, ...(subset && { subset }) } }] },
+    ],
+  });
+const subsets = (...names: readonly string[]) =>
+  destinationRule('echo', {
+    host: 'echo',
+    subsets: names.map((name) => ({ name, labels: { version: name.slice(0, 2) } })),
+  });
+/** Load on the sidecar and on the gateway at once; gives the failures and which instances answered. */
+async function underLoad(change: () => Promise<void>, port = mesh.ports.gateway) {
+  const loads = [
+    startLoad({
+      url: `http://127.0.0.1:${mesh.ports.http}/`,
+      headers: { host: 'echo.default.svc.cluster.local' },
+      perSecond,
+      tagOf: instanceOf,
+    }),
+    startLoad({ url: `http://127.0.0.1:${port}/`, headers: { host: 'web.example.com' }, perSecond, tagOf: instanceOf }),
+  ];
+  await rest();
+  await change();
+  await rest();
+  const results = await Promise.all(loads.map((load) => load.stop()));
+  return {
+    sent: results.reduce((sum, { sent }) => sum + sent, 0),
+    failures: results.flatMap(({ failures }) => failures),
+    tags: results.map(({ tags }) => Object.keys(tags).sort()),
+  };
+}
+
+describe('under 200 requests a second each at sidecar and gateway', () => {
+  it('VirtualService and DestinationRule change together: subsets come and go with the routes that use them', async () => {
+    await mesh.apply(subsets('v1'), toEcho('v1'));
+    const { sent, failures, tags } = await underLoad(async () => {
+      for (let i = 0; i < rounds; i++) {
+        const name = `v${(i % 3) + 1}-round-${i}`;
+        await mesh.apply(subsets(name), toEcho(name));
+        await rest();
+      }
+    });
+    expect(failures).toEqual([]);
+    expect(sent).toBeGreaterThan(perSecond * 2);
+    expect(tags).toEqual([
+      ['e1', 'e2', 'e3'],
+      ['e1', 'e2', 'e3'],
+    ]);
+    await mesh.remove(subsets(), toEcho('v1'));
+  });
+
+  it('subsets are added and removed again beside a route that does not use them', async () => {
+    await mesh.apply(toEcho());
+    const { failures } = await underLoad(async () => {
+      for (let i = 0; i < rounds; i++) {
+        await mesh.apply(versions());
+        await mesh.remove(versions());
+        await rest();
+      }
+    });
+    expect(failures).toEqual([]);
+    await mesh.remove(toEcho());
+  });
+
+  it('a host moves between two Gateways on one port, back and forth', async () => {
+    const port = mesh.ports.spare[0];
+    const server = { port: { number: port, name: 'http', protocol: 'HTTP' }, bind: '127.0.0.1' };
+    const of = (name: string, ...hosts: readonly string[]) =>
+      gateway(name, { selector: gatewaySelector, servers: [{ ...server, hosts: [...hosts] }] });
+    const bound = virtualService('web', {
+      hosts: ['web.example.com'],
+      gateways: ['left', 'right'],
+      http: [{ route: [{ destination: { host: 'other' } }] }],
+    });
+    await mesh.apply(of('left', 'web.example.com'), of('right', 'other.example.com'), bound);
+    await rest();
+    const { failures } = await underLoad(async () => {
+      for (let i = 0; i < rounds; i++) {
+        const [from, to] = i % 2 === 0 ? ['left', 'right'] : ['right', 'left'];
+        await mesh.apply(of(to ?? '', 'web.example.com'), of(from ?? '', 'other.example.com'));
+        await rest();
+      }
+    }, port);
+    expect(failures).toEqual([]);
+    await mesh.remove(of('left'), of('right'), bound);
+  });
+});
