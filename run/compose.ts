@@ -1,11 +1,14 @@
 // The composition root: the only file that names implementations. It reads as the architecture: the log, channels, then the services.
 import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Container, type ServiceIdentifier } from 'inversify';
+import { createConsulAdapter } from '../adapters/consul/adapter.ts';
 import { createFilesAdapter } from '../adapters/files/adapter.ts';
 import { type ClusterAccess, inClusterAccess } from '../adapters/kubernetes/access.ts';
 import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
 import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
+import { platformRules } from '../adapters/platform-rules.ts';
 import { AdapterRunner } from '../adapters/runner.ts';
 import type { MeshLogs } from '../events/event-log.ts';
 import { openMemoryLogs } from '../events/logs/memory.ts';
@@ -21,6 +24,7 @@ import type { AdminContext, ReadinessCheck } from '../services/pilot/admin/conte
 import { createDeliveriesWatch, type DeliveriesWatch } from '../services/pilot/admin/deliveries-watch.ts';
 import { progressOfStreams } from '../services/pilot/admin/stream-progress.ts';
 import { Pilot } from '../services/pilot/pilot.ts';
+import { adapterMetrics } from './adapter-metrics.ts';
 import { adapterReadiness } from './adapter-readiness.ts';
 import type { ProcessConfig } from './config.ts';
 import type { KubernetesClusterConfig } from './config-kubernetes.ts';
@@ -90,13 +94,28 @@ export async function compose(
   container.bind(ids.adapters).toDynamicValue((parts) => {
     const { facts } = parts.get(ids.logs);
     const folders = config.roles.has('adapters') ? [...means.folders] : [];
-    return [
+    const believed = [
       ...folders.map(([instance, folder]) => createFilesAdapter({ folder, instance, clock })),
       ...config.kubernetes.map((cluster) =>
         createKubernetesAdapter({ ...cluster, access: () => kubernetesAccess(cluster), clock }),
       ),
     ].map((adapter) => new AdapterRunner({ adapter, log: facts, clock, logger }));
+    // Only where processes share a log can there be another replica.
+    const session = config.log.kind === 'jetstream' && { session: { holder: `${config.name}/${randomUUID()}` } };
+    const datacenters = config.consul.map((datacenter) => createConsulAdapter({ ...datacenter, clock }));
+    return [
+      ...believed,
+      ...datacenters.map(
+        (adapter) => new AdapterRunner({ adapter, log: facts, clock, logger, ...platformRules(), ...session }),
+      ),
+    ];
   });
+
+  const metricsOfAdapters = () =>
+    adapterMetrics(
+      container.get(ids.adapters).map(({ status }) => status.value),
+      clock.nowMs(),
+    );
 
   // Pilot: facts → snapshot → translation → xDS → ACK → deliveries.
   // It serves the last good state whatever happens to the log or to a translation.
@@ -134,7 +153,7 @@ export async function compose(
         ...parts.get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
         ...citadelReadiness(citadel),
       ],
-      moreMetrics: () => pilot.metrics.text(),
+      moreMetrics: () => pilot.metrics.text() + metricsOfAdapters(),
       ...(citadel && { identity: citadel.admin }),
       clock,
       logger: logger.child({ part: 'admin' }),
@@ -162,6 +181,7 @@ export async function compose(
       host: config.host,
       ports: [config.adminPort, ...(config.monitoringPort === undefined ? [] : [config.monitoringPort])],
       version: packageVersion(),
+      moreMetrics: metricsOfAdapters,
       onListening: (port) => parts.get(ids.adminPort).set(port),
     }),
   );

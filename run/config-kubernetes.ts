@@ -9,7 +9,6 @@ export interface KubernetesClusterConfig {
   /** The kubeconfig's own current context when undefined. */
   readonly context: string | undefined;
   readonly clusterId: string;
-  readonly platform: string;
   /** The first cluster's Istio resources configure the mesh, the others' don't. */
   readonly readsConfig: boolean;
 }
@@ -37,25 +36,16 @@ export function kubernetesClustersOf(
   if (kubeconfig === inCluster) {
     if (kubeContext.length > 0)
       throw new MeshError('usage', '--kubeconfig in-cluster has no contexts: leave out --kube-context');
-    return [
-      { kubeconfig: undefined, context: undefined, clusterId: 'kubernetes', platform: 'kubernetes', readsConfig: true },
-    ];
+    return [{ kubeconfig: undefined, context: undefined, clusterId: 'kubernetes', readsConfig: true }];
   }
   const path = resolve(workingDirectory, kubeconfig);
   const contexts = kubeContext.length === 0 ? [undefined] : kubeContext;
-  const platforms = contexts.map(platformOf);
-  if (new Set(platforms).size < platforms.length)
-    throw new MeshError('usage', '--kube-context: two contexts have the same name, or names that differ only in signs');
+  if (new Set(contexts).size < contexts.length)
+    throw new MeshError('usage', '--kube-context: a context is given twice');
   return contexts.map((context, index) => ({
     kubeconfig: path,
     context,
     clusterId: context ?? 'kubernetes',
-    platform: platforms[index] ?? 'kubernetes',
     readsConfig: index === 0,
   }));
-}
-
-/** Services of two clusters may have one name; what one cluster says of it must not overwrite what another does. */
-function platformOf(context: string | undefined, index: number): string {
-  return index === 0 || context === undefined ? 'kubernetes' : `kubernetes-${context.replace(/[^A-Za-z0-9.-]+/g, '-')}`;
 }

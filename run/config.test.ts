@@ -44,8 +44,8 @@ describe('processConfigOf', () => {
   it('reads several clusters, the first one for configuration too', () => {
     const { kubernetes } = configOf({ kubeconfig: 'kube', kubeContext: ['east', 'arn:aws/west'] });
     expect(kubernetes).toMatchObject([
-      { kubeconfig: '/w/kube', context: 'east', clusterId: 'east', platform: 'kubernetes', readsConfig: true },
-      { context: 'arn:aws/west', clusterId: 'arn:aws/west', platform: 'kubernetes-arn-aws-west', readsConfig: false },
+      { kubeconfig: '/w/kube', context: 'east', clusterId: 'east', readsConfig: true },
+      { context: 'arn:aws/west', clusterId: 'arn:aws/west', readsConfig: false },
     ]);
     expect(configOf({ kubeconfig: 'in-cluster' }).kubernetes).toMatchObject([{ kubeconfig: undefined }]);
   });
@@ -84,7 +84,7 @@ describe('processConfigOf', () => {
     ['an unknown log', { log: 'sqlite:' }, /is no log store/],
     ['a context of no kubeconfig', { kubeContext: ['east'] }, /--kube-context needs --kubeconfig/],
     ['a kubeconfig that nobody reads', { kubeconfig: 'x', roles: 'pilot' }, /role adapters/],
-    ['a context given twice', { kubeconfig: 'x', kubeContext: ['a', 'b/c', 'b:c'] }, /same name/],
+    ['a context given twice', { kubeconfig: 'x', kubeContext: ['a', 'b', 'a'] }, /given twice/],
     ['docker', { docker: true }, /--docker is not in this version yet/],
   ])('refuses %s as wrong usage', (_, flags, message) => {
     expect(() => configOf(flags)).toThrow(message);

@@ -36,8 +36,6 @@ export interface KubernetesAdapterOptions {
   readonly access: () => Promise<ClusterAccess>;
   /** Keeps several clusters apart in the log; on everything shown as `clusterId`. */
   readonly clusterId: string;
-  /** `kubernetes` by default. Services of two clusters under one name need two. */
-  readonly platform?: string;
   /** Network of its pods; by default the label `topology.istio.io/network` of the namespace istio-system says it. */
   readonly network?: string;
   /** DNS domain of its services; `cluster.local` by default. */
@@ -48,10 +46,12 @@ export interface KubernetesAdapterOptions {
   readonly timing?: Partial<KubernetesTiming>;
 }
 
+const platform = 'kubernetes';
+
 /** An adapter over one cluster. */
 export function createKubernetesAdapter(options: KubernetesAdapterOptions): Adapter {
   return {
-    platform: options.platform ?? 'kubernetes',
+    platform,
     instance: options.clusterId,
     run: async (sink, signal) => {
       const client = new KubernetesClient(await options.access());
@@ -89,7 +89,7 @@ class Run {
   #isSynced = false;
 
   constructor(options: KubernetesAdapterOptions, client: KubernetesClient, sink: AdapterSink) {
-    const { clusterId, platform = 'kubernetes', domain, network } = options;
+    const { clusterId, domain, network } = options;
     this.#options = options;
     this.#client = client;
     this.#identity = new ClusterIdentity(client);

@@ -101,7 +101,7 @@ export class TestKube {
           response.setEncoding('utf8').on('data', (chunk) => (text += chunk));
           response.on('error', reject).on('end', () => {
             const status = response.statusCode ?? 0;
-            resolve({ status, body: text.startsWith('{') ? JSON.parse(text.split('\n')[0] ?? '') : { text } });
+            resolve({ status, body: bodyOf(text) });
           });
         },
       );
@@ -204,6 +204,16 @@ export class TestKube {
       return await isReady();
     };
     await waitFor(check, { what: () => `${name} to answer: ${this.#output}`, limitMs: 90_000 });
+  }
+}
+
+/** Of a watch the first event. */
+function bodyOf(text: string): KubeAnswer['body'] {
+  if (!text.startsWith('{')) return { text };
+  try {
+    return JSON.parse(text) as KubeAnswer['body'];
+  } catch {
+    return JSON.parse(text.split('\n')[0] ?? '') as KubeAnswer['body'];
   }
 }
 

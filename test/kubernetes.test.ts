@@ -1,0 +1,287 @@
+// The Kubernetes adapter on a real kube-apiserver and etcd, as the service account of deploy/kubernetes/rbac.yaml.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { snapshotOf } from '../adapters/adapter-contract.ts';
+import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
+import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
+import { platformRules } from '../adapters/platform-rules.ts';
+import { AdapterRunner } from '../adapters/runner.ts';
+import { MemoryLog } from '../events/logs/memory.ts';
+import { systemClock } from '../lib/clock.ts';
+import { silentLogger } from '../lib/logger.ts';
+import { adapterToken, TestKube } from './support/kube.ts';
+import {
+  define,
+  paths,
+  platformOf,
+  putPod,
+  putSlice,
+  registryOf,
+  serviceObject,
+  sliceObject,
+} from './support/kube-objects.ts';
+import { LossyProxy } from './support/lossy-proxy.ts';
+import { root } from './support/periplus.ts';
+import { waitFor } from './support/wait-for.ts';
+
+let started: TestKube | { readonly why: string };
+
+beforeAll(async () => {
+  started = await TestKube.start();
+  if ('why' in started) return;
+  await applyManifest(started);
+});
+afterAll(async () => {
+  if (started && !('why' in started)) await started.dispose();
+});
+
+const collections: Readonly<Record<string, string>> = {
+  Namespace: '/api/v1/namespaces',
+  ServiceAccount: '/api/v1/namespaces/NS/serviceaccounts',
+  ClusterRole: '/apis/rbac.authorization.k8s.io/v1/clusterroles',
+  ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
+  Role: '/apis/rbac.authorization.k8s.io/v1/namespaces/NS/roles',
+  RoleBinding: '/apis/rbac.authorization.k8s.io/v1/namespaces/NS/rolebindings',
+};
+
+async function applyManifest(kube: TestKube): Promise<void> {
+  const text = readFileSync(join(root, 'deploy/kubernetes/rbac.yaml'), 'utf8');
+  for (const document of parseAllDocuments(text)) {
+    const object = document.toJS() as { kind: string; metadata: { namespace?: string } };
+    const path = collections[object.kind]?.replace('NS', object.metadata.namespace ?? '') ?? '';
+    await kube.must('POST', path, object);
+  }
+}
+
+/** Retries quickly, so that the tests need not wait for a server that is back. */
+const timing = { backoffMs: { min: 20, max: 500 }, discoveryMs: 300 };
+
+function startAdapter(port: number, kube: TestKube, options: { token?: string; held?: boolean } = {}) {
+  const log = new MemoryLog();
+  const controller = new AbortController();
+  const path = kube.kubeconfig(port, options.token ?? adapterToken);
+  const adapter = createKubernetesAdapter({ access: () => readKubeconfig({ path }), clusterId: 'c1', timing });
+  const rules = options.held ? platformRules() : {};
+  const runner = new AdapterRunner({ adapter, log, clock: systemClock, logger: silentLogger, ...rules });
+  const ended = runner.run(controller.signal).catch((error: unknown) => {
+    if (!controller.signal.aborted) throw error;
+  });
+  const mesh = () => snapshotOf(log);
+  const differences = async () => {
+    const [registry, platform] = [registryOf(await mesh()), await platformOf(kube, 'kubernetes', 'c1')];
+    return [...new Set([...registry.keys(), ...platform.keys()])].filter(
+      (subject) =>
+        JSON.stringify(sortedFields(registry.get(subject))) !== JSON.stringify(sortedFields(platform.get(subject))),
+    );
+  };
+  let last: readonly string[] = [];
+  return {
+    log,
+    runner,
+    mesh,
+    /** Until the registry holds exactly what the platform does. */
+    untilEqual: (what: string) =>
+      waitFor(async () => (last = await differences()).length === 0, {
+        everyMs: 20,
+        what: () => `${what}: ${last.slice(0, 5).join()} differ; ${JSON.stringify(runner.status.value)}`,
+      }),
+    untilState: (state: 'synced' | 'lost') =>
+      waitFor(() => runner.status.value?.state === state, { everyMs: 10, what: `state ${state}` }),
+    [Symbol.asyncDispose]: async () => {
+      controller.abort();
+      await ended;
+    },
+  };
+}
+
+function sortedFields(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortedFields);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([name, item]) => [name, sortedFields(item)]));
+}
+
+describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
+  const onKube = (test: (kube: TestKube) => Promise<void>) => async (context: TestContext) => {
+    if ('why' in started) return context.skip(started.why);
+    await test(started);
+  };
+
+  it(
+    'the adapter shows what the cluster has, follows it, and may do no more than it needs',
+    onKube(async (kube) => {
+      await kube.must('POST', '/api/v1/nodes', {
+        apiVersion: 'v1',
+        kind: 'Node',
+        metadata: {
+          name: 'n1',
+          labels: { 'topology.kubernetes.io/region': 'eu', 'topology.kubernetes.io/zone': 'eu-1' },
+        },
+      });
+      await kube.must('POST', paths.services, serviceObject('web'));
+      await putPod(kube, 'web-1', '10.1.0.1', { app: 'web' });
+      await kube.must('POST', paths.slices, sliceObject('web', ['10.1.0.1', '10.1.0.2'], { '10.1.0.1': 'web-1' }));
+      await using adapter = startAdapter(kube.port, kube);
+      await adapter.untilState('synced');
+      await adapter.untilEqual('the initial sync');
+      const { registry } = await adapter.mesh();
+      const endpoints = registry.endpoints('default/web.default.svc.cluster.local');
+      expect(endpoints.find(({ id }) => id === '10.1.0.2')).toMatchObject({ health: 'healthy', ports: { http: 8080 } });
+      expect(endpoints.find(({ id }) => id === 'web-1')).toMatchObject({
+        address: '10.1.0.1',
+        labels: { app: 'web' },
+        locality: 'eu/eu-1',
+        serviceAccount: 'web',
+      });
+      await putSlice(kube, 'web', ['10.1.0.3']);
+      await adapter.untilEqual('another endpoint');
+      await kube.must('POST', paths.services, serviceObject('api'));
+      await putSlice(kube, 'api', ['10.1.0.9']);
+      await adapter.untilEqual('another service');
+      await kube.must('DELETE', `${paths.slices}/web-1`);
+      await adapter.untilEqual('a slice that is gone');
+      await kube.must('DELETE', `${paths.services}/web`);
+      await kube.must('DELETE', `${paths.pods}/web-1?gracePeriodSeconds=0`);
+      await adapter.untilEqual('a service that is gone');
+    }),
+  );
+
+  it(
+    'resources of kinds that are defined later become configuration, invalid ones are reported and change nothing',
+    onKube(async (kube) => {
+      await using adapter = startAdapter(kube.port, kube);
+      await adapter.untilState('synced');
+      await define(kube, 'VirtualService', 'virtualservices');
+      const rule = (weight: number) => ({
+        apiVersion: 'networking.istio.io/v1',
+        kind: 'VirtualService',
+        metadata: { name: 'api' },
+        spec: { hosts: ['api'], http: [{ route: [{ destination: { host: 'api' }, weight }] }] },
+      });
+      await kube.must('POST', paths.virtualServices, rule(100));
+      await adapter.untilEqual('the rule');
+      const before = (await adapter.mesh()).config.get('VirtualService', 'default', 'api');
+      await kube.must('PATCH', `${paths.virtualServices}/api`, { spec: rule(-1).spec });
+      const problems = () => adapter.runner.status.value?.problems;
+      await waitFor(() => problems()?.size === 1, { what: 'the problem' });
+      expect(problems()?.get('config/VirtualService/default/api')).toMatch(/spec\.http\[0\]\.route\[0\]\.weight/);
+      expect((await adapter.mesh()).config.get('VirtualService', 'default', 'api')).toEqual(before);
+      await kube.must('PATCH', `${paths.virtualServices}/api`, { spec: rule(1).spec });
+      await adapter.untilEqual('the rule made valid');
+      expect(problems()?.size).toBe(0);
+      await kube.must('DELETE', `${paths.virtualServices}/api`);
+      await adapter.untilEqual('no rule');
+    }),
+  );
+
+  it(
+    'the registry equals the platform after each of 60 cuts at random moments',
+    onKube(async (kube) => {
+      const proxy = await LossyProxy.start(kube.port);
+      try {
+        await using adapter = startAdapter(proxy.port, kube);
+        await adapter.untilEqual('the start');
+        for (let index = 0; index < 8; index++) await kube.must('POST', paths.services, serviceObject(`cut${index}`));
+        for (let round = 0; round < 60; round++) {
+          const service = `cut${round % 8}`;
+          const changes = [
+            putSlice(kube, service, [`10.2.${round}.1`, `10.2.${round}.2`]),
+            ...(round % 7 === 3 ? [kube.must('DELETE', `${paths.slices}/cut${(round + 4) % 8}-1`)] : []),
+          ];
+          await sleep(Math.random() * 30);
+          proxy.cut();
+          await Promise.all(changes);
+          await adapter.untilEqual(`round ${round}`);
+        }
+      } finally {
+        await proxy.stop();
+      }
+    }),
+  );
+
+  it(
+    'what changed while it was cut off is seen although etcd forgot it (410 Gone)',
+    onKube(async (kube) => {
+      const proxy = await LossyProxy.start(kube.port);
+      try {
+        await using adapter = startAdapter(proxy.port, kube);
+        await adapter.untilEqual('the start');
+        const { metadata } = (await kube.must('GET', '/api/v1/services')) as {
+          readonly metadata?: { readonly resourceVersion: string };
+        };
+        proxy.losing = true;
+        await putSlice(kube, 'cut1', ['10.3.0.1']);
+        await kube.must('DELETE', `${paths.services}/cut2`);
+        await kube.compact();
+        await kube.stopApiserver();
+        await kube.startApiserver();
+        const old = `/api/v1/services?watch=1&timeoutSeconds=2&resourceVersion=${metadata?.resourceVersion}`;
+        const answer = await kube.ask('GET', old);
+        expect(JSON.stringify(answer.body)).toContain('"code":410');
+        proxy.losing = false;
+        proxy.cut();
+        await adapter.untilEqual('after the gap');
+        await adapter.untilState('synced');
+      } finally {
+        await proxy.stop();
+      }
+    }),
+  );
+
+  it(
+    'a server that is away empties nothing, and a wrong token is named and not shown',
+    onKube(async (kube) => {
+      await using adapter = startAdapter(kube.port, kube);
+      await adapter.untilEqual('the start');
+      await adapter.untilState('synced');
+      const before = registryOf(await adapter.mesh());
+      await kube.stopApiserver();
+      await adapter.untilState('lost');
+      expect(adapter.runner.status.value?.reason).toMatch(/can't be reached/);
+      await sleep(500);
+      expect(registryOf(await adapter.mesh())).toEqual(before);
+      await kube.startApiserver();
+      await adapter.untilState('synced');
+      await adapter.untilEqual('the server that is back');
+      await using stranger = startAdapter(kube.port, kube, { token: 'wr0ng' });
+      await stranger.untilState('lost');
+      expect(stranger.runner.status.value?.reason).toMatch(/does not accept the token of test \(401/);
+      expect(JSON.stringify(stranger.runner.status.value)).not.toContain('wr0ng');
+      expect((await stranger.log.head()).position).toBe(0);
+    }),
+  );
+
+  it(
+    'a server that is back with other contents: equal without loss rules, held with them',
+    onKube(async (kube) => {
+      await using plain = startAdapter(kube.port, kube);
+      await using careful = startAdapter(kube.port, kube, { held: true });
+      await plain.untilEqual('the start');
+      await careful.untilEqual('the start');
+      await careful.untilState('synced');
+      const before = registryOf(await careful.mesh());
+      const endpoints = [...before.keys()].filter((subject) => subject.includes('/endpoint/'));
+      expect(endpoints.length).toBeGreaterThan(5);
+      await kube.startAnew();
+      await applyManifest(kube);
+      await kube.must('POST', paths.services, serviceObject('fresh'));
+      await putSlice(kube, 'fresh', ['10.9.0.1']);
+      await plain.untilEqual('the other contents');
+      await waitFor(
+        async () => [...registryOf(await careful.mesh()).keys()].some((subject) => subject.includes('/fresh.')),
+        {
+          what: 'what is new',
+        },
+      );
+      await careful.untilState('synced');
+      await waitFor(() => (careful.runner.status.value?.heldCount ?? 0) >= endpoints.length, {
+        what: () => `${endpoints.length} to be held: ${JSON.stringify(careful.runner.status.value)}`,
+      });
+      const after = registryOf(await careful.mesh());
+      expect(endpoints.filter((subject) => !after.has(subject))).toEqual([]);
+    }),
+  );
+});
