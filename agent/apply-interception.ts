@@ -25,6 +25,6 @@ export function applyInterception(rules: InterceptionRules): string {
   }
   throw new MeshError(
     'unavailable',
-    `can't capture traffic: ${problems.join('; ')}\n  it needs iptables, root and the capabilities NET_ADMIN and NET_RAW in the application's network namespace`,
+    `can't capture traffic: ${problems.join('; ')}\n  it needs iptables, root and the capability NET_ADMIN (iptables-legacy: NET_RAW too) in the application's network namespace`,
   );
 }
