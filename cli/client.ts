@@ -1,6 +1,7 @@
 // Talks to the admin API: requests with clear errors, and streams that resume where they broke off.
 import { MeshError, type MeshErrorCode, messageOf } from '../lib/mesh-error.ts';
 import type { RotationDecision } from '../services/citadel/ca/rotation.ts';
+import type { ReleaseResponse } from '../services/pilot/admin/routes-losses.ts';
 import type { ApiError, ApplyRequest, ChangeResponse, DeleteRequest } from '../services/pilot/admin/schemas.ts';
 import { readServerSentEvents, type ServerSentEvent } from '../services/pilot/admin/server-sent-events.ts';
 import { RejectedError } from './failure.ts';
@@ -34,6 +35,15 @@ export class AdminClient {
 
   delete(request: DeleteRequest): Promise<ChangeResponse> {
     return this.#post('/api/v1/delete', request);
+  }
+
+  /** Has what adapters keep though it vanished deregistered. */
+  releaseLosses(request: {
+    readonly platform?: string;
+    readonly instance?: string;
+    readonly actor: string;
+  }): Promise<ReleaseResponse> {
+    return this.#post('/api/v1/losses/release', request);
   }
 
   /** Takes the next step of a rotation of the CA's key, or says what it waits for. */

@@ -15,6 +15,7 @@ import { historyCommand } from './commands/history.ts';
 import { interceptCommand } from './commands/intercept.ts';
 import { proxyConfigCommand } from './commands/proxy-config.ts';
 import { proxyStatusCommand } from './commands/proxy-status.ts';
+import { registryCommand } from './commands/registry.ts';
 import { renderCommand } from './commands/render.ts';
 import { replayCommand } from './commands/replay.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -41,7 +42,7 @@ export function createProgram(context: CliContext): Command {
         interceptCommand(context),
       ],
     ],
-    ['Change:', [applyCommand(context), deleteCommand(context), diffCommand(context)]],
+    ['Change:', [applyCommand(context), deleteCommand(context), diffCommand(context), registryCommand(context)]],
     [
       'Look:',
       [

@@ -15,7 +15,16 @@ export function adapterReadiness(status: AdapterStatus | undefined): ReadinessCh
       ? [`can't be read now (${status.reason ?? 'unknown'}); what it said before stays in force`]
       : []),
     ...[...status.problems].map(([scope, problem]) => `${scope}: ${problem}`),
-    ...(status.heldCount > 0 ? [`${status.heldCount} things that vanished at once are kept`] : []),
+    ...(status.heldCount > 0
+      ? [
+          `${status.heldCount} things that vanished at once are kept until ${status.heldUntil ?? 'they return'}: "periplus registry release ${status.platform}/${status.instance}" if they are really gone`,
+        ]
+      : []),
   ];
-  return { name, ready: true, detail: troubles.length === 0 ? 'synced' : troubles.join('; ') };
+  if (troubles.length > 0) return { name, ready: true, warning: true, detail: troubles.join('; ') };
+  return {
+    name,
+    ready: true,
+    detail: status.state === 'standby' ? 'another replica writes; this one stands by' : 'synced',
+  };
 }

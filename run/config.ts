@@ -5,6 +5,7 @@ import type { LogLevel } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import type { CitadelConfig } from '../services/citadel/citadel.ts';
 import { type CitadelFlags, citadelConfigOf } from './config-citadel.ts';
+import { type ConsulDatacenterConfig, type ConsulFlags, consulDatacentersOf } from './config-consul.ts';
 import { type KubernetesClusterConfig, type KubernetesFlags, kubernetesClustersOf } from './config-kubernetes.ts';
 
 /** What `serve` can be. */
@@ -25,6 +26,8 @@ export interface ProcessConfig {
   readonly configDirectory: string | undefined;
   /** Kubernetes clusters that adapters watch. */
   readonly kubernetes: readonly KubernetesClusterConfig[];
+  /** Consul datacenters that adapters watch. */
+  readonly consul: readonly ConsulDatacenterConfig[];
   /** Folder for everything the process keeps. */
   readonly dataDirectory: string;
   /** Address to listen on, for every port. */
@@ -41,7 +44,7 @@ export interface ProcessConfig {
 }
 
 /** Flags of `serve` and `up`, as text and numbers; what is absent takes its default. */
-export interface ServeFlags extends CitadelFlags, KubernetesFlags {
+export interface ServeFlags extends CitadelFlags, KubernetesFlags, ConsulFlags {
   readonly roles?: string;
   readonly log?: string;
   readonly config?: string;
@@ -52,7 +55,6 @@ export interface ServeFlags extends CitadelFlags, KubernetesFlags {
   readonly metricsPort?: number;
   readonly name?: string;
   readonly logLevel?: LogLevel;
-  readonly consul?: string;
   readonly nomad?: string;
   readonly docker?: boolean;
 }
@@ -68,7 +70,7 @@ const laterRoles: readonly string[] = ['mixer'];
 /** The configuration that `flags` mean. Throws MeshError `usage` saying what is wrong and what can be had. */
 export function processConfigOf(
   flags: ServeFlags,
-  defaults: { readonly name: string; readonly workingDirectory: string },
+  defaults: { readonly name: string; readonly workingDirectory: string; readonly env?: NodeJS.ProcessEnv },
 ): ProcessConfig {
   refuseLaterParts(flags);
   const dataDirectory = resolve(defaults.workingDirectory, flags.data ?? defaultDataDirectory);
@@ -85,6 +87,7 @@ export function processConfigOf(
     log,
     configDirectory: flags.config === undefined ? undefined : resolve(defaults.workingDirectory, flags.config),
     kubernetes: kubernetesClustersOf(flags, { ...defaults, wanted: roles.has('adapters') }),
+    consul: consulDatacentersOf(flags, { env: {}, ...defaults, wanted: roles.has('adapters') }),
     dataDirectory,
     host: flags.host ?? '127.0.0.1',
     xdsPort: flags.xdsPort ?? defaultPorts.xds,
@@ -137,7 +140,6 @@ export function logStoreName(store: LogStore): string {
 
 function refuseLaterParts(flags: ServeFlags): void {
   const later = [
-    ['--consul', flags.consul],
     ['--nomad', flags.nomad],
     ['--docker', flags.docker],
   ] as const;

@@ -14,6 +14,8 @@ export interface HealthServerOptions {
   /** The same is served on each; 0 takes any free one. */
   readonly ports: readonly number[];
   readonly version: string;
+  /** Metrics of other parts, in Prometheus's text form. */
+  readonly moreMetrics?: () => string;
   /** Told the first port each time the server listens. */
   readonly onListening?: (port: number) => void;
 }
@@ -77,7 +79,7 @@ async function logCheck({ facts }: MeshLogs): Promise<ReadinessCheck> {
   }
 }
 
-async function metricsAnswer({ logs, readiness }: HealthServerOptions): Promise<Answer> {
+async function metricsAnswer({ logs, readiness, moreMetrics }: HealthServerOptions): Promise<Answer> {
   const { position } = await logs.facts.head();
   const cpu = process.cpuUsage();
   const ready = readiness().map(({ name, ready }) => ({ labels: { part: name }, value: ready ? 1 : 0 }));
@@ -102,7 +104,8 @@ async function metricsAnswer({ logs, readiness }: HealthServerOptions): Promise<
       samples: [{ value: process.memoryUsage.rss() }],
     },
   ]);
-  return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body };
+  const all = body + (moreMetrics?.() ?? '');
+  return { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: all };
 }
 
 function json(status: number, value: unknown): Answer {

@@ -67,7 +67,11 @@ export interface ProcessPorts {
 }
 
 function configOf(flags: ServeFlags): ProcessConfig {
-  const config = processConfigOf(flags, { name: `pilot-${hostname().split('.')[0]}`, workingDirectory: process.cwd() });
+  const config = processConfigOf(flags, {
+    name: `pilot-${hostname().split('.')[0]}`,
+    workingDirectory: process.cwd(),
+    env: process.env,
+  });
   const { configDirectory, roles } = config;
   if (configDirectory !== undefined) {
     if (!roles.has('adapters'))

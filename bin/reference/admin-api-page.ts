@@ -1,6 +1,8 @@
 // docs/reference/admin-api.md and openapi.json: the admin API, from the application that serves it; metrics.md: what it counts.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { AdapterStatus } from '../../adapters/adapter-status.ts';
+import { adapterMetrics } from '../../run/adapter-metrics.ts';
 import { startAdmin } from '../../services/pilot/admin/admin-fixture.ts';
 import { PilotMetrics } from '../../services/pilot/metrics.ts';
 import { typeUrls } from '../../services/pilot/translate/translation.ts';
@@ -34,7 +36,10 @@ export async function adminApiPages(root: string): Promise<Readonly<Record<strin
     return {
       'admin-api.md': apiPage(openApi),
       'openapi.json': `${JSON.stringify(openApi, null, 2)}\n`,
-      'metrics.md': metricsPage(`${await answer('/metrics')}${pilotMetrics()}`, agent),
+      'metrics.md': metricsPage(
+        `${await answer('/metrics')}${pilotMetrics()}${adapterMetrics([adapterStatus], 0)}`,
+        agent,
+      ),
     };
   } finally {
     await admin.stop();
@@ -78,6 +83,12 @@ function apiPage({ info, paths }: OpenApi): string {
 function describeParameter({ name, required, description }: Parameter): string {
   return `\`${name}\`${required ? ' (required)' : ''}${description === undefined ? '' : `: ${description}`}`;
 }
+
+/** So that each metric of adapters shows its labels. */
+const adapterStatus: AdapterStatus = {
+  ...{ platform: 'consul', instance: 'dc1', state: 'synced', problems: new Map(), heldCount: 0, dampenedCount: 0 },
+  ...{ readAt: '2026-01-01T00:00:00.000Z', changedAt: '2026-01-01T00:00:00.000Z' },
+};
 
 /** Pilot's metrics after one of everything, so that each shows its labels. */
 function pilotMetrics(): string {

@@ -1,6 +1,7 @@
 // `periplus check`: whether the control plane and its proxies are well, and what to do where not.
 import type { Command } from 'commander';
 import type { ReadinessCheck } from '../../services/pilot/admin/context.ts';
+import type { HeldLoss, LossesResponse } from '../../services/pilot/admin/routes-losses.ts';
 import type { ListResponse, ProxyStatus } from '../../services/pilot/admin/schemas.ts';
 import {
   type CliContext,
@@ -22,16 +23,30 @@ export function checkCommand(context: CliContext): Command {
       const client = clientOf(context, options);
       const { checks } = await client.get<{ checks: readonly ReadinessCheck[] }>('/api/v1/checks');
       const { items } = await client.get<ListResponse<ProxyStatus>>('/api/v1/proxies');
-      const all = [...checks, ...proxyChecks(items)];
+      const { items: losses } = await client.get<LossesResponse>('/api/v1/losses');
+      const all = [...checks, ...lossChecks(losses), ...proxyChecks(items)];
       const ok = all.every((check) => check.ready);
       if (options.output === 'json') context.io.out(json({ ok, checks: all }));
       else {
-        const mark = (check: ReadinessCheck) => (check.ready ? context.style.green('ok  ') : context.style.red('FAIL'));
+        const mark = ({ ready, warning }: ReadinessCheck) => {
+          if (!ready) return context.style.red('FAIL');
+          return warning ? context.style.yellow('WARN') : context.style.green('ok  ');
+        };
         context.io.out(all.map((check) => `${mark(check)}  ${check.name}: ${check.detail}\n`).join(''));
       }
       if (!ok) context.exitCode = exitCodes.rejected;
     });
   return withExamples(withOutput(withServer(command)), [['periplus check', 'exit code 1 when something is wrong']]);
+}
+
+/** Losses that adapters hold, those of other processes included. */
+export function lossChecks(losses: readonly HeldLoss[]): readonly ReadinessCheck[] {
+  return losses.map(({ platform, instance, held, since, releaseAt }) => ({
+    name: `losses of ${platform}/${instance}`,
+    ready: true,
+    warning: true,
+    detail: `${held} things vanished at once; they are kept since ${since} until ${releaseAt}, or "periplus registry release ${platform}/${instance}"`,
+  }));
 }
 
 /** What the proxies' states amount to. */

@@ -11,8 +11,26 @@ export function serveCommand(context: CliContext): Command {
     .option('--roles <roles>', 'pilot, adapters, citadel: any of them, separated by commas (default: pilot,adapters)')
     .option('--config <dir>', 'folder of YAML to watch: services, endpoints and Istio resources')
     .option('--kubeconfig <file>', 'read a Kubernetes cluster; "in-cluster" is the one that this process runs in')
-    .option('--kube-context <name...>', 'contexts of the kubeconfig; the first one\'s Istio resources configure the mesh')
-    .option('--consul <url>', 'read a Consul agent (not in this version yet)')
+    .option(
+      '--kube-context <name...>',
+      "contexts of the kubeconfig; the first one's Istio resources configure the mesh",
+    )
+    .option('--consul <url>', 'read Consul through this agent; its token comes from $CONSUL_HTTP_TOKEN')
+    .option('--consul-datacenter <name...>', "datacenters of Consul to read (default: the agent's own)")
+    .option(
+      '--consul-hostname <rule>',
+      'hostnames of its services: NAME, NS and DC are replaced (default: NAME.service.consul)',
+    )
+    .option('--consul-namespace <name>', 'namespace to read; Consul Enterprise ($CONSUL_NAMESPACE)')
+    .option('--consul-partition <name>', 'partition to read; Consul Enterprise ($CONSUL_PARTITION)')
+    .option('--consul-token-file <file>', 'file with the ACL token, which may be replaced ($CONSUL_HTTP_TOKEN_FILE)')
+    .option('--consul-ca <file>', "CA of Consul's certificate ($CONSUL_CACERT)")
+    .option('--consul-cert <file>', 'client certificate for Consul ($CONSUL_CLIENT_CERT)')
+    .option('--consul-key <file>', 'its key ($CONSUL_CLIENT_KEY)')
+    .option(
+      '--consul-server-name <name>',
+      "name in Consul's certificate, such as server.dc1.consul ($CONSUL_TLS_SERVER_NAME)",
+    )
     .option('--nomad <url>', 'read a Nomad agent (not in this version yet)')
     .option('--docker', 'read the Docker engine (not in this version yet)')
     .action(async (flags: ServeFlags) => {
@@ -24,6 +42,7 @@ export function serveCommand(context: CliContext): Command {
     ['periplus serve --roles pilot,adapters --log sqlite:/var/lib/periplus --config /etc/mesh --host 0.0.0.0', ''],
     ['periplus serve --roles pilot --log nats://nats:4222', 'one of several processes that share a log'],
     ['periplus serve --roles adapters --log nats://nats:4222 --config /etc/mesh', ''],
+    ['periplus serve --consul http://127.0.0.1:8500 --consul-datacenter dc1 dc2', "Consul's services join the mesh"],
     ['periplus serve --log memory: --xds-port 0 --admin-port 0', 'a trial on free ports'],
   ]);
 }

@@ -9,6 +9,7 @@ import { registerDescribeRoutes } from './routes-describe.ts';
 import { registerEventRoutes } from './routes-events.ts';
 import { registerCheckRoutes, registerHealthRoutes } from './routes-health.ts';
 import { registerIdentityRoutes } from './routes-identity.ts';
+import { registerLossRoutes } from './routes-losses.ts';
 import { registerProxyRoutes } from './routes-proxies.ts';
 import { registerRegistryRoutes } from './routes-registry.ts';
 import { registerReplayRoutes } from './routes-replay.ts';
@@ -56,6 +57,7 @@ export async function createAdminApp(
       registerCheckRoutes(scope, context);
       registerConfigRoutes(scope, context);
       registerRegistryRoutes(scope, context);
+      registerLossRoutes(scope, context);
       registerDescribeRoutes(scope, context);
       registerEventRoutes(scope, context);
       registerIdentityRoutes(scope, context);

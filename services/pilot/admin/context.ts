@@ -16,6 +16,8 @@ import { type Moment, parseWhen, resolveWhen } from './when.ts';
 export interface ReadinessCheck {
   readonly name: string;
   readonly ready: boolean;
+  /** It is ready, but somebody should look. */
+  readonly warning?: boolean;
   readonly detail: string;
 }
 

@@ -1,0 +1,196 @@
+// A real Consul as a platform: services, checks, restarts without memory, tokens, datacenters; and its check on the way to a real Envoy.
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { type AdapterFixture, describeAdapterContract, snapshotOf } from '../adapters/adapter-contract.ts';
+import { type ConsulAdapterOptions, createConsulAdapter } from '../adapters/consul/adapter.ts';
+import { platformRules } from '../adapters/platform-rules.ts';
+import { AdapterRunner } from '../adapters/runner.ts';
+import { MemoryLog } from '../events/logs/memory.ts';
+import { systemClock } from '../lib/clock.ts';
+import { silentLogger } from '../lib/logger.ts';
+import { TestConsul } from './support/consul.ts';
+import { waitFor } from './support/wait-for.ts';
+
+const first = await TestConsul.start();
+const why = first instanceof TestConsul ? '' : `: skipped, no Consul can be had: ${first.why}`;
+const consul = first as TestConsul;
+const registered = new Set<string>();
+const cleanups: (() => unknown)[] = [];
+
+const register = async (id: string, more: Record<string, unknown> = {}, check?: string) => {
+  const port = 8080;
+  await consul.register({ ID: id, Name: id, Address: '10.1.0.1', Port: port, ...more }, check);
+  registered.add(id);
+};
+function follow(options: Partial<ConsulAdapterOptions> & { readonly log?: MemoryLog; readonly holdMs?: number } = {}) {
+  const { log = new MemoryLog(), holdMs = 600_000 } = options;
+  const adapter = createConsulAdapter({ access: { url: consul.url }, ...options });
+  const rules = { ...platformRules(), holdMs };
+  const runner = new AdapterRunner({ adapter, log, clock: systemClock, logger: silentLogger, ...rules });
+  const stop = new AbortController();
+  const running = runner.run(stop.signal);
+  cleanups.push(async () => {
+    stop.abort();
+    await running;
+  });
+  const endpoints = async () => {
+    const { registry } = await snapshotOf(log);
+    return [...registry.services.keys()].flatMap((key) => registry.endpoints(key));
+  };
+  const state = () => runner.status.value;
+  const until = (what: string, fact: () => Promise<boolean> | boolean) =>
+    waitFor(fact, { what: () => `${what}; the adapter: ${JSON.stringify(state())}`, everyMs: 10 });
+  return { log, runner, endpoints, state, until, synced: () => until('sync', () => state()?.state === 'synced') };
+}
+
+describe.skipIf(why !== '')(`Consul${why}`, () => {
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+    for (const id of registered) await consul.deregister(id).catch(() => undefined);
+    registered.clear();
+  });
+  afterAll(async () => {
+    await consul.kill();
+  });
+
+  describeAdapterContract('Consul', async (): Promise<AdapterFixture> => {
+    const shown = new Set<string>();
+    return {
+      open: () => createConsulAdapter({ access: { url: consul.url }, limits: { answerMs: 1_000 } }),
+      show: async (names) => {
+        await consul.call('GET', '/v1/catalog/nodes').catch(async () => {
+          shown.clear();
+          await consul.restart();
+        });
+        for (const name of names) if (!shown.has(name)) await consul.register({ ID: name, Name: name, Port: 80 });
+        for (const name of shown) if (!names.includes(name)) await consul.deregister(name);
+        shown.clear();
+        for (const name of names) shown.add(name);
+      },
+      breakDown: () => consul.kill(),
+      close: async () => {
+        for (const name of shown) await consul.deregister(name).catch(() => undefined);
+      },
+    };
+  });
+
+  it('shows instances with their checks, labels, weights and places', async () => {
+    const meta = { version: 'v2', 'service-port': '80', region: 'eu', zone: 'a' };
+    await register(
+      'web-1',
+      { Name: 'web', Tags: ['http', 'env=test'], Meta: meta, Weights: { Passing: 5, Warning: 1 } },
+      'passing',
+    );
+    await register('web-2', { Name: 'web', Tags: ['http'], Port: 8081 }, 'critical');
+    await register('web-1-proxy', {
+      Name: 'web-proxy',
+      Kind: 'connect-proxy',
+      Proxy: { DestinationServiceName: 'web' },
+    });
+    const { log, endpoints, until, synced } = follow();
+    await synced();
+    await until('both', async () => (await endpoints()).length === 2);
+    expect(await endpoints()).toMatchObject([
+      {
+        ...{
+          id: 'node-1/web-1',
+          platform: 'consul',
+          clusterId: 'dc1',
+          ports: { http: 8080 },
+          health: 'healthy',
+          weight: 5,
+        },
+        ...{ labels: { app: 'web', version: 'v2', env: 'test' }, locality: 'eu/a', address: '10.1.0.1' },
+      },
+      { id: 'node-1/web-2', ports: { http: 8081 }, health: 'unhealthy', locality: 'dc1' },
+    ]);
+    const services = [...(await snapshotOf(log)).registry.services.values()];
+    expect(services).toMatchObject([
+      { hostname: 'web.service.consul', ports: [{ name: 'http', port: 80, protocol: 'HTTP' }] },
+    ]);
+  });
+
+  it('follows a check and maintenance', async () => {
+    await register('web', {}, 'passing');
+    const { endpoints, until } = follow();
+    const health = (wanted: string) => until(wanted, async () => (await endpoints())[0]?.health === wanted);
+    await health('healthy');
+    await consul.flip('web', 'fail');
+    await health('unhealthy');
+    await consul.flip('web', 'pass');
+    await health('healthy');
+    await consul.call('PUT', '/v1/agent/service/maintenance/web?enable=true');
+    await health('draining');
+  });
+
+  it('keeps everything while Consul is away and after it came back with nothing, until the loss is released', async () => {
+    for (const id of ['a', 'b', 'c']) await register(id);
+    const { log, endpoints, state, until, synced } = follow({ limits: { answerMs: 1_000 } });
+    await synced();
+    expect(await endpoints()).toHaveLength(3);
+    await consul.kill();
+    await until('lost', () => state()?.state === 'lost');
+    expect(state()?.reason).toMatch(/ECONNREFUSED|reset|hang up/i);
+    await consul.restart();
+    registered.clear();
+    await until('the loss to be held', () => (state()?.heldCount ?? 0) === 6);
+    expect(await endpoints()).toHaveLength(3);
+    await register('a');
+    await until('the return', () => state()?.heldCount === 4);
+    await log.append([
+      {
+        event: {
+          ...{ id: 'release', source: '/admin', actor: 'user:anna', causes: [], time: new Date().toISOString() },
+          type: 'io.periplus.registry.loss-release-requested',
+          subject: 'registry/consul/release/default',
+          data: { platform: 'consul', instance: 'default' },
+        },
+      },
+    ]);
+    await until('the release', async () => (await endpoints()).length === 1);
+    expect(state()).toMatchObject({ state: 'synced', heldCount: 0 });
+  });
+
+  it('gives up a Consul that hangs, and goes on when it answers again', async () => {
+    await register('web');
+    const { endpoints, state, until, synced } = follow({ limits: { waitMs: 500, answerMs: 500 } });
+    await synced();
+    consul.freeze(true);
+    cleanups.push(() => consul.freeze(false));
+    await until('lost', () => state()?.state === 'lost');
+    expect(state()?.reason).toMatch(/no answer within/);
+    expect(await endpoints()).toHaveLength(1);
+    consul.freeze(false);
+    await register('other');
+    await until('the other', async () => (await endpoints()).length === 2);
+  });
+
+  it('follows more services than it has watches, in turn', async () => {
+    const names = Array.from({ length: 7 }, (_, index) => `many-${index}`);
+    for (const name of names) await register(name, {}, 'passing');
+    const { endpoints, until, synced } = follow({ maxWatches: 2 });
+    await synced();
+    await consul.flip('many-6', 'fail');
+    await until('the flip', async () => (await endpoints()).some(({ health }) => health === 'unhealthy'));
+  });
+
+  it('says what is wrong with a token, and is content with a good one', async () => {
+    const secured = await TestConsul.start({
+      managementToken: '7f2f4f0e-3a3c-4b2e-9a41-1f8f5d2c6b11',
+      datacenter: 'dc2',
+    });
+    if (!(secured instanceof TestConsul)) throw new Error(secured.why);
+    cleanups.push(() => secured.kill());
+    await secured.register({ ID: 'web', Name: 'web', Port: 80 });
+    const { url } = secured;
+    const without = follow({ access: { url } });
+    await without.until('refusal', () => without.state()?.state === 'lost');
+    expect(without.state()?.reason).toMatch(/token/);
+    const wrong = follow({ access: { url, token: '00000000-0000-0000-0000-000000000001' } });
+    await wrong.until('refusal', () => wrong.state()?.state === 'lost');
+    expect(wrong.state()?.reason).toMatch(/refuses the ACL token \(403.*CONSUL_HTTP_TOKEN/);
+    expect(wrong.state()?.reason).not.toContain('00000000');
+    const right = follow({ access: { url, token: '7f2f4f0e-3a3c-4b2e-9a41-1f8f5d2c6b11' }, instance: 'dc2' });
+    await right.synced();
+    expect(await right.endpoints()).toMatchObject([{ clusterId: 'dc2' }]);
+  });
+});
