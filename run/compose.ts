@@ -94,18 +94,20 @@ export async function compose(
   container.bind(ids.adapters).toDynamicValue((parts) => {
     const { facts } = parts.get(ids.logs);
     const folders = config.roles.has('adapters') ? [...means.folders] : [];
-    const believed = [
-      ...folders.map(([instance, folder]) => createFilesAdapter({ folder, instance, clock })),
+    const believed = folders
+      .map(([instance, folder]) => createFilesAdapter({ folder, instance, clock }))
+      .map((adapter) => new AdapterRunner({ adapter, log: facts, clock, logger }));
+    // Only where processes share a log can there be another replica.
+    const session = config.log.kind === 'jetstream' && { session: { holder: `${config.name}/${randomUUID()}` } };
+    const platforms = [
       ...config.kubernetes.map((cluster) =>
         createKubernetesAdapter({ ...cluster, access: () => kubernetesAccess(cluster), clock }),
       ),
-    ].map((adapter) => new AdapterRunner({ adapter, log: facts, clock, logger }));
-    // Only where processes share a log can there be another replica.
-    const session = config.log.kind === 'jetstream' && { session: { holder: `${config.name}/${randomUUID()}` } };
-    const datacenters = config.consul.map((datacenter) => createConsulAdapter({ ...datacenter, clock }));
+      ...config.consul.map((datacenter) => createConsulAdapter({ ...datacenter, clock })),
+    ];
     return [
       ...believed,
-      ...datacenters.map(
+      ...platforms.map(
         (adapter) => new AdapterRunner({ adapter, log: facts, clock, logger, ...platformRules(), ...session }),
       ),
     ];

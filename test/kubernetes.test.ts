@@ -24,7 +24,7 @@ import {
   sliceObject,
 } from './support/kube-objects.ts';
 import { LossyProxy } from './support/lossy-proxy.ts';
-import { root } from './support/periplus.ts';
+import { periplus, RunningPeriplus, root } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
 
 let started: TestKube | { readonly why: string };
@@ -95,6 +95,12 @@ function startAdapter(port: number, kube: TestKube, options: { token?: string; h
       await ended;
     },
   };
+}
+
+async function adminPortOf(control: RunningPeriplus): Promise<string> {
+  const address = /Admin API +http:\/\/127\.0\.0\.1:(\d+)/;
+  await waitFor(() => address.test(control.output), { what: () => `the admin API: ${control.output}` });
+  return address.exec(control.output)?.[1] ?? '';
 }
 
 function sortedFields(value: unknown): unknown {
@@ -227,6 +233,22 @@ describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
         await adapter.untilState('synced');
       } finally {
         await proxy.stop();
+      }
+    }),
+  );
+
+  it(
+    'serve --kubeconfig is a mesh over the cluster',
+    onKube(async (kube) => {
+      const flags = ['--log', 'memory:', '--xds-port', '0', '--admin-port', '0', '--kubeconfig', kube.kubeconfig()];
+      const control = new RunningPeriplus(['serve', ...flags]);
+      try {
+        const port = await adminPortOf(control);
+        const shown = await periplus(['get', 'endpoints', 'api', '--server', `http://127.0.0.1:${port}`]);
+        expect(shown.stdout).toMatch(/10\.1\.0\.9.*kubernetes/);
+        expect(control.output).not.toContain(adapterToken);
+      } finally {
+        await control.stop();
       }
     }),
   );
