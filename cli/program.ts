@@ -23,6 +23,7 @@ import { sidecarCommand } from './commands/sidecar.ts';
 import { tokenCommand } from './commands/token.ts';
 import { upCommand } from './commands/up.ts';
 import { versionCommand } from './commands/version.ts';
+import { whyDeniedCommand } from './commands/why-denied.ts';
 import { type CliContext, newCommand } from './context.ts';
 
 /** The whole program, ready to parse an argument list. */
@@ -53,6 +54,7 @@ export function createProgram(context: CliContext): Command {
         renderCommand(context),
         analyzeCommand(context),
         checkCommand(context),
+        whyDeniedCommand(context),
         versionCommand(context),
       ],
     ],

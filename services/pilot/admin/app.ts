@@ -15,6 +15,7 @@ import { registerRegistryRoutes } from './routes-registry.ts';
 import { registerReplayRoutes } from './routes-replay.ts';
 import { registerSummaryRoutes } from './routes-summary.ts';
 import { registerWaitRoutes } from './routes-wait.ts';
+import { registerWhyDeniedRoutes } from './routes-why-denied.ts';
 
 /** Bounds of the HTTP server. */
 export const adminLimits = {
@@ -65,6 +66,7 @@ export async function createAdminApp(
       registerReplayRoutes(scope, context);
       registerSummaryRoutes(scope, context);
       registerWaitRoutes(scope, context);
+      registerWhyDeniedRoutes(scope, context);
     },
     { prefix: '/api/v1' },
   );
