@@ -11,6 +11,22 @@ import { protocolCases } from './cases/protocols.ts';
 import { serviceEntryCases } from './cases/service-entry.ts';
 import { sidecarCases } from './cases/sidecar.ts';
 import { tlsOriginationCases } from './cases/tls-origination.ts';
+import { atOtherLevels } from './policy-levels.ts';
+
+/** Cases that are not run at every level of a policy. */
+const atOneLevel = [
+  // They take seconds: once is enough.
+  'loadBalancer.warmup: a new instance gets its share slowly',
+  'loadBalancer.warmupDurationSecs, the old form',
+  'loadBalancer.simple LEAST_REQUEST avoids the busy instance',
+  'outlierDetection.baseEjectionTime ends',
+  // It begins without a rule.
+  'locality: with outlier detection the nearest first, without it all',
+  // As in Istio, these settings of TCP proxies are read from the host's policy alone (the hash: from the subset's, too).
+  'loadBalancer.consistentHash.useSourceIp for TCP',
+  'connectionPool.tcp.idleTimeout',
+  'connectionPool.tcp.maxConnectionDuration for TCP',
+];
 
 /** Cases by the name of their area, which is their file's. */
 export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
@@ -21,6 +37,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'destination-rule': destinationRuleCases,
   gateway: gatewayCases,
   'tls-origination': tlsOriginationCases,
+  'policy-levels': atOtherLevels([...loadBalancingCases, ...destinationRuleCases, ...tlsOriginationCases], atOneLevel),
   protocols: protocolCases,
   'service-entry': serviceEntryCases,
   sidecar: sidecarCases,

@@ -124,7 +124,8 @@ function sendHttp2Once(path: string, call: Call & { readonly grpc?: boolean }): 
     let grpcStatus: string | undefined;
     const chunks: Buffer[] = [];
     const readStatus = (from: Record<string, unknown>) => {
-      if (from['grpc-status'] !== undefined) grpcStatus = String(from['grpc-status']);
+      const value = from['grpc-status'];
+      if (typeof value === 'string') grpcStatus = value;
     };
     stream.on('response', (received) => {
       status = Number(received[':status']);

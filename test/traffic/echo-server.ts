@@ -59,11 +59,11 @@ export async function startEchoServer(options: {
   });
   http1.on('upgrade', (_request, socket: Socket) => {
     socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n');
-    socket.on('data', (data) => socket.write(`${name} ${data}`));
+    socket.on('data', (data) => socket.write(`${name} ${String(data)}`));
   });
   http1.on('connect', (request, socket: Socket) => {
     socket.write('HTTP/1.1 200 OK\r\n\r\n');
-    socket.on('data', (data) => socket.write(`${name} via ${request.url} ${data}`));
+    socket.on('data', (data) => socket.write(`${name} via ${request.url} ${String(data)}`));
   });
   http1.keepAliveTimeout = 120_000;
   const accept = (socket: Socket) => byProtocol(socket, { name, http1, http2 });

@@ -35,3 +35,8 @@ export function assertShare(counted: Readonly<Record<string, number>>, name: str
 export function assertBetween(value: number, least: number, most: number, what = 'duration'): void {
   assert.ok(value >= least && value <= most, `${what}: ${value}, expected ${least} to ${most}`);
 }
+
+/** Envoy's workers learn of an ejection from its main thread: the time that this may take on a busy machine. */
+export function ejection(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 100));
+}

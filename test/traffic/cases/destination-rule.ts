@@ -4,7 +4,7 @@ import type { TrafficPolicy } from '../../../mesh/config/schemas/destination-rul
 import { waitFor } from '../../support/wait-for.ts';
 import type { CaseMesh, TrafficCase } from '../case.ts';
 import { exchange, openSocket, sendHttp2, whileOpening } from '../client.ts';
-import { assertBetween } from '../expectations.ts';
+import { assertBetween, ejection } from '../expectations.ts';
 import { destinationRule, type Manifest, serviceEntry, virtualService } from '../resources.ts';
 
 const policy = 'DestinationRule.trafficPolicy';
@@ -36,6 +36,7 @@ async function afterErrors(mesh: CaseMesh, times: number, status: string): Promi
     if (answer.status !== 200) failed++;
   }
   assert.equal(failed, times);
+  await ejection();
   return Object.keys(await mesh.tally(60, '/')).sort();
 }
 const noRetries = (): Manifest =>
@@ -263,6 +264,7 @@ export const destinationRuleCases: readonly TrafficCase[] = [
       for (const only of ['e1', 'e2', 'e3']) {
         for (let i = 0; i < 20; i++) await mesh.get('/', { headers: { 'x-only': only, 'x-status': '500' } });
       }
+      await ejection();
       assert.equal(Object.keys(await mesh.tally(60, '/')).length, 2);
     },
   },
@@ -309,6 +311,7 @@ export const destinationRuleCases: readonly TrafficCase[] = [
     run: async (mesh) => {
       const half = { host: 'half.example.com' };
       await mesh.tally(40, '/', half);
+      await ejection();
       assert.deepEqual(await mesh.tally(40, '/', half), { e1: 40 });
       await mesh.tally(10, '/', { ...half, headers: { 'x-status': '500' } });
       assert.deepEqual(await mesh.tally(20, '/', half), { e1: 20 }, 'errors of the application do not count');

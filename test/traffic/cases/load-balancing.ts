@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { LoadBalancerSettings } from '../../../mesh/config/schemas/destination-rule.ts';
 import type { CaseMesh, Place, TrafficCase } from '../case.ts';
 import { type Call, exchange } from '../client.ts';
-import { assertBetween, assertShare } from '../expectations.ts';
+import { assertBetween, assertShare, ejection } from '../expectations.ts';
 import { destinationRule, type Manifest, serviceEntry, virtualService } from '../resources.ts';
 
 const lb = 'DestinationRule.trafficPolicy.loadBalancer';
@@ -211,6 +211,7 @@ export const loadBalancingCases: readonly TrafficCase[] = [
     run: async (mesh) => {
       assert.deepEqual(await mesh.tally(20, '/', near), { e1: 20 });
       await mesh.get('/', { ...near, headers: { 'x-status': '500', 'x-only': 'e1' } });
+      await ejection();
       assert.deepEqual(await mesh.tally(20, '/', near), { e3: 20 });
     },
   },
@@ -235,6 +236,7 @@ export const loadBalancingCases: readonly TrafficCase[] = [
     run: async (mesh) => {
       assert.deepEqual(await mesh.tally(20, '/', near), { e2: 20 }, 'the proxy has version v7');
       await mesh.get('/', { ...near, headers: { 'x-status': '500', 'x-only': 'e2' } });
+      await ejection();
       assert.deepEqual(await mesh.tally(20, '/', near), { e1: 20 });
     },
   },
@@ -346,12 +348,11 @@ async function startsSlowly(mesh: CaseMesh, later: readonly Manifest[]): Promise
   assert.ok((seen.e3 ?? 0) < 80, `a third would be 100: ${JSON.stringify(seen)}`);
 }
 
-/** A gauge of echo's HTTP cluster at the sidecar. */
+/** A gauge of the cluster of echo's HTTP port, or of its only subset, at the sidecar. */
 async function ringSize(mesh: CaseMesh, gauge: string): Promise<number> {
-  const name = `cluster.outbound|${mesh.ports.http}||echo.default.svc.cluster.local`;
   const response = await fetch(`http://127.0.0.1:${mesh.admin.sidecar}/stats?filter=${gauge.replaceAll('.', '\\.')}`);
-  const lines = (await response.text()).split('\n');
-  const line = lines.find((one) => one.includes(`|${mesh.ports.http}||echo.default.`));
-  if (line === undefined) throw new Error(`no ${gauge} of ${name}`);
+  const cluster = new RegExp(`\\|${mesh.ports.http}\\|(all)?\\|echo\\.default\\.`);
+  const line = (await response.text()).split('\n').find((one) => cluster.test(one));
+  if (line === undefined) throw new Error(`no ${gauge}`);
   return Number(line.split(': ')[1]);
 }

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { waitFor } from '../../support/wait-for.ts';
 import type { CaseMesh, Place, TrafficCase } from '../case.ts';
 import { exchange } from '../client.ts';
-import { assertBetween, assertShare } from '../expectations.ts';
+import { assertBetween, assertShare, ejection } from '../expectations.ts';
 import { destinationRule, type Manifest, meshConfig, serviceEntry, virtualService } from '../resources.ts';
 
 const fields = (...names: readonly string[]) => names.map((name) => `MeshConfig.${name}`);
@@ -156,6 +156,7 @@ export const meshConfigCases: readonly TrafficCase[] = [
     run: async (mesh) => {
       assert.equal((await mesh.get('/')).echo.protocol, '2.0');
       for (let i = 0; i < 20; i++) await mesh.get('/', { headers: { 'x-status': '500', 'x-only': 'e1' } });
+      await ejection();
       assert.deepEqual(Object.keys(await mesh.tally(40, '/')).sort(), ['e2', 'e3']);
     },
   },

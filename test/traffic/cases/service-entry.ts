@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { ServiceEntrySpec } from '../../../mesh/config/schemas/service-entry.ts';
 import type { Instance, Place, TrafficCase } from '../case.ts';
 import { send } from '../client.ts';
-import { assertShare } from '../expectations.ts';
+import { assertShare, ejection } from '../expectations.ts';
 import { destinationRule, type Manifest, serviceEntry, virtualService, workloadEntry } from '../resources.ts';
 
 const host = 'api.example.com';
@@ -99,6 +99,7 @@ export const serviceEntryCases: readonly TrafficCase[] = [
     run: async (mesh) => {
       assert.deepEqual(await mesh.tally(20, '/', call), { e2: 20 });
       await mesh.get('/', { ...call, headers: { 'x-status': '500' } });
+      await ejection();
       assert.deepEqual(await mesh.tally(20, '/', call), { e1: 20 });
     },
   },
