@@ -131,7 +131,7 @@ describe('the reference evaluator and a real Envoy', () => {
         method,
         host,
         path: normalPaths.get(path) ?? path,
-        headers: { 'x-flag': flag, 'x-other': other },
+        headers: { 'x-flag': flag.map(asReceived), 'x-other': other.map(asReceived) },
         ...(claims ? { claims } : {}),
       },
     };
@@ -241,6 +241,11 @@ describe('the reference evaluator and a real Envoy', () => {
     expect(allowed).toBeLessThan(pairs.length - 100);
   });
 });
+
+/** Blanks around a value are not part of it (RFC 9110, section 5.5). */
+function asReceived(value: string): string {
+  return value.trim();
+}
 
 /** The three shortest of the differences, which are the easiest to understand, and how many there are. */
 function shortest(differences: readonly unknown[]): string {
