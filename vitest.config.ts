@@ -19,6 +19,8 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 180_000,
+          // Real servers on a shared machine: a second try tells a disturbed run from a defect; vitest's report marks it.
+          retry: 1,
         },
       },
     ],

@@ -1,6 +1,8 @@
 // Writes docs/reference/ from the code; with --check it writes nothing and fails when a page is stale. `npm run reference`.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { areas } from '../test/traffic/all-cases.ts';
+import { claimProblems, trafficReference } from '../test/traffic/reference.ts';
 import { adminApiPages } from './reference/admin-api-page.ts';
 import { cliPage } from './reference/cli-page.ts';
 import { eventsPage } from './reference/events-page.ts';
@@ -10,7 +12,12 @@ const folder = join(root, 'docs/reference');
 
 /** Every page by its file name. */
 async function pages(): Promise<Readonly<Record<string, string>>> {
-  return { 'events.md': eventsPage(), 'cli.md': cliPage(), ...(await adminApiPages(root)) };
+  return {
+    'events.md': eventsPage(),
+    'cli.md': cliPage(),
+    'traffic.md': trafficReference(areas),
+    ...(await adminApiPages(root)),
+  };
 }
 
 /** Names of files that are missing, differ or should not be there. */
@@ -23,6 +30,10 @@ function staleFiles(wanted: Readonly<Record<string, string>>): readonly string[]
   return [...differing.map(([name]) => name), ...present.filter((name) => wanted[name] === undefined)].sort();
 }
 
+for (const problem of claimProblems(areas)) {
+  console.error(problem);
+  process.exitCode = 1;
+}
 const wanted = await pages();
 const stale = staleFiles(wanted);
 if (process.argv.includes('--check')) {
