@@ -28,6 +28,7 @@ export interface ApiObject {
     readonly uid?: string;
     readonly resourceVersion?: string;
     readonly continue?: string;
+    readonly [field: string]: unknown;
   };
   readonly [field: string]: unknown;
 }
