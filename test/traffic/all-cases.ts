@@ -1,12 +1,15 @@
 // Every traffic case, by area: what the tests run and the reference lists.
 import type { TrafficCase } from './case.ts';
+import { connectionPoolCases } from './cases/connection-pool.ts';
 import { destinationRuleCases } from './cases/destination-rule.ts';
 import { gatewayCases } from './cases/gateway.ts';
 import { httpMatchCases } from './cases/http-match.ts';
 import { httpPolicyCases } from './cases/http-policy.ts';
+import { httpRetryCases } from './cases/http-retries.ts';
 import { httpRouteCases } from './cases/http-route.ts';
 import { loadBalancingCases } from './cases/load-balancing.ts';
 import { meshConfigCases } from './cases/mesh-config.ts';
+import { outlierDetectionCases } from './cases/outlier-detection.ts';
 import { protocolCases } from './cases/protocols.ts';
 import { serviceEntryCases } from './cases/service-entry.ts';
 import { sidecarCases } from './cases/sidecar.ts';
@@ -32,12 +35,24 @@ const atOneLevel = [
 export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'http-match': httpMatchCases,
   'http-route': httpRouteCases,
+  'http-retries': httpRetryCases,
   'http-policy': httpPolicyCases,
   'load-balancing': loadBalancingCases,
+  'connection-pool': connectionPoolCases,
+  'outlier-detection': outlierDetectionCases,
   'destination-rule': destinationRuleCases,
   gateway: gatewayCases,
   'tls-origination': tlsOriginationCases,
-  'policy-levels': atOtherLevels([...loadBalancingCases, ...destinationRuleCases, ...tlsOriginationCases], atOneLevel),
+  'policy-levels': atOtherLevels(
+    [
+      ...loadBalancingCases,
+      ...connectionPoolCases,
+      ...outlierDetectionCases,
+      ...destinationRuleCases,
+      ...tlsOriginationCases,
+    ],
+    atOneLevel,
+  ),
   protocols: protocolCases,
   'service-entry': serviceEntryCases,
   sidecar: sidecarCases,

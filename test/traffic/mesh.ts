@@ -4,42 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bootstrapOf } from '../../agent/bootstrap.ts';
 import type { ProxyIdentity } from '../../agent/proxy-node.ts';
-import { openMemoryLogs } from '../../events/logs/memory.ts';
-import type { ServicePort } from '../../events/model.ts';
-import { systemClock } from '../../lib/clock.ts';
-import { silentLogger } from '../../lib/logger.ts';
-import { defaultMeshConfig } from '../../mesh/config/mesh-config.ts';
-import { type BareFact, endpointRegistered, httpService, serviceRegistered } from '../../mesh/snapshot-fixture.ts';
-import { createAdminApp } from '../../services/pilot/admin/app.ts';
-import { createDeliveriesWatch } from '../../services/pilot/admin/deliveries-watch.ts';
 import { progressOfStreams } from '../../services/pilot/admin/stream-progress.ts';
-import { Pilot } from '../../services/pilot/pilot.ts';
 import { startEnvoy, type TestEnvoy } from '../support/envoy.ts';
 import { freePorts } from '../support/free-port.ts';
 import { waitFor } from '../support/wait-for.ts';
 import type { CaseMesh, InstanceName, Ports, TrafficCase } from './case.ts';
 import { makeCertificates, type TestCertificates } from './certificates.ts';
 import { type Call, send } from './client.ts';
-import { type EchoServer, type Journal, startEchoServer } from './echo-server.ts';
+import type { EchoServer, Journal } from './echo-server.ts';
+import { gatewayIdentity, meshFacts, portsOf, sidecarIdentity, startControlPlane, startServers } from './mesh-parts.ts';
 import { gateway, gatewaySelector, type Manifest } from './resources.ts';
-
-/** The proxy whose application sends the requests. */
-export const sidecarIdentity: ProxyIdentity = {
-  addresses: ['127.77.0.1'],
-  name: 'client-v7',
-  namespace: 'default',
-  labels: { app: 'client', version: 'v7' },
-  locality: 'region1/zone1/a',
-};
-/** The proxy that outsiders send to. */
-export const gatewayIdentity: ProxyIdentity = {
-  type: 'router',
-  addresses: ['127.77.0.2'],
-  name: 'gateway',
-  namespace: 'istio-system',
-  labels: { ...gatewaySelector, app: 'gateway' },
-  locality: 'region1/zone1/a',
-};
 
 /** Starts everything and waits until both proxies hold their first configuration. */
 export async function startTrafficMesh(): Promise<TrafficMesh> {
@@ -236,120 +210,4 @@ function baseGateway(ports: Ports): Manifest {
     selector: gatewaySelector,
     servers: [{ port: { number: ports.gateway, name: 'http', protocol: 'HTTP' }, bind: '127.0.0.1', hosts: ['*'] }],
   });
-}
-
-async function startServers(journal: Journal, certificates: TestCertificates) {
-  const { server: certificate, ca } = certificates;
-  const start = (name: string, version: string, address: string) =>
-    startEchoServer({ name, version, address, journal, certificate, ca });
-  const [e1, e2, e3, o1, s1, app] = await Promise.all([
-    start('e1', 'v1', '127.66.0.1'),
-    start('e2', 'v2', '127.66.0.2'),
-    start('e3', 'v3', '127.66.0.3'),
-    start('o1', 'v1', '127.66.0.4'),
-    start('s1', 'v1', '127.66.0.5'),
-    start('app', 'v7', '127.0.0.1'),
-  ]);
-  return { e1, e2, e3, o1, s1, app };
-}
-
-function portsOf(numbers: readonly number[]): Ports {
-  const [http = 0, alt = 0, http2 = 0, grpc = 0, tcp = 0, tls = 0, originate = 0, auto = 0, gatewayPort = 0] = numbers;
-  const [client = 0, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = numbers.slice(9);
-  return { http, alt, http2, grpc, tcp, tls, originate, auto, client, gateway: gatewayPort, spare: [a, b, c, d, e, f] };
-}
-
-/** The services as a platform would register them. */
-function meshFacts(servers: Readonly<Record<InstanceName, EchoServer>>, ports: Ports): BareFact[] {
-  const http: ServicePort = { name: 'http', port: ports.http, protocol: 'HTTP' };
-  const echo = httpService('echo', {
-    ports: [
-      http,
-      { name: 'http-alt', port: ports.alt, protocol: 'HTTP' },
-      { name: 'http2', port: ports.http2, protocol: 'HTTP2' },
-      { name: 'grpc', port: ports.grpc, protocol: 'GRPC' },
-      { name: 'tcp', port: ports.tcp, protocol: 'TCP' },
-      { name: 'tls', port: ports.tls, protocol: 'TLS' },
-      { name: 'http-originate', port: ports.originate, protocol: 'HTTP' },
-      { name: 'auto', port: ports.auto, protocol: 'Unsupported' },
-    ],
-  });
-  const services = [
-    { service: echo, instances: [servers.e1, servers.e2, servers.e3] },
-    { service: httpService('other', { ports: [http] }), instances: [servers.o1] },
-    { service: httpService('echo', { namespace: 'shop', ports: [http] }), instances: [servers.s1] },
-  ];
-  const own = httpService('client', {
-    ports: [{ name: 'http', port: ports.client, protocol: 'HTTP', targetPort: servers.app.port }],
-  });
-  return [
-    ...services.flatMap(({ service, instances }) => [
-      serviceRegistered(service),
-      ...instances.map((server) => endpointRegistered(endpointOf(service, server))),
-    ]),
-    serviceRegistered(own),
-    endpointRegistered({
-      ...endpointOf(own, servers.app),
-      address: sidecarIdentity.addresses[0],
-      ports: { http: servers.app.port },
-      labels: sidecarIdentity.labels,
-    }),
-  ];
-}
-
-function endpointOf(service: ReturnType<typeof httpService>, server: EchoServer) {
-  const { hostname, namespace, platform } = service;
-  const usesTls = (name: string) => name === 'tls' || name === 'http-originate';
-  return {
-    id: server.name,
-    hostname,
-    namespace,
-    platform,
-    address: server.address,
-    ports: Object.fromEntries(service.ports.map(({ name }) => [name, usesTls(name) ? server.tlsPort : server.port])),
-    labels: { app: service.name, version: server.version },
-    health: 'healthy' as const,
-  };
-}
-
-async function startControlPlane(facts: readonly BareFact[]) {
-  const logs = openMemoryLogs();
-  const clock = systemClock;
-  const logger = silentLogger;
-  const time = new Date().toISOString();
-  const events = facts.map((fact, index) => ({
-    event: { ...fact, id: `fact-${index}`, source: '/test', time, actor: 'user:test', causes: [] },
-  }));
-  await logs.facts.append(events);
-  const pilot = new Pilot({ ...logs, clock, logger, name: 'traffic', xds: { host: '127.0.0.1', port: 0 } });
-  const deliveries = createDeliveriesWatch(logs.deliveries);
-  const stop = new AbortController();
-  const running = [pilot.run(stop.signal), deliveries.run(stop.signal)];
-  const app = await createAdminApp(
-    {
-      logs,
-      snapshots: pilot.snapshots,
-      deliveries,
-      progress: () => progressOfStreams(pilot.streams, pilot),
-      mesh: defaultMeshConfig,
-      readiness: () => [],
-      moreMetrics: () => '',
-      clock,
-      logger,
-      version: 'test',
-      signal: stop.signal,
-    },
-    { loopbackOnly: false },
-  );
-  await waitFor(() => pilot.ready(), { what: 'Pilot', everyMs: 5 });
-  return {
-    pilot,
-    deliveries,
-    app,
-    stop: async () => {
-      stop.abort();
-      await app.close();
-      await Promise.all(running);
-    },
-  };
 }
