@@ -1,4 +1,7 @@
 // A real Consul as a platform: services, checks, restarts without memory, tokens, datacenters; and its check on the way to a real Envoy.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { type AdapterFixture, describeAdapterContract, snapshotOf } from '../adapters/adapter-contract.ts';
 import { type ConsulAdapterOptions, createConsulAdapter } from '../adapters/consul/adapter.ts';
@@ -7,7 +10,11 @@ import { AdapterRunner } from '../adapters/runner.ts';
 import { MemoryLog } from '../events/logs/memory.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
+import { heldByEnvoy } from './support/config-dump.ts';
 import { TestConsul } from './support/consul.ts';
+import { startEnvoy } from './support/envoy.ts';
+import { freePorts } from './support/free-port.ts';
+import { periplus, RunningPeriplus } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
 
 const first = await TestConsul.start();
@@ -193,4 +200,86 @@ describe.skipIf(why !== '')(`Consul${why}`, () => {
     await right.synced();
     expect(await right.endpoints()).toMatchObject([{ clusterId: 'dc2' }]);
   });
+
+  it('reaches a real Envoy through `serve --consul`, and says in check what it holds', async () => {
+    await register('web-1', { Name: 'web' }, 'passing');
+    await register('web-2', { Name: 'web', Address: '10.1.0.2' }, 'passing');
+    const [admin = 0, xds = 0] = await freePorts(2);
+    const server = `http://127.0.0.1:${admin}`;
+    const ports = ['--admin-port', String(admin), '--xds-port', String(xds)];
+    const data = mkdtempSync(join(tmpdir(), 'periplus-consul-'));
+    const periplusServer = new RunningPeriplus([
+      'serve',
+      '--consul',
+      consul.url,
+      '--log',
+      'memory:',
+      '--data',
+      data,
+      ...ports,
+    ]);
+    cleanups.push(async () => {
+      await periplusServer.stop();
+      rmSync(data, { recursive: true, force: true });
+    });
+    await periplusServer.untilServing(`${server}/readyz`);
+    const envoy = await startEnvoy(bootstrap(xds));
+    cleanups.push(() => envoy.stop());
+    const held = async () => (await heldByEnvoy(envoy.adminPort))?.endpoints['outbound|8080||web.service.consul'];
+    const untilHeld = (...addresses: string[]) =>
+      waitFor(async () => JSON.stringify(await held()) === JSON.stringify(addresses), {
+        what: addresses.join(),
+        everyMs: 5,
+      });
+    await untilHeld('10.1.0.1:8080', '10.1.0.2:8080');
+    const startedMs = performance.now();
+    await consul.flip('web-2', 'fail');
+    await untilHeld('10.1.0.1:8080');
+    // The aim is well below; a machine with other work must not fail the test.
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+
+    expect((await periplus(['check', '--server', server])).stdout).toMatch(/ok +adapter consul default: synced/);
+    await consul.restart();
+    registered.clear();
+    const check = async () => (await periplus(['check', '--server', server])).stdout;
+    await waitFor(async () => /WARN +losses of consul\/default: 3 things/.test(await check()), { what: 'the warning' });
+    expect(await held()).toEqual(['10.1.0.1:8080']);
+    expect(await (await fetch(`${server}/metrics`)).text()).toMatch(
+      /periplus_adapter_held\{platform="consul",instance="default"\} 3/,
+    );
+    const { code, stdout } = await periplus(['registry', 'release', 'consul/default', '--server', server]);
+    expect([code, stdout]).toEqual([0, 'released: consul/default: 3 things\n']);
+    await waitFor(async () => (await held()) === undefined, { what: 'Envoy to drop the cluster' });
+    expect((await periplus(['registry', 'held', '--server', server])).stdout).toMatch(/no adapter keeps anything/);
+    expect((await periplus(['registry', 'release', '--server', server])).code).toBe(1);
+  });
 });
+
+/** A sidecar that gets everything from Pilot over ADS. */
+function bootstrap(xdsPort: number) {
+  const http2 = {
+    '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+    explicit_http_config: { http2_protocol_options: {} },
+  };
+  const address = { socket_address: { address: '127.0.0.1', port_value: xdsPort } };
+  const ads = { ads: {}, resource_api_version: 'V3' };
+  const grpc_services = [{ envoy_grpc: { cluster_name: 'xds' } }];
+  const xds = {
+    ...{ name: 'xds', type: 'STATIC', connect_timeout: '1s' },
+    typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http2 },
+    load_assignment: { cluster_name: 'xds', endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
+  };
+  return {
+    node: {
+      id: 'sidecar~10.9.9.9~x.default~default.svc.cluster.local',
+      cluster: 'x',
+      metadata: { INTERCEPTION_MODE: 'NONE', NAMESPACE: 'default' },
+    },
+    admin: { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } },
+    dynamic_resources: {
+      ads_config: { api_type: 'DELTA_GRPC', transport_api_version: 'V3', grpc_services },
+      ...{ lds_config: ads, cds_config: ads },
+    },
+    static_resources: { clusters: [xds] },
+  };
+}
