@@ -58,7 +58,7 @@ async function importDebian(scratch: string, env: NodeJS.ProcessEnv): Promise<vo
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const load = spawn('docker', ['import', '-', debian], { env, stdio: [pack.stdout, 'ignore', 'inherit'] });
-  const code = await new Promise((resolve) => load.once('close', resolve));
+  const code = await new Promise<number | null>((resolve) => load.once('close', resolve));
   if (code !== 0) throw new Error(`docker import ended with ${code}`);
 }
 

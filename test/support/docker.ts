@@ -4,6 +4,7 @@ import { accessSync, constants, mkdirSync, openSync, readFileSync } from 'node:f
 import { delimiter, join } from 'node:path';
 import { cacheFolder } from '../../agent/envoy-binary.ts';
 import { withInstallLock } from '../../agent/install-lock.ts';
+import { guardChild } from '../../agent/watchdog.ts';
 import { baseImages, makeStandIns, neededForStandIns } from './container-images.ts';
 import { runProgram } from './run-program.ts';
 import { waitFor } from './wait-for.ts';
@@ -59,11 +60,11 @@ async function ownEngine(compose: Engine['compose']): Promise<Engine | { readonl
     await released;
     return engine ?? { why: 'no engine' };
   }
-  const { dispose, ...rest } = engine;
+  const started = engine;
   return {
-    ...rest,
+    ...started,
     dispose: async () => {
-      await dispose();
+      await started.dispose();
       release();
       await released;
     },
@@ -79,6 +80,8 @@ async function startEngine(folder: string, compose: Engine['compose']): Promise<
     stdio: ['ignore', 'ignore', openSync(log, 'w')],
   });
   daemon.on('error', () => {});
+  // A test run that is killed leaves no engine behind; containers that it had end when the next one starts.
+  guardChild(daemon);
   const env = { ...process.env, DOCKER_HOST: socket };
   const dispose = () => stopDaemon(daemon);
   try {
