@@ -51,7 +51,7 @@ export async function settled(): Promise<void> {
 export interface RunningAdapter {
   readonly runner: AdapterRunner;
   readonly sink: AdapterSink;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts one of platform `consul`; what it shows is said through `sink`. */

@@ -37,7 +37,7 @@ describe('ConsulClient', () => {
     const seen: string[] = [];
     const access = { token: 't', datacenter: 'dc2', namespace: 'n', partition: 'p' };
     const client = await serve((request, response) => {
-      seen.push(`${request.url} ${request.headers['x-consul-token']}`);
+      seen.push(`${request.url} ${String(request.headers['x-consul-token'])}`);
       response.setHeader('x-consul-index', '9').setHeader('x-consul-results-filtered-by-acls', 'true').end('{}');
     }, access);
     expect(await client.get('/v1/catalog/services', { signal })).toEqual({ body: {}, index: 9, isFiltered: true });
