@@ -1,5 +1,5 @@
 // The packed package, installed in an empty folder as a user would: it renders, it starts, and it carries nothing it should not.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from './support/free-port.ts';
 import { root } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
-import { spawn } from 'node:child_process';
 
 describe('the packed package', () => {
   const scratch = mkdtempSync(join(tmpdir(), 'periplus-package-'));
@@ -16,11 +15,22 @@ describe('the packed package', () => {
 
   beforeAll(() => {
     mkdirSync(folder);
-    const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', scratch], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-    const [description] = JSON.parse(packed.slice(packed.indexOf('['))) as { filename: string; files: { path: string }[] }[];
+    const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', scratch], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [description] = JSON.parse(packed.slice(packed.indexOf('['))) as {
+      filename: string;
+      files: { path: string }[];
+    }[];
     files = description?.files.map(({ path }) => path) ?? [];
     writeFileSync(join(folder, 'package.json'), '{ "name": "user", "private": true }\n');
-    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', join(scratch, description?.filename ?? '')], { cwd: folder, stdio: 'inherit' });
+    execFileSync(
+      'npm',
+      ['install', '--no-audit', '--no-fund', '--prefer-offline', join(scratch, description?.filename ?? '')],
+      { cwd: folder, stdio: 'inherit' },
+    );
   });
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -36,8 +46,16 @@ describe('the packed package', () => {
       join(folder, 'web.yaml'),
       'apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: { name: web }\nspec:\n  hosts: [web.example]\n  ports: [{ number: 80, name: http, protocol: HTTP }]\n  resolution: STATIC\n  endpoints: [{ address: 192.0.2.1 }]\n',
     );
-    writeFileSync(join(folder, 'node.json'), '{ "id": "sidecar~10.0.0.1~a.default~default.svc.cluster.local", "metadata": { "NAMESPACE": "default" } }');
-    const rendered = JSON.parse(execFileSync('npx', ['periplus', 'render', '-f', 'web.yaml', '--node', 'node.json'], { cwd: folder, encoding: 'utf8' })) as {
+    writeFileSync(
+      join(folder, 'node.json'),
+      '{ "id": "sidecar~10.0.0.1~a.default~default.svc.cluster.local", "metadata": { "NAMESPACE": "default" } }',
+    );
+    const rendered = JSON.parse(
+      execFileSync('npx', ['periplus', 'render', '-f', 'web.yaml', '--node', 'node.json'], {
+        cwd: folder,
+        encoding: 'utf8',
+      }),
+    ) as {
       resources: { clusters: { name: string }[] };
     };
     expect(rendered.resources.clusters.map(({ name }) => name)).toContain('outbound|80||web.example');
