@@ -132,7 +132,11 @@ function holdsNewest(context: AdminContext, proxyId: string): boolean {
 }
 
 /** What the proxy said of itself when it last connected by `time`, or else when it last did. */
-export async function streamAt(context: AdminContext, proxyId: string, time: string | undefined): Promise<StreamRecord> {
+export async function streamAt(
+  context: AdminContext,
+  proxyId: string,
+  time: string | undefined,
+): Promise<StreamRecord> {
   const then = time === undefined ? undefined : streamOf(await context.deliveries.stateAt(time), proxyId);
   const stream = then ?? streamOf(context.deliveries.state(), proxyId);
   if (stream !== undefined) return stream;
