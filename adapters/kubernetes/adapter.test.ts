@@ -280,16 +280,19 @@ describe('the Kubernetes adapter', { timeout: 20_000 }, () => {
       (server) => putService(server, 'a'),
     ));
 
-  it('hands on one service when one slice changes', async () => {
+  it('hands on one service when one slice changes, and says that a watch, not a list, told of it', async () => {
     const server = await ApiServerFixture.start();
     for (let index = 0; index < 50; index++) putService(server, `s${index}`, index + 1);
     const reports: ReadonlyMap<string, readonly Observed[]>[] = [];
+    const believed: (boolean | undefined)[] = [];
     let reported = () => {};
     let synced = () => {};
     const sink: AdapterSink = {
       replace: async () => {},
-      replaceAll: async (contents) => {
+      replaceAll: async (contents, options) => {
+        const [gone] = [...contents.values()].flat();
         reports.push(contents);
+        believed.push(gone && options?.explicit?.(gone));
         reported();
       },
       synced: async () => synced(),
@@ -315,5 +318,7 @@ describe('the Kubernetes adapter', { timeout: 20_000 }, () => {
     await server.stop();
     expect([...(reports[before]?.keys() ?? [])]).toEqual(['service/default/s7']);
     expect(reports[before]?.get('service/default/s7')).toHaveLength(3);
+    expect(believed[0]).toBe(false);
+    expect(believed[before]).toBe(true);
   });
 });

@@ -86,6 +86,8 @@ class Run {
   readonly #listing = new Set<string>();
   /** Why which part can't be read. */
   readonly #troubles = new Map<string, string>();
+  /** A list is among what the next report tells. */
+  #listedSinceReport = false;
   #isSynced = false;
 
   constructor(options: KubernetesAdapterOptions, client: KubernetesClient, sink: AdapterSink) {
@@ -177,6 +179,7 @@ class Run {
   }
 
   listed(part: string): void {
+    this.#listedSinceReport = true;
     this.#unlisted.delete(part);
     this.#isSynced &&= this.#unlisted.size === 0;
     this.#wakeUp.now();
@@ -204,7 +207,11 @@ class Run {
       await this.#settle(signal);
       if (Object.keys(registryKinds).some((kind) => this.#unlisted.has(kind))) continue;
       if (this.#registry.hasChanges || this.#config.hasChanges) {
-        await this.#sink.replaceAll(new Map([...this.#registry.takeChanges(), ...this.#config.takeChanges()]));
+        // What a watch says was deleted was; what a new list merely lacks is judged by the runner's rules.
+        const onlyWatched = !this.#listedSinceReport;
+        this.#listedSinceReport = false;
+        const contents = new Map([...this.#registry.takeChanges(), ...this.#config.takeChanges()]);
+        await this.#sink.replaceAll(contents, { explicit: () => onlyWatched });
         // The sink takes a report for a sign that all is well.
         this.#sayTrouble();
       }
