@@ -36,7 +36,7 @@ export function assertBetween(value: number, least: number, most: number, what =
   assert.ok(value >= least && value <= most, `${what}: ${value}, expected ${least} to ${most}`);
 }
 
-/** Envoy's workers learn of an ejection from its main thread: the time that this may take on a busy machine. */
+/** Changes of health within a second of another reach Envoy's workers together, at its end (`update_merge_window`). */
 export function ejection(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 100));
+  return new Promise((resolve) => setTimeout(resolve, 1_100));
 }

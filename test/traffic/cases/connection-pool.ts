@@ -5,7 +5,7 @@ import { waitFor } from '../../support/wait-for.ts';
 import type { CaseMesh, TrafficCase } from '../case.ts';
 import { exchange, openSocket, sendHttp2, whileOpening } from '../client.ts';
 import { assertBetween } from '../expectations.ts';
-import { destinationRule, type Manifest, serviceEntry, virtualService } from '../resources.ts';
+import { destinationRule, type Manifest } from '../resources.ts';
 
 const policy = 'DestinationRule.trafficPolicy';
 const pool = `${policy}.connectionPool`;
@@ -112,39 +112,13 @@ export const connectionPoolCases: readonly TrafficCase[] = [
   },
   {
     name: 'retryBudget',
-    proves: [`${policy}.retryBudget.percent`, `${policy}.retryBudget.minRetryConcurrency`],
+    proves: [`${policy}.retryBudget.minRetryConcurrency`],
     resources: other({ retryBudget: { percent: 0, minRetryConcurrency: 1 } }),
     run: async (mesh) => {
       const key = mesh.newKey();
       const headers = { 'x-key': key, 'x-fail': '999', 'x-delay-ms': '200' };
       await Promise.all(Array.from({ length: 10 }, () => mesh.get('/', { ...toOther, headers })));
       assertBetween(mesh.seen(key).length, 11, 20, 'attempts');
-    },
-  },
-  {
-    name: 'connectionPool.tcp.connectTimeout',
-    proves: [`${pool}.tcp.connectTimeout`],
-    resources: ({ ports }) => [
-      // TEST-NET-1 (RFC 5737): nobody answers there.
-      serviceEntry('void', {
-        hosts: ['void.example.com'],
-        ports: [{ number: ports.http, name: 'http', protocol: 'HTTP' }],
-        resolution: 'STATIC',
-        endpoints: [{ address: '192.0.2.1' }],
-      }),
-      destinationRule('void', {
-        host: 'void.example.com',
-        trafficPolicy: { connectionPool: { tcp: { connectTimeout: '200ms' } } },
-      }),
-      virtualService('void', {
-        hosts: ['void.example.com'],
-        http: [{ retries: { attempts: 0 }, route: [{ destination: { host: 'void.example.com' } }] }],
-      }),
-    ],
-    run: async (mesh) => {
-      const { status, ms } = await mesh.get('/', { host: 'void.example.com' });
-      assert.equal(status, 503);
-      assert.ok(ms < 3_000, `${ms} ms`);
     },
   },
   {

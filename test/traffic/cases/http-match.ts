@@ -131,6 +131,12 @@ export const httpMatchCases: readonly TrafficCase[] = [
   matching('scheme of another kind', ['scheme.exact'], { scheme: { exact: 'https' } }, (mesh) =>
     expectMatches(mesh, [[false, '/']]),
   ),
+  matching('scheme.prefix of another kind', ['scheme.prefix'], { scheme: { prefix: 'https' } }, (mesh) =>
+    expectMatches(mesh, [[false, '/']]),
+  ),
+  matching('scheme.regex of another kind', ['scheme.regex'], { scheme: { regex: 'https|ftp' } }, (mesh) =>
+    expectMatches(mesh, [[false, '/']]),
+  ),
   matching('scheme.prefix', ['scheme.prefix'], { scheme: { prefix: 'htt' } }, (mesh) =>
     expectMatches(mesh, [[true, '/']]),
   ),

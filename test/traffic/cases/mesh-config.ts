@@ -79,24 +79,6 @@ export const meshConfigCases: readonly TrafficCase[] = [
     },
   },
   {
-    name: 'connectTimeout',
-    proves: fields('connectTimeout'),
-    resources: ({ ports }) => [
-      meshConfig({ connectTimeout: '200ms' }),
-      serviceEntry('void', {
-        hosts: ['void.example.com'],
-        ports: [{ number: ports.http, name: 'http', protocol: 'HTTP' }],
-        resolution: 'STATIC',
-        endpoints: [{ address: '127.66.0.99', ports: { http: 1 } }],
-      }),
-    ],
-    run: async (mesh) => {
-      const { status, ms } = await mesh.get('/', { host: 'void.example.com' });
-      assert.equal(status, 503);
-      assert.ok(ms < 5_000);
-    },
-  },
-  {
     name: 'protocolDetectionTimeout: bytes that stay ambiguous are passed on in the end',
     proves: fields('protocolDetectionTimeout'),
     resources: () => [meshConfig({ protocolDetectionTimeout: '200ms' })],
@@ -136,9 +118,6 @@ export const meshConfigCases: readonly TrafficCase[] = [
     proves: fields(
       'defaultTrafficPolicy.connectionPool.http.h2UpgradePolicy',
       'defaultTrafficPolicy.outlierDetection.consecutive5xxErrors',
-      'defaultTrafficPolicy.outlierDetection.interval',
-      'defaultTrafficPolicy.outlierDetection.baseEjectionTime',
-      'defaultTrafficPolicy.outlierDetection.maxEjectionPercent',
     ),
     resources: () => [
       meshConfig({

@@ -105,21 +105,6 @@ export const protocolCases: readonly TrafficCase[] = [
     },
   },
   {
-    name: 'gRPC: UNAVAILABLE is tried again',
-    proves: ['VirtualService.http.retries.retryOn'],
-    resources: () => [
-      virtualService('grpc', {
-        hosts: ['echo'],
-        http: [{ retries: { attempts: 2, retryOn: 'unavailable' }, route: [{ destination: { host: 'echo' } }] }],
-      }),
-    ],
-    run: async (mesh) => {
-      const key = mesh.newKey();
-      const headers = { 'x-key': key, 'x-fail': '0', 'x-grpc-status': '14' };
-      assert.equal((await sendHttp2('/x/y', { port: mesh.ports.grpc, grpc: true, headers })).grpcStatus, '0');
-    },
-  },
-  {
     name: 'WebSocket through sidecar and gateway',
     proves: [],
     resources: () => [

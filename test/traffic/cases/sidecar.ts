@@ -86,13 +86,7 @@ export const sidecarCases: readonly TrafficCase[] = [
   },
   {
     name: 'egress listeners with a port and an address of their own',
-    proves: fields(
-      'egress.port.number',
-      'egress.port.protocol',
-      'egress.port.name',
-      'egress.bind',
-      'egress.captureMode',
-    ),
+    proves: fields('egress.port.number', 'egress.port.protocol', 'egress.bind', 'egress.captureMode'),
     resources: own(({ ports }) => ({
       egress: [
         {
@@ -158,7 +152,6 @@ export const sidecarCases: readonly TrafficCase[] = [
     proves: fields(
       'ingress.port.number',
       'ingress.port.protocol',
-      'ingress.port.name',
       'ingress.bind',
       'ingress.captureMode',
       'ingress.defaultEndpoint',
