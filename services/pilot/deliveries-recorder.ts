@@ -37,6 +37,9 @@ export const defaultRecorderLimits: RecorderLimits = {
   stopMs: 2_000,
 };
 
+/** What names a stream in events. */
+type StreamName = Pick<StreamIdentity, 'proxyId' | 'streamId'>;
+
 /** An event in the making: manifests are hashed when the batch is made, not when the response is sent. */
 type Pending = () => readonly NewEvent[];
 
@@ -97,7 +100,7 @@ export class DeliveriesRecorder implements Service, StreamObserver {
     });
   }
 
-  disconnected(stream: StreamIdentity, reason: string): void {
+  disconnected(stream: StreamName, reason: string): void {
     const { proxyId, streamId } = stream;
     this.#record<ProxyDisconnected>(stream, 'proxy-disconnected', 'disconnected', { proxyId, streamId, reason });
   }
@@ -204,7 +207,7 @@ export class DeliveriesRecorder implements Service, StreamObserver {
   }
 
   #record<Fact extends NewEvent>(
-    stream: StreamIdentity,
+    stream: StreamName,
     type: Fact['type'] extends `io.periplus.delivery.${infer Name}` ? Name : never,
     key: string,
     data: Fact['data'],
@@ -223,7 +226,7 @@ export class DeliveriesRecorder implements Service, StreamObserver {
   }
 
   #event<Fact extends NewEvent>(
-    stream: StreamIdentity,
+    stream: StreamName,
     type: string,
     { key, time, data }: { readonly key: string; readonly time: string; readonly data: Fact['data'] },
   ): NewEvent {

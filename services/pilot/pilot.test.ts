@@ -106,6 +106,39 @@ async function eventsOf(log: EventLog, type?: string): Promise<RecordedEvent[]> 
 const moved = (address: string): Endpoint => endpointAt(reviews, address, { id: 'moving' });
 
 describe('Pilot', () => {
+  it('given streams that a killed life of it left open, ends these and no others', async () => {
+    const { facts, deliveries, stop } = await start();
+    await stop();
+    const left = (pilot: string) => ({
+      event: {
+        id: `left-${pilot}`,
+        source: `/pilot/${pilot}`,
+        type: 'io.periplus.delivery.proxy-connected',
+        subject: `proxy/${pilot}`,
+        time: '2026-01-01T00:00:00.000Z',
+        actor: `proxy:${pilot}`,
+        causes: [],
+        data: {
+          proxyId: pilot,
+          streamId: `${pilot}-1`,
+          pilot,
+          peer: '',
+          userAgent: '',
+          protocol: 'delta',
+          context: {},
+          position: 1,
+        },
+      },
+    });
+    await deliveries.append([left('test'), left('another')]);
+    await startOn({ facts, deliveries });
+    const ended = async () =>
+      (await eventsOf(deliveries))
+        .filter(({ type }) => type === 'io.periplus.delivery.proxy-disconnected')
+        .map(({ data }) => (data as { streamId: string }).streamId);
+    await expect.poll(ended).toEqual(['test-1']);
+  });
+
   it('serves the mesh and pushes one change of it, which replays to the same content', async () => {
     const { facts, deliveries, pilot, stop } = await start();
     const { client, first } = await connected(pilot);

@@ -10,6 +10,7 @@ import { messageOf } from '../../lib/mesh-error.ts';
 import type { Service } from '../../lib/service.ts';
 import type { MeshConfig } from '../../mesh/config/mesh-config.ts';
 import type { Snapshot } from '../../mesh/snapshot.ts';
+import { abandonedStreams } from './abandoned-streams.ts';
 import { AutoRegistration } from './auto-registration/auto-registration.ts';
 import { DeliveriesRecorder, type RecorderLimits } from './deliveries-recorder.ts';
 import { FactReader, type FoldFailure } from './fact-reader.ts';
@@ -187,6 +188,7 @@ export class Pilot implements Service {
     const xds = this.#options.xds;
     const addresses = 'host' in xds ? [xds] : xds;
     try {
+      await this.#endAbandonedStreams(stop.signal);
       await Promise.all([
         this.#server.run(addresses, stop.signal, (ports) => this.#listening.set(ports)).finally(stopAll),
         this.#reader.run(stop.signal),
@@ -199,6 +201,18 @@ export class Pilot implements Service {
       await this.#searching;
       stopRecorder.abort();
       await recording;
+    }
+  }
+
+  /** Before the first stream of this life. A deliveries log that is away is no reason not to serve. */
+  async #endAbandonedStreams(signal: AbortSignal): Promise<void> {
+    const { deliveries, name: pilot, logger } = this.#options;
+    try {
+      const { position: to } = await deliveries.head();
+      for (const stream of await abandonedStreams(deliveries, { pilot, to, signal }))
+        this.#recorder.disconnected(stream, 'Pilot ended before it could say so');
+    } catch (error) {
+      logger.warn({ error: messageOf(error) }, 'streams left open by an earlier life of this Pilot were not ended');
     }
   }
 
