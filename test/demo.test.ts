@@ -144,21 +144,16 @@ describe('the demo mesh', () => {
   });
 
   it('Ctrl-C stops everything it started and leaves the log; the next start continues from it', async () => {
-    const before = await periplusJson<{ position: number }[]>('events', '--limit', '1');
+    const configEvents = () => periplusJson<unknown[]>('events', '--subject', 'config', '--limit', '1000');
+    const before = await configEvents();
     expect(await up.stop('SIGINT')).toBe(0);
     expect(processesOf(scratch), up.output).toEqual([]);
     const offline = await periplus(['replay', '--verify', '--log', `sqlite:${join(data, 'log')}`]);
     expect(offline.code, offline.stdout + offline.stderr).toBe(0);
     up = new RunningPeriplus(['up', '--data', data]);
     await up.untilServing(`${gateway}/productpage`, 60_000);
-    const applied = await periplusJson<{ position: number }[]>(
-      'events',
-      '--type',
-      'io.periplus.config.applied',
-      '--from',
-      String((before[0]?.position ?? 0) + 1),
-    );
-    expect(applied).toEqual([]);
+    expect(before.length).toBeGreaterThan(10);
+    expect(await configEvents()).toEqual(before);
     const again = await periplus(['replay', '--verify']);
     expect(again.code, again.stdout + again.stderr).toBe(0);
   });

@@ -35,12 +35,11 @@ export async function loadPluggedIn(options: {
   readonly knownHash?: string;
 }): Promise<PluggedInCa | undefined> {
   const { folder, trustDomain, nowMs } = options;
-  const [certificateText, keyText, rootsText, chainText] = await Promise.all([
-    readPart(folder, files.certificate),
-    readPart(folder, files.key),
-    readPart(folder, files.roots),
-    readPart(folder, files.chain).catch(() => ''),
-  ]);
+  // One after the other: of several files that are missing always the same is named.
+  const certificateText = await readPart(folder, files.certificate);
+  const keyText = await readPart(folder, files.key);
+  const rootsText = await readPart(folder, files.roots);
+  const chainText = await readPart(folder, files.chain).catch(() => '');
   const contentHash = createHash('sha256')
     .update([certificateText, keyText, rootsText, chainText].join('\0'))
     .digest('hex');
