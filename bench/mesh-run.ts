@@ -1,6 +1,7 @@
 // One row of the table: a control plane and a load client as two processes, connected, then changed several times.
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlaneCommand, PlaneReport } from './control-plane.ts';
 import type { LoadCommand, LoadReport } from './load-client.ts';
 import { percentile } from './statistics.ts';
@@ -31,6 +32,9 @@ interface Change {
   readonly delaysMs: readonly number[];
   readonly bytes: number;
 }
+
+/** Between changes, so that each is measured alone: what the one before left to be recorded is done (the peer's tool leaves 2 s). */
+const gapMs = 250;
 
 /** Bounds every wait: a benchmark that hangs is a result too. */
 const limitMs = 120_000;
@@ -90,6 +94,7 @@ export async function runMesh(size: MeshSize, rounds = 5): Promise<MeshRun> {
     const after = await measure();
 
     const change = async (marker: string, command: PlaneCommand) => {
+      await sleep(gapMs);
       const watching = client.next('watching');
       client.send({ do: 'watch', marker });
       await watching;

@@ -29,7 +29,7 @@ interface Group {
 }
 
 /** How long to work before letting requests and other timers in, in ms: a good part of what a push may take. */
-const sliceMs = 8;
+const sliceMs = 2;
 
 /** See the file's first line. */
 export class ResourceCache {
