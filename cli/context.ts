@@ -141,3 +141,9 @@ export function redirectOutput(command: Command, context: CliContext): void {
 export function newCommand(name: string): Command {
   return new Command(name).exitOverride().showHelpAfterError(false).showSuggestionAfterError(true);
 }
+
+/** `--log-level`, of every command that runs a service. */
+export function logLevelOption(): Option {
+  const levels = ['debug', 'info', 'warn', 'error', 'silent'];
+  return new Option('--log-level <level>', 'how much to log on standard error').choices(levels);
+}

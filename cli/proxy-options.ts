@@ -3,7 +3,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { type Command, Option } from 'commander';
 import { defaultPorts } from '../run/config.ts';
 import type { ProxyDefaults } from '../run/proxy.ts';
-import { collect, count, durationMs, portNumber } from './context.ts';
+import { collect, count, durationMs, logLevelOption, portNumber } from './context.ts';
 
 /** Adds them. */
 export function withProxyOptions(command: Command): Command {
@@ -44,15 +44,7 @@ export function withProxyOptions(command: Command): Command {
     .option('--probe <url>', "the application's readiness: http://HOST:PORT/PATH or tcp://HOST:PORT")
     .option('--app-metrics <url>', "the application's Prometheus page, merged into ours")
     .option('--data <dir>', 'folder for what is kept (default: .periplus)')
-    .addOption(
-      new Option('--log-level <level>', 'how much to log on standard error').choices([
-        'debug',
-        'info',
-        'warn',
-        'error',
-        'silent',
-      ]),
-    );
+    .addOption(logLevelOption());
 }
 
 /** What this machine says of itself. */

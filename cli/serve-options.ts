@@ -1,8 +1,8 @@
 // Flags that `serve` and `up` share.
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { defaultDataDirectory, defaultPorts } from '../run/config.ts';
 import { defaultCitadelPort, defaultTrustDomain } from '../run/config-citadel.ts';
-import { collect, portNumber } from './context.ts';
+import { collect, logLevelOption, portNumber } from './context.ts';
 
 /** Adds ports, folders, name and log level. */
 export function withServeOptions(command: Command): Command {
@@ -29,13 +29,5 @@ export function withServeOptions(command: Command): Command {
       collect,
     )
     .option('--name <name>', "this Pilot's name in events and proxy-status (default: pilot-HOSTNAME)")
-    .addOption(
-      new Option('--log-level <level>', 'how much to log on standard error').choices([
-        'debug',
-        'info',
-        'warn',
-        'error',
-        'silent',
-      ]),
-    );
+    .addOption(logLevelOption());
 }

@@ -1,4 +1,5 @@
 // Validates the policies of an HTTP route: retries, fault injection, CORS.
+import { grpcStatusNames } from '../grpc-status.ts';
 import { durationMs } from '../quantities.ts';
 import type { CorsPolicy, HTTPFaultInjection, HTTPRetry } from '../schemas/virtual-service.ts';
 import { didYouMean } from '../suggest-name.ts';
@@ -43,27 +44,6 @@ export function checkRetries(retries: HTTPRetry, place: Place): void {
   }
 }
 
-// grpc.io/docs/guides/status-codes
-const grpcStatuses = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
-
 /** Reports faults that would do nothing or that Envoy can't inject. */
 export function checkFault(fault: HTTPFaultInjection, place: Place): void {
   const { delay, abort } = fault;
@@ -83,9 +63,9 @@ export function checkFault(fault: HTTPFaultInjection, place: Place): void {
     const { httpStatus, grpcStatus } = abort;
     if (httpStatus !== undefined && (httpStatus < 200 || httpStatus > 599))
       at.at('httpStatus').error(`expected an HTTP status from 200 to 599, found ${httpStatus}`);
-    if (grpcStatus !== undefined && !grpcStatuses.includes(grpcStatus))
+    if (grpcStatus !== undefined && !grpcStatusNames.includes(grpcStatus))
       at.at('grpcStatus').error(
-        `unknown gRPC status ${JSON.stringify(grpcStatus)}${didYouMean(grpcStatus, grpcStatuses)}`,
+        `unknown gRPC status ${JSON.stringify(grpcStatus)}${didYouMean(grpcStatus, grpcStatusNames)}`,
       );
     checkPercent(abort.percentage, at.at('percentage'));
   }

@@ -10,6 +10,7 @@ import {
   type HTTPFault,
   HTTPFaultSchema,
 } from '../../../../gen/envoy/extensions/filters/http/fault/v3/fault_pb.js';
+import { grpcStatusNames } from '../../../../mesh/config/grpc-status.ts';
 import type {
   HTTPFaultInjection,
   FaultAbort as IstioAbort,
@@ -17,27 +18,6 @@ import type {
 } from '../../../../mesh/config/schemas/virtual-service.ts';
 import { durationOf } from './duration.ts';
 import { fractionOf, wholePercent } from './percent.ts';
-
-/** gRPC status codes by name (grpc.github.io/grpc/core/md_doc_statuscodes.html). */
-const grpcStatusCodes = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
 
 /** The faults of a route; undefined when none can be injected. A fault without a percentage hits no request, as in Istio. */
 export function httpFault(fault: HTTPFaultInjection): HTTPFault | undefined {
@@ -64,6 +44,6 @@ function faultAbort(abort: IstioAbort): FaultAbort | undefined {
 
 function abortError(abort: IstioAbort): FaultAbort['errorType'] | undefined {
   if (abort.httpStatus !== undefined) return { case: 'httpStatus', value: abort.httpStatus };
-  const code = grpcStatusCodes.indexOf(abort.grpcStatus ?? '');
+  const code = grpcStatusNames.indexOf(abort.grpcStatus ?? '');
   return code < 0 ? undefined : { case: 'grpcStatus', value: code };
 }
