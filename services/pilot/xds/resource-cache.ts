@@ -28,7 +28,7 @@ interface Group {
   snapshot: Snapshot | undefined;
 }
 
-/** How long to work before letting requests and other timers in, in ms: a good part of what a push may take. */
+/** How long to work before letting requests and timers in, in ms: short, so that what was written leaves while the rest is translated. */
 const sliceMs = 2;
 
 /** See the file's first line. */
