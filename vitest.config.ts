@@ -8,6 +8,7 @@ export default defineConfig({
           name: 'unit',
           pool: 'threads',
           isolate: false,
+          setupFiles: ['test/support/random-seed.ts'],
           include: ['{lib,events,mesh,adapters,services,agent,run,cli,bin,bench}/**/*.test.ts'],
         },
       },
@@ -17,6 +18,7 @@ export default defineConfig({
           pool: 'forks',
           include: ['test/**/*.test.ts'],
           fileParallelism: false,
+          setupFiles: ['test/support/random-seed.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
           // Real servers on a shared machine: a second try tells a disturbed run from a defect; vitest's report marks it.

@@ -43,6 +43,18 @@ describe('printYaml', () => {
     });
   }
 
+  it('quotes a field name that YAML would take for its merge key', () => {
+    const resource = {
+      apiVersion: 'networking.istio.io/v1',
+      kind: 'WorkloadGroup',
+      namespace: 'default',
+      name: 'a',
+      spec: { template: { labels: { '<<': '' } } },
+    };
+    expect(printYaml([resource])).toContain('"<<": ""');
+    expect(resourcesOf(printYaml([resource]))).toEqual([resource]);
+  });
+
   it('prints the mesh configuration as its ConfigMap', () => {
     const mesh = {
       apiVersion: 'mesh.istio.io/v1alpha1',

@@ -1,5 +1,5 @@
 // Resources as YAML that can be applied again, for `get -o yaml`, and in the form that `diff` compares line by line.
-import { stringify } from 'yaml';
+import { Document, isScalar, visit } from 'yaml';
 import type { ConfigResource } from '../../events/model.ts';
 import { isMeshConfig } from './mesh-config.ts';
 import { sorted } from './same-content.ts';
@@ -9,12 +9,19 @@ const style = { lineWidth: 0, aliasDuplicateObjects: false } as const;
 
 /** One YAML text: a document each, separated by `---`, ending in a newline; '' for none. */
 export function printYaml(resources: readonly ConfigResource[]): string {
-  return resources.map((resource) => stringify(manifestOf(resource), style)).join('---\n');
+  return resources.map((resource) => printYamlValue(manifestOf(resource))).join('---\n');
 }
 
 /** Any JSON value as YAML. */
 export function printYamlValue(value: unknown): string {
-  return stringify(value, style);
+  const document = new Document(value, style);
+  visit(document, {
+    // A plain `<<` as a field's name would be read as YAML 1.1's merge key.
+    Pair: (_, { key }) => {
+      if (isScalar(key) && key.value === '<<') key.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return document.toString(style);
 }
 
 /** The object as its user would write it. The mesh configuration is its ConfigMap again. */
@@ -28,7 +35,7 @@ export function manifestOf(resource: ConfigResource): Readonly<Record<string, un
     ...(createdAt && { creationTimestamp: createdAt }),
   };
   if (isMeshConfig(resource))
-    return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { mesh: stringify(spec, style) } };
+    return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { mesh: printYamlValue(spec) } };
   return { apiVersion, kind, metadata, spec };
 }
 
@@ -39,7 +46,7 @@ export function manifestOf(resource: ConfigResource): Readonly<Record<string, un
 export function diffLines(resource: ConfigResource | undefined): readonly string[] {
   if (resource === undefined) return [];
   const { createdAt: _, ...rest } = resource;
-  return stringify(sorted(manifestOf(rest)), style)
+  return printYamlValue(sorted(manifestOf(rest)))
     .trimEnd()
     .split('\n');
 }
