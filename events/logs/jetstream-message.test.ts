@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { planAppend, prepareAppends } from './append-plan.ts';
 import { testAppend } from './contract-fixture.ts';
 import { batchHeaders, encodeTexts, messagesOf, storedMessage } from './jetstream-message.ts';
-import { SequenceMap } from './jetstream-sequences.ts';
+import { SequenceMap } from './shared-sequences.ts';
 
 /** `count` planned events; subjects as `subjectOf` says. */
 function planned(count: number, subjectOf: (index: number) => string, data: unknown = {}) {

@@ -3,6 +3,7 @@ import { MeshError } from '../../lib/mesh-error.ts';
 import { encodePlaced } from '../event-codec.ts';
 import type { PlannedEvent } from './append-plan.ts';
 import { subjectOfTokens, subjectTokens } from './jetstream-subject.ts';
+import { kindOf, type StoredMessage } from './shared-stream.ts';
 
 /** A message to publish. */
 export interface OutgoingMessage {
@@ -12,17 +13,6 @@ export interface OutgoingMessage {
   readonly kind: string;
   /** Canonical texts of its events, in order. */
   readonly texts: readonly string[];
-}
-
-/** A message as the stream holds it. */
-export interface StoredMessage {
-  /** Its place in the stream. */
-  readonly sequence: number;
-  /** First part of its events' subjects, which permissions to publish go by. */
-  readonly kind: string;
-  readonly texts: readonly string[];
-  /** Whether everything up to it was committed together with it or before it. */
-  readonly endsBatch: boolean;
 }
 
 /** Headers of the server's atomic batches (NATS ADR-50). Stored with the message, so readers learn from them where batches end. */
@@ -85,9 +75,4 @@ export function storedMessage(
   const kind = subjectOfTokens(place.subject.split('.', 1)[0] ?? '');
   const endsBatch = header(batchHeaders.id) === '' || header(batchHeaders.commit) !== '';
   return { sequence: place.sequence, kind, texts: body.split('\n'), endsBatch };
-}
-
-/** First part of an aggregate's subject. */
-export function kindOf(subject: string): string {
-  return subject.split('/', 1)[0] ?? '';
 }

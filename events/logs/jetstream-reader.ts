@@ -3,22 +3,9 @@ import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import type { Clock } from '../../lib/clock.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import { answerMs, type NatsLink } from './jetstream-link.ts';
-import { type StoredMessage, storedMessage } from './jetstream-message.ts';
+import { storedMessage } from './jetstream-message.ts';
 import { streamState } from './jetstream-stream.ts';
-
-/** An event as it was read, not parsed yet. */
-export interface EventText {
-  readonly position: number;
-  readonly text: string;
-  /** Whether it is the last of those that were committed together. */
-  readonly endsBatch: boolean;
-}
-
-/** Messages in order without a gap; `missing` is the sequence of one that the stream should hold and does not: nothing follows. */
-export interface MessageChunk {
-  readonly messages: readonly StoredMessage[];
-  readonly missing?: number;
-}
+import type { MessageChunk, StoredMessage } from './shared-stream.ts';
 
 /** The stream of one log. */
 export interface StreamName {

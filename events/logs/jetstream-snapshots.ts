@@ -5,6 +5,7 @@ import type { LogSnapshot } from '../event-log.ts';
 import { answerMs, type NatsLink } from './jetstream-link.ts';
 import { api, ensureStream, logStreamConfig, type StreamConfig } from './jetstream-stream.ts';
 import { subjectTokens } from './jetstream-subject.ts';
+import type { SharedSnapshots } from './shared-stream.ts';
 
 /** Bytes of a part: below the server's default `max_payload` of 1 MiB. */
 const partBytes = 512 * 1024;
@@ -32,7 +33,7 @@ export interface SnapshotStoreOptions {
 }
 
 /** Snapshots of one log. All calls reject with `unavailable` while NATS is away. */
-export class SnapshotStore {
+export class SnapshotStore implements SharedSnapshots {
   readonly #link: NatsLink;
   readonly #stream: string;
   readonly #prefix: string;

@@ -1,25 +1,19 @@
 // Appends to a stream: what is asked for while a batch is on its way goes into the next, and whoever was overtaken plans anew.
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../lib/clock.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { RecordedEvent } from '../envelope.ts';
 import { decodeEvent } from '../event-codec.ts';
 import type { AppendResult } from '../event-log.ts';
 import { type PlannedEvent, type PreparedAppend, planAppend } from './append-plan.ts';
-import type { LogFollower } from './jetstream-follower.ts';
-import type { NatsLink } from './jetstream-link.ts';
-import { maxBatchMessages, messagesOf } from './jetstream-message.ts';
-import { publishBatch } from './jetstream-publish.ts';
-import { collect, readPositions } from './jetstream-range.ts';
-import type { StreamReader } from './jetstream-reader.ts';
-import { ReplicaView } from './jetstream-view.ts';
+import type { LogFollower } from './shared-follower.ts';
+import { collect, readPositions } from './shared-range.ts';
+import type { SharedStream } from './shared-stream.ts';
+import { ReplicaView } from './shared-view.ts';
 
 /** What a writer needs. */
 export interface WriterOptions {
-  readonly link: NatsLink;
-  readonly reader: StreamReader;
+  readonly stream: SharedStream;
   readonly follower: LogFollower;
-  readonly subjectPrefix: string;
   readonly clock: Clock;
 }
 
@@ -34,7 +28,7 @@ const maxOvertaken = 200;
 /** After so many times the others are given way, each writer a different while. */
 const politeAfter = 3;
 
-/** The only writer of its log in this process; others elsewhere are met by the stream's expected sequence. */
+/** The only writer of its log in this process; others elsewhere are met by the stream's last sequence, which every append states. */
 export class StreamWriter {
   readonly #options: WriterOptions;
   #queue: Request[] = [];
@@ -85,14 +79,14 @@ export class StreamWriter {
     }
   }
 
-  /** Requests that fit into one atomic batch; the first in any case. */
+  /** Requests that are stored together; the first in any case. */
   #takeGroup(): readonly Request[] {
     let events = 0;
     let count = 0;
     for (const { batch } of this.#queue) {
       events += batch.length;
       // Room for a checkpoint.
-      if (count > 0 && events >= maxBatchMessages) break;
+      if (count > 0 && events >= this.#options.stream.groupEvents) break;
       count++;
     }
     return this.#queue.splice(0, count);
@@ -115,20 +109,17 @@ export class StreamWriter {
 
   /** False when someone else has written first. */
   async #store(planned: readonly PlannedEvent[]): Promise<boolean> {
-    const { follower, link, subjectPrefix } = this.#options;
-    const messages = messagesOf(planned, link.connection.info?.max_payload ?? 1024 * 1024);
-    const lastSequence = follower.replica.sequence;
-    const published = await publishBatch(link, { subjectPrefix, messages, lastSequence, batchId: randomUUID() });
-    if (!published.ok) return false;
-    for (const [i, { kind, texts }] of messages.entries())
-      follower.accept({ sequence: lastSequence + 1 + i, kind, texts, endsBatch: i === messages.length - 1 });
+    const { follower, stream } = this.#options;
+    const stored = await stream.publish(planned, follower.replica.sequence);
+    if (stored === undefined) return false;
+    for (const message of stored) follower.accept(message);
     this.#assertSound();
     return true;
   }
 
   /** What lies wherever an id of the group may be recorded already; complete at the moment it resolves. */
   async #known(group: readonly (readonly PreparedAppend[])[]): Promise<ReadonlyMap<number, RecordedEvent>> {
-    const { follower, reader } = this.#options;
+    const { follower, stream } = this.#options;
     const { replica } = follower;
     const known = new Map<number, RecordedEvent>();
     for (;;) {
@@ -136,7 +127,7 @@ export class StreamWriter {
       for (const { event } of group.flat())
         for (const position of replica.candidates(event.id)) if (!known.has(position)) missing.add(position);
       if (missing.size === 0) return known;
-      for (const { position, text } of await collect(readPositions({ reader, replica }, [...missing])))
+      for (const { position, text } of await collect(readPositions({ stream, replica }, [...missing])))
         known.set(position, decodeEvent(text));
     }
   }

@@ -1,5 +1,5 @@
 // The newest events of a log, kept in memory so that subscribers who keep up need no further round trip to the server.
-import type { EventText } from './jetstream-reader.ts';
+import type { EventText } from './shared-stream.ts';
 
 /** Characters kept: a few thousand events, more than a subscriber that keeps up is ever behind. */
 const maxChars = 8 * 1024 * 1024;

@@ -1,4 +1,4 @@
-// What a process knows of a log in JetStream: every event passes its checks once, then 50 bytes and its subject stay in memory.
+// What a process knows of a log that it shares with others: every event passes its checks once, then 50 bytes and its subject stay in memory.
 import { MeshError } from '../../lib/mesh-error.ts';
 import { ChainVerifier } from '../chain-verifier.ts';
 import { checkpointSubject } from '../checkpoint.ts';
@@ -8,9 +8,9 @@ import { subjectMatches } from '../event-filter.ts';
 import { hashEventText } from '../event-hash.ts';
 import type { Head } from '../event-log.ts';
 import type { SubjectHead } from './append-plan.ts';
-import { kindOf, type StoredMessage } from './jetstream-message.ts';
-import { RecentEvents } from './jetstream-recent.ts';
-import { SequenceMap } from './jetstream-sequences.ts';
+import { RecentEvents } from './shared-recent.ts';
+import { SequenceMap } from './shared-sequences.ts';
+import { kindOf, type StoredMessage } from './shared-stream.ts';
 import { blockOf, blockSize, fingerprintOf, SqliteIndex } from './sqlite-index.ts';
 
 /** Positions between rolling hashes that are kept: a past head is computed from at most so many events. */

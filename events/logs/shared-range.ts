@@ -1,7 +1,7 @@
 // Events of a span of positions, read from the server and compared with what was there when this process saw them first.
 import { MeshError } from '../../lib/mesh-error.ts';
-import type { EventText, StreamReader } from './jetstream-reader.ts';
-import type { LogReplica } from './jetstream-replica.ts';
+import type { LogReplica } from './shared-replica.ts';
+import type { EventText, SharedStream } from './shared-stream.ts';
 
 /** Positions so close together are read as one span. */
 const joinGap = 16;
@@ -12,7 +12,7 @@ const stepEvents = 1000;
 
 /** What a range reads from. */
 export interface RangeSource {
-  readonly reader: StreamReader;
+  readonly stream: Pick<SharedStream, 'messages' | 'lastSequence'>;
   readonly replica: LogReplica;
 }
 
@@ -23,11 +23,11 @@ export interface Span {
 }
 
 /** The span's events in order, in chunks. Throws MeshError `corrupt` where one is missing or altered, after giving all before it. */
-export async function* readSpan({ reader, replica }: RangeSource, span: Span): AsyncGenerator<readonly EventText[]> {
+export async function* readSpan({ stream, replica }: RangeSource, span: Span): AsyncGenerator<readonly EventText[]> {
   if (span.to < span.from) return;
   const start = replica.messageOf(span.from);
   let position = start.first;
-  for await (const { messages, missing } of reader.messages(start.sequence, replica.messageOf(span.to).sequence)) {
+  for await (const { messages, missing } of stream.messages(start.sequence, replica.messageOf(span.to).sequence)) {
     const chunk: EventText[] = [];
     let problem: string | undefined;
     for (const { texts, endsBatch } of messages) {

@@ -1,4 +1,4 @@
-// The distributed log: one JetStream stream; the port's promises kept from a replica in memory and reads of the server.
+// The log that several processes share: one stream on a server; the port's promises kept from a replica in memory and reads of the server.
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { RecordedEvent } from '../envelope.ts';
 import { decodeEvent } from '../event-codec.ts';
@@ -16,23 +16,22 @@ import type {
 } from '../event-log.ts';
 import { type Upcasts, upcastEvent } from '../upcast.ts';
 import { prepareAppends } from './append-plan.ts';
-import type { LogFollower } from './jetstream-follower.ts';
-import { collect, type RangeSource, readPositions, readSpan, readSpanReverse } from './jetstream-range.ts';
-import type { EventText, StreamReader } from './jetstream-reader.ts';
-import type { LogReplica } from './jetstream-replica.ts';
-import { writeSeen } from './jetstream-seen.ts';
-import type { SnapshotStore } from './jetstream-snapshots.ts';
-import { verifyStream } from './jetstream-verify.ts';
-import type { StreamWriter } from './jetstream-writer.ts';
 import { assertSnapshotFits, closedError, parseTime } from './log-checks.ts';
+import type { LogFollower } from './shared-follower.ts';
+import { collect, type RangeSource, readPositions, readSpan, readSpanReverse } from './shared-range.ts';
+import type { LogReplica } from './shared-replica.ts';
+import { writeSeen } from './shared-seen.ts';
+import type { EventText, SharedSnapshots, SharedStream } from './shared-stream.ts';
+import { verifyStream } from './shared-verify.ts';
+import type { StreamWriter } from './shared-writer.ts';
 import { type EventsThrough, type HeadWaiters, type SubscriptionSource, subscribeTo } from './subscription.ts';
 
-/** The parts of a log, put together in jetstream.ts. */
-export interface JetStreamLogParts {
+/** The parts of a log, put together in shared-open.ts. */
+export interface SharedLogParts {
   readonly follower: LogFollower;
-  readonly reader: StreamReader;
+  readonly stream: SharedStream;
   readonly writer: StreamWriter;
-  readonly snapshots: SnapshotStore;
+  readonly snapshots: SharedSnapshots;
   readonly waiters: HeadWaiters;
   /** Where to remember how far the log has been seen. */
   readonly seenFile: string | undefined;
@@ -52,16 +51,16 @@ const rememberEveryMs = 500;
  * An `EventLog` in a stream. Reads go to the server, so that damage there shows; subscriptions that keep up are served from memory.
  * Once damage has been seen, appends are rejected as `corrupt` while reads give all that lies before it.
  */
-export class JetStreamLog implements EventLog {
-  readonly #parts: JetStreamLogParts;
+export class SharedLog implements EventLog {
+  readonly #parts: SharedLogParts;
   readonly #source: RangeSource;
   #closed = false;
   #trusted = false;
   #remembering: NodeJS.Timeout | undefined;
 
-  constructor(parts: JetStreamLogParts) {
+  constructor(parts: SharedLogParts) {
     this.#parts = parts;
-    this.#source = { reader: parts.reader, replica: parts.follower.replica };
+    this.#source = { stream: parts.stream, replica: parts.follower.replica };
   }
 
   get #replica(): LogReplica {

@@ -1,17 +1,13 @@
 // Keeps a replica at the head of its stream: reads what it has missed, then has new messages sent, and begins again when that breaks off.
-import { type ConsumerMessages, DeliverPolicy, type JsMsg, jetstream } from '@nats-io/jetstream';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
-import type { NatsLink } from './jetstream-link.ts';
-import { type StoredMessage, storedMessage } from './jetstream-message.ts';
-import type { StreamName, StreamReader } from './jetstream-reader.ts';
-import { LogReplica } from './jetstream-replica.ts';
+import { LogReplica } from './shared-replica.ts';
+import type { SharedStream, StoredMessage } from './shared-stream.ts';
 
 /** What a follower needs. */
-export interface FollowerOptions extends StreamName {
-  readonly link: NatsLink;
-  readonly reader: StreamReader;
+export interface FollowerOptions {
+  readonly stream: SharedStream;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called when the head has moved or a fault has been found. */
@@ -27,13 +23,6 @@ const partial = { tries: 20, waitMs: 50 } as const;
  * a moment to apply what its peers had acknowledged, and one that was deposed a few seconds to notice.
  */
 const shorter = { tries: 20, waitMs: 100 } as const;
-/** New messages are sent ahead by so many: enough to fill the time of a round trip. */
-const aheadMessages = 1000;
-/** The server says every second that it is still there; a consumer that is silent for two is made anew. */
-const heartbeatMs = 1_000;
-/** The server forgets a consumer that nobody asks for this long; in nanoseconds, as its API takes it. */
-const inactiveNanos = 30_000_000_000;
-
 /** Follows one stream, from the first message on. */
 export class LogFollower {
   readonly replica = new LogReplica();
@@ -107,11 +96,11 @@ export class LogFollower {
 
   /** The stream's last message; one before `known` is only believed when it stays so. */
   async #lastSequence(known: number): Promise<number> {
-    const { clock, reader } = this.#options;
-    let last = await reader.lastSequence();
+    const { clock, stream } = this.#options;
+    let last = await stream.lastSequence();
     for (let tries = 0; last < known && tries < shorter.tries; tries++) {
       await clock.sleep(shorter.waitMs, this.#stop.signal).catch(() => {});
-      last = await reader.lastSequence();
+      last = await stream.lastSequence();
     }
     return last;
   }
@@ -119,7 +108,7 @@ export class LogFollower {
   async #readTo(lastSequence: number): Promise<void> {
     const { sequence } = this.replica;
     // Begins with the last message that is known: it must still be the same.
-    for await (const { messages, missing } of this.#options.reader.messages(Math.max(1, sequence), lastSequence)) {
+    for await (const { messages, missing } of this.#options.stream.messages(Math.max(1, sequence), lastSequence)) {
       for (const message of messages) {
         if (message.sequence === sequence) this.#confirm(message);
         else this.accept(message);
@@ -148,59 +137,22 @@ export class LogFollower {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { clock, link, logger } = this.#options;
+    const { clock, logger, stream } = this.#options;
     while (!signal.aborted && this.#fault === undefined) {
       try {
         await this.catchUp();
-        if (this.#fault === undefined) await this.#consume(signal);
+        if (this.#fault !== undefined) return;
+        await stream.follow({ after: this.replica.sequence, signal, take: (message) => this.#take(message) });
       } catch (error) {
-        if (link.connected) logger.warn({ error: messageOf(error) }, 'following the log broke off; beginning again');
+        if (stream.connected) logger.warn({ error: messageOf(error) }, 'following the log broke off; beginning again');
         await clock.sleep(retryMs, signal).catch(() => {});
       }
     }
   }
 
-  /** Takes what the server sends until the connection, the consumer or the order breaks. */
-  async #consume(signal: AbortSignal): Promise<void> {
-    const { link, stream } = this.#options;
-    const consumer = await link.ask((connection) =>
-      jetstream(connection).consumers.get(stream, {
-        deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: this.replica.sequence + 1,
-        inactive_threshold: inactiveNanos,
-      }),
-    );
-    let messages: ConsumerMessages | undefined;
-    const stop = () => messages?.stop();
-    messages = await consumer.consume({
-      max_messages: aheadMessages,
-      idle_heartbeat: heartbeatMs,
-      callback: (message) => {
-        this.#receive(message);
-        if (this.#fault !== undefined || message.seq > this.replica.sequence) stop();
-      },
-    });
-    const forget = link.onReconnect(stop);
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    void stopOnTrouble(messages);
-    await messages.closed();
-    forget();
-    signal.removeEventListener('abort', stop);
-    if (link.connected) await consumer.delete().catch(() => {});
-  }
-
-  #receive(message: JsMsg): void {
-    // What does not follow is looked into by reading again.
-    if (message.seq > this.replica.sequence + 1) return;
-    const subject = message.subject.slice(this.#options.subjectPrefix.length + 1);
-    const header = (name: string) => message.headers?.get(name) ?? '';
-    this.accept(storedMessage({ sequence: message.seq, subject }, message.string(), header));
-  }
-}
-
-async function stopOnTrouble(messages: ConsumerMessages): Promise<void> {
-  for await (const { type } of messages.status()) {
-    if (type === 'heartbeats_missed' || type === 'consumer_not_found' || type === 'stream_not_found') messages.stop();
+  /** Whether to go on: what does not follow is looked into by reading again. */
+  #take(message: StoredMessage): boolean {
+    if (message.sequence <= this.replica.sequence + 1) this.accept(message);
+    return this.#fault === undefined && message.sequence <= this.replica.sequence;
   }
 }

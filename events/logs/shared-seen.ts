@@ -25,7 +25,7 @@ export function readSeen(path: string): Seen | undefined {
   } catch {
     // Falls through to the same advice.
   }
-  throw new MeshError('corrupt', `${path} is damaged: remove it to trust the NATS server as it is`);
+  throw new MeshError('corrupt', `${path} is damaged: remove it to trust the server as it is`);
 }
 
 /** Replaces the file by one rename, so that a crash leaves the old content or the new. Not synced: an older truth is a truth too. */

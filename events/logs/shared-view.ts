@@ -2,7 +2,7 @@
 import { checkpointSubject } from '../checkpoint.ts';
 import type { RecordedEvent } from '../envelope.ts';
 import type { LogView, PlannedEvent, SubjectHead } from './append-plan.ts';
-import type { LogReplica } from './jetstream-replica.ts';
+import type { LogReplica } from './shared-replica.ts';
 
 /** Thrown away when the batch is not taken. */
 export class ReplicaView implements LogView {

@@ -3,7 +3,7 @@ import { type MeshError, messageOf } from '../../lib/mesh-error.ts';
 import { ChainVerifier } from '../chain-verifier.ts';
 import { decodeEvent } from '../event-codec.ts';
 import type { Verification } from '../event-log.ts';
-import type { RangeSource } from './jetstream-range.ts';
+import type { RangeSource } from './shared-range.ts';
 
 /** What the reader of a whole stream is told. */
 export interface VerifyOptions {
@@ -16,14 +16,14 @@ export interface VerifyOptions {
 }
 
 /** Names the first position that is not as it should be. Rejects with `unavailable`. */
-export async function verifyStream({ reader, replica }: RangeSource, options: VerifyOptions): Promise<Verification> {
+export async function verifyStream({ stream, replica }: RangeSource, options: VerifyOptions): Promise<Verification> {
   const { assertOpen, damaged, hashAt } = options;
   // Taken before asking: the replica may move on, or be amid a batch.
   const known = damaged === undefined ? replica.messageOf(replica.head.position).sequence : replica.sequence;
-  const lastSequence = await reader.lastSequence();
+  const lastSequence = await stream.lastSequence();
   const verifier = new ChainVerifier();
   const problemAt = (problem: string): Verification => ({ ok: false, position: verifier.state.position + 1, problem });
-  for await (const { messages, missing } of reader.messages(1, Math.min(known, lastSequence))) {
+  for await (const { messages, missing } of stream.messages(1, Math.min(known, lastSequence))) {
     assertOpen();
     for (const text of messages.flatMap((message) => message.texts)) {
       const problem = problemOf(verifier, text);
