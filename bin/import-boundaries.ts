@@ -33,7 +33,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@nats-io/nats-core': ['events/logs/jetstream'],
   yaml: ['mesh/config/'],
   ajv: ['mesh/config/'],
-  '@grpc/grpc-js': ['services/pilot/xds/', 'services/citadel/', 'agent/'],
+  '@grpc/grpc-js': ['lib/renewable-credentials.ts', 'services/pilot/xds/', 'services/citadel/', 'agent/'],
 };
 
 interface SourceFile {

@@ -9,13 +9,12 @@ import { SdsServer } from '../agent/identity/sds-server.ts';
 import { MemoryLog } from '../events/logs/memory.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
+import { controlPlaneId, formatSpiffeId } from '../mesh/spiffe-id.ts';
 import { createJoinToken, createJoinTokenAttestor } from '../services/citadel/attest/join-token.ts';
 import { createX509Attestor } from '../services/citadel/attest/x509-pop.ts';
 import { CertificateAuthority } from '../services/citadel/ca/certificate-authority.ts';
 import { CsrServer } from '../services/citadel/csr/csr-server.ts';
-import { citadelId } from '../services/citadel/csr/server-certificate.ts';
 import { FileKeyStore } from '../services/citadel/keys/file-key-store.ts';
-import { formatSpiffeId } from '../services/citadel/spiffe-id.ts';
 import { freePort, startEnvoy, type TestEnvoy } from './support/envoy.ts';
 import { waitFor } from './support/wait-for.ts';
 
@@ -170,7 +169,7 @@ describe('workload identities on real Envoys', () => {
     const keeper = new IdentityKeeper({
       folder: join(folder, name),
       citadelAddresses: [`localhost:${citadelPort}`],
-      citadelId: formatSpiffeId(citadelId(trustDomain)),
+      citadelId: formatSpiffeId(controlPlaneId(trustDomain, 'citadel')),
       roots: async () => ca.bundle.value?.roots.join('') ?? '',
       token: async () => token,
       expected: formatSpiffeId(id),

@@ -1,6 +1,6 @@
 // A workload's SVID with its key and the roots it verifies others with: checked as a whole before it is used or kept.
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
-import { formatSpiffeId } from '../../services/citadel/spiffe-id.ts';
+import { formatSpiffeId } from '../../mesh/spiffe-id.ts';
 import { readSvid, splitCertificates } from '../../services/citadel/x509/inspect.ts';
 import { caProblem } from '../../services/citadel/x509/issue.ts';
 

@@ -7,6 +7,7 @@ import type { Latest } from '../../lib/latest.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { Service } from '../../lib/service.ts';
+import { parseSpiffeId } from '../../mesh/spiffe-id.ts';
 import type { Attestor } from './attest/attestor.ts';
 import { createJoinToken, createJoinTokenAttestor } from './attest/join-token.ts';
 import { createJwtAttestor, remoteKeys } from './attest/jwt.ts';
@@ -16,7 +17,6 @@ import { type CaStatus, CertificateAuthority } from './ca/certificate-authority.
 import type { RotationDecision } from './ca/rotation.ts';
 import { CsrServer } from './csr/csr-server.ts';
 import { FileKeyStore } from './keys/file-key-store.ts';
-import { parseSpiffeId } from './spiffe-id.ts';
 
 /** A platform whose tokens are believed. */
 export interface TokenIssuer {

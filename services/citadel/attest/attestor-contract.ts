@@ -1,6 +1,6 @@
 // What every attestor keeps to; each implementation's test runs it.
 import { describe, expect, it } from 'vitest';
-import { formatSpiffeId, type SpiffeId } from '../spiffe-id.ts';
+import { formatSpiffeId, type SpiffeId } from '../../../mesh/spiffe-id.ts';
 import type { Attestor, Credentials } from './attestor.ts';
 
 /** An attestor with credentials that it must accept once, and others that it must refuse. */

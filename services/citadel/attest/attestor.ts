@@ -1,6 +1,6 @@
 // The attestor port: one way of proving who a caller is. attestor-contract.ts is its suite; a new platform is one new file here.
 import type { EvidenceRecord } from '../../../events/identity-facts.ts';
-import type { SpiffeId } from '../spiffe-id.ts';
+import type { SpiffeId } from '../../../mesh/spiffe-id.ts';
 
 /** What a caller shows. */
 export interface Credentials {

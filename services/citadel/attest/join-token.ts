@@ -5,7 +5,7 @@ import type { EventLog } from '../../../events/event-log.ts';
 import { joinTokenSubject } from '../../../events/identity-facts.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { MeshError } from '../../../lib/mesh-error.ts';
-import { formatSpiffeId, parseSpiffeId, type SpiffeId } from '../spiffe-id.ts';
+import { formatSpiffeId, parseSpiffeId, type SpiffeId } from '../../../mesh/spiffe-id.ts';
 import { type Attestation, type Attestor, type Credentials, notMine, refused } from './attestor.ts';
 
 /** Where tokens are kept. */

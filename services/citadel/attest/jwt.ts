@@ -2,7 +2,7 @@
 import { createRemoteJWKSet, decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type { Clock } from '../../../lib/clock.ts';
 import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
-import { formatSpiffeId, type SpiffeId } from '../spiffe-id.ts';
+import { formatSpiffeId, type SpiffeId } from '../../../mesh/spiffe-id.ts';
 import { type Attestation, type Attestor, type Credentials, notMine, refused } from './attestor.ts';
 import type { ClaimsIdentity } from './jwt-claims.ts';
 

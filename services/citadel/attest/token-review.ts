@@ -1,6 +1,6 @@
 // Proves callers by asking Kubernetes about their token (kubernetes.io, API reference, authentication.k8s.io/v1 TokenReview).
 import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
-import { formatSpiffeId } from '../spiffe-id.ts';
+import { formatSpiffeId } from '../../../mesh/spiffe-id.ts';
 import { type Attestation, type Attestor, type Credentials, notMine, refused } from './attestor.ts';
 import { serviceAccountIdentity } from './jwt-claims.ts';
 

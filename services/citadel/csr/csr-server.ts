@@ -12,14 +12,15 @@ import type { Clock } from '../../../lib/clock.ts';
 import { Latest } from '../../../lib/latest.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { MeshError } from '../../../lib/mesh-error.ts';
+import { RenewableCredentials } from '../../../lib/renewable-credentials.ts';
 import type { Service } from '../../../lib/service.ts';
+import { controlPlaneId } from '../../../mesh/spiffe-id.ts';
 import type { Attestor, Credentials } from '../attest/attestor.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { type DenialCode, type Issuance, type IssuanceMeans, issueCertificate } from './issuance.ts';
 import { IssuanceRecord } from './issuance-record.ts';
 import { type Rate, RateLimit } from './rate-limit.ts';
 import { serverIdentities } from './server-certificate.ts';
-import { RenewableCredentials } from './server-credentials.ts';
 
 /** Bounds of the server; `defaultCsrLimits` says why each is what it is. */
 export interface CsrLimits {
@@ -99,7 +100,7 @@ export class CsrServer implements Service {
 
   async run(signal: AbortSignal): Promise<void> {
     const { ca, trustDomain, clock, host, port, dnsNames = [] } = this.#options;
-    const credentials = new RenewableCredentials();
+    const credentials = new RenewableCredentials({ requireClient: false });
     const server = new Server({
       'grpc.max_receive_message_length': this.#limits.maxRequestBytes,
       'grpc.max_concurrent_streams': this.#limits.maxStreamsPerConnection,
@@ -117,7 +118,8 @@ export class CsrServer implements Service {
     try {
       const names = ['localhost', ...dnsNames];
       let listening = false;
-      for await (const identity of serverIdentities({ ca, trustDomain, dnsNames: names, clock, signal })) {
+      const id = controlPlaneId(trustDomain, 'citadel');
+      for await (const identity of serverIdentities({ ca, id, dnsNames: names, clock, signal })) {
         credentials.renew(identity);
         if (!listening) this.port.set(await listen(server, { host, port, credentials }));
         listening = true;

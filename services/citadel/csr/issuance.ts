@@ -1,8 +1,8 @@
 // From a signing request to a certificate: who asks is proven first, the request gives nothing but its key, and the log knows of it.
 import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
+import { formatSpiffeId } from '../../../mesh/spiffe-id.ts';
 import { type Attestor, attestCaller, type Credentials } from '../attest/attestor.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
-import { formatSpiffeId } from '../spiffe-id.ts';
 import { parseCsr } from '../x509/csr.ts';
 import { keyHash } from '../x509/keys.ts';
 import type { IssuanceRecord } from './issuance-record.ts';

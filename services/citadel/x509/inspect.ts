@@ -1,7 +1,7 @@
 // Reads certificates that others hand in: whose they are, when they end, which key they hold.
 import { X509Certificate } from 'node:crypto';
 import { MeshError } from '../../../lib/mesh-error.ts';
-import { parseSpiffeId, type SpiffeId } from '../spiffe-id.ts';
+import { parseSpiffeId, type SpiffeId } from '../../../mesh/spiffe-id.ts';
 import { keyHash } from './keys.ts';
 
 /** An X.509-SVID that was read. Its chain has been verified elsewhere. */

@@ -1,6 +1,6 @@
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { formatSpiffeId } from '../spiffe-id.ts';
+import { formatSpiffeId } from '../../../mesh/spiffe-id.ts';
 import { readSvid } from './inspect.ts';
 import { caProblem, type Issuer, issueCa, issueRoot, issueSvid, svidProblem } from './issue.ts';
 import { generateKeyPair, type KeyType, spkiOf } from './keys.ts';

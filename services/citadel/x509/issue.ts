@@ -1,7 +1,7 @@
 // Issues certificates: self-signed roots, and X.509-SVIDs; each is read back with OpenSSL and checked before it leaves.
 import { type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
 import { MeshError } from '../../../lib/mesh-error.ts';
-import { formatSpiffeId, type SpiffeId } from '../spiffe-id.ts';
+import { formatSpiffeId, type SpiffeId } from '../../../mesh/spiffe-id.ts';
 import { type KeyPair, signingAlgorithm, spkiOf } from './keys.ts';
 import {
   AuthorityKeyIdentifierExtension,

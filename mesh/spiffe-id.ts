@@ -1,5 +1,5 @@
 // SPIFFE IDs of workloads, `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`: read strictly, written only when valid.
-import { MeshError } from '../../lib/mesh-error.ts';
+import { MeshError } from '../lib/mesh-error.ts';
 
 /** Who a workload is (github.com/spiffe/spiffe, standards/SPIFFE-ID.md; the path is Istio's). */
 export interface SpiffeId {
@@ -63,3 +63,8 @@ function segmentProblem(what: string, text: string): string | undefined {
 }
 
 const failed = (reason: string): SpiffeIdParse => ({ ok: false, reason });
+
+/** The control plane's own identities: what agents expect of the servers that they ask. */
+export function controlPlaneId(trustDomain: string, part: 'citadel' | 'pilot'): SpiffeId {
+  return { trustDomain, namespace: 'periplus-system', serviceAccount: part };
+}

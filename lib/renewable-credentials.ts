@@ -1,4 +1,4 @@
-// TLS of Citadel's own port: its certificate can be renewed while it serves, clients may show a certificate and need not.
+// TLS of a gRPC port whose certificate and roots can be renewed while it serves; without an identity it lets nobody in.
 import { constants } from 'node:crypto';
 import { ServerCredentials } from '@grpc/grpc-js';
 
@@ -13,11 +13,14 @@ export interface ServerIdentity {
 /** A client that has not finished its handshake by then gets no further. */
 const handshakeMs = 10_000;
 
-/** See the file's first line; without an identity it lets nobody in. */
+/** See the file's first line. */
 export class RenewableCredentials extends ServerCredentials {
-  constructor() {
-    // A client certificate that can't be verified is treated as none: tokens prove callers that have none yet.
-    super({ requestCert: true, rejectUnauthorized: false, handshakeTimeout: handshakeMs });
+  /**
+   * `requireClient`: whoever shows no certificate of the roots is turned away in the handshake. Otherwise one that can't be verified is
+   * treated as none: tokens prove callers that have none yet.
+   */
+  constructor(options: { readonly requireClient: boolean }) {
+    super({ requestCert: true, rejectUnauthorized: options.requireClient, handshakeTimeout: handshakeMs });
   }
 
   /** Used by every connection from now on. Session tickets stay off: each connection shows its certificate anew. */
