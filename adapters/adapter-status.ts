@@ -8,11 +8,13 @@ export interface AdapterStatus {
   readonly instance: string;
   /**
    * `starting`: it has not shown everything yet; `lost`: its platform can't be read, what it said before stays in force; `standby`:
-   * another replica of it writes, and this one takes over when that one no longer does.
+   * another replica of it writes (`writer`), and this one takes over when that one no longer does.
    */
   readonly state: 'starting' | 'synced' | 'lost' | 'standby';
   /** Why it is lost. */
   readonly reason?: string;
+  /** Who writes, while this one stands by. */
+  readonly writer?: string;
   /** What is wrong with which scope; its previous content stays in force. */
   readonly problems: ReadonlyMap<string, string>;
   /** Things that vanished and are kept because the loss was judged to be too sudden. */

@@ -1,8 +1,8 @@
 // Facts that a runner has seen but not said yet, each with the moment at which it will be.
 import type { Fact } from './fact.ts';
 
-/** Why a fact waits: its loss was too sudden, it flaps, or another replica is the one to say it. */
-export type PendingReason = 'held' | 'flapping' | 'standby';
+/** Why a fact waits: its loss was too sudden, or it flaps. */
+export type PendingReason = 'held' | 'flapping';
 
 /** One waiting fact. */
 export interface PendingWrite {

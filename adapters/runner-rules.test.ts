@@ -305,49 +305,6 @@ describe('flapping', () => {
   });
 });
 
-describe('sessions', () => {
-  it('refuse what an older replica deregisters late', async () => {
-    const log = new MemoryLog();
-    const clock = new ManualClock();
-    const old = await startAdapter(log, { clock, session: { holder: 'old' } });
-    await old.sink.replace('web', [endpoint('a'), endpoint('b')]);
-    await old.sink.synced(['web']);
-    const young = await startAdapter(log, { clock, session: { holder: 'young' } });
-    await young.sink.replace('web', [endpoint('a'), endpoint('b')]);
-    await young.sink.synced(['web']);
-    await old.sink.replace('web', [endpoint('a')]);
-    expect((await countsIn(log))['endpoint-deregistered']).toBeUndefined();
-    expect(old.runner.status.value?.state).toBe('standby');
-    await old.sink.replace('web', [endpoint('a'), endpoint('b')]);
-    await clock.advance(60_000);
-    expect((await countsIn(log))['endpoint-deregistered']).toBeUndefined();
-    await young.sink.replace('web', [endpoint('b')]);
-    expect((await countsIn(log))['endpoint-deregistered']).toBe(1);
-    await Promise.all([old.stop(), young.stop()]);
-  });
-
-  it('pass to a replica that sees what the holder does not say any more', async () => {
-    const log = new MemoryLog();
-    const clock = new ManualClock();
-    const old = await startAdapter(log, { clock, session: { holder: 'old' } });
-    await old.sink.replace('web', [endpoint('a'), endpoint('b')]);
-    await old.sink.synced(['web']);
-    const young = await startAdapter(log, { clock, session: { holder: 'young' } });
-    await young.stop();
-    await old.sink.replace('web', [endpoint('b'), endpoint('c')]);
-    await clock.advance(29_000);
-    expect(await countsIn(log)).toMatchObject({ 'session-opened': 2 });
-    await clock.advance(1_000);
-    expect(await countsIn(log)).toMatchObject({
-      'session-opened': 3,
-      'endpoint-registered': 3,
-      'endpoint-deregistered': 1,
-    });
-    expect(old.runner.status.value?.state).toBe('synced');
-    await old.stop();
-  });
-});
-
 describe('two instances of one platform', () => {
   it('do not write each other’s subjects', async () => {
     const log = new MemoryLog();

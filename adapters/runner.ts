@@ -1,7 +1,7 @@
 // Runs one adapter and turns what it shows into facts in the log, one atomic batch at a time. README.md has the rules.
 import { releaseSubject } from '../events/adapter-facts.ts';
 import type { RecordedEvent } from '../events/envelope.ts';
-import type { EventLog } from '../events/event-log.ts';
+import type { Append, EventLog } from '../events/event-log.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Latest } from '../lib/latest.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -16,7 +16,7 @@ import { type PendingReason, PendingWrites } from './pending-writes.ts';
 import { defaultHoldMs, type PlatformRules } from './platform-rules.ts';
 import { SessionFence, type SessionOptions } from './session-fence.ts';
 import { SourceMemory, sourceOf } from './source-memory.ts';
-import { isOpen, type PlanContext, planDifference, planDue, type WritePlan } from './write-plan.ts';
+import { type PlanContext, planDifference, planDue, type WritePlan } from './write-plan.ts';
 
 /** What a runner needs. */
 export interface AdapterRunnerOptions extends Partial<PlatformRules> {
@@ -25,7 +25,7 @@ export interface AdapterRunnerOptions extends Partial<PlatformRules> {
   readonly log: EventLog;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Where replicas of the adapter may share the log: only one of them deregisters. */
+  /** Where replicas of the adapter may share the log: the term in which this one writes (leased-adapter.ts). */
   readonly session?: SessionOptions;
 }
 
@@ -33,10 +33,13 @@ export interface AdapterRunnerOptions extends Partial<PlatformRules> {
 const retryMs = { min: 50, max: 5_000 };
 
 /** What needs no successful look at the platform to be said. */
-const always: ReadonlySet<PendingReason> = new Set(['flapping', 'standby']);
+const always: ReadonlySet<PendingReason> = new Set(['flapping']);
 const whenSynced: ReadonlySet<PendingReason> = new Set([...always, 'held']);
 
-/** See the file's first line. May be run again after `run` rejected; what it knows stays. */
+/**
+ * See the file's first line. May be run again after `run` rejected; what it knows stays. With a session it runs once: `run` rejects with
+ * MeshError `conflict` when another replica has taken over.
+ */
 export class AdapterRunner implements Service {
   readonly name: string;
   readonly #board: StatusBoard;
@@ -80,7 +83,10 @@ export class AdapterRunner implements Service {
     const failing = (work: Promise<void>) => work.catch((error) => stop.abort(error));
     const others = [failing(this.#sayWhenDue(until)), failing(this.#followRequests(until))];
     try {
-      await this.#options.adapter.run(this.#sink(until), until);
+      await this.#options.adapter.run(
+        this.#sink(until, (error) => stop.abort(error)),
+        until,
+      );
       if (stop.signal.aborted) throw stop.signal.reason;
     } finally {
       stop.abort();
@@ -88,13 +94,19 @@ export class AdapterRunner implements Service {
     }
   }
 
-  #sink(signal: AbortSignal): AdapterSink {
+  /** `replaced` is told when another replica has taken over: whatever the adapter does with the error, its run ends. */
+  #sink(signal: AbortSignal, replaced: (error: MeshError) => void): AdapterSink {
+    const step = (work: () => Promise<void>) =>
+      this.#inTurn(work).catch((error) => {
+        if (error instanceof MeshError && error.code === 'conflict') replaced(error);
+        throw error;
+      });
     const replaceAll: AdapterSink['replaceAll'] = (contents, options) =>
-      this.#inTurn(() => this.#write(contents, options ?? {}, signal));
+      step(() => this.#write(contents, options ?? {}, signal));
     return {
       replaceAll,
       replace: (scope, items, options) => replaceAll(new Map([[scope, items]]), options),
-      synced: (scopes) => this.#inTurn(() => this.#synced(scopes, signal)),
+      synced: (scopes) => step(() => this.#synced(scopes, signal)),
       lost: (reason) => this.#board.lost(reason),
       problem: (scope, message) => this.#board.problem(scope, message),
     };
@@ -158,13 +170,9 @@ export class AdapterRunner implements Service {
     const { adapter, log, logger } = this.#options;
     const heldBefore = this.#pending.of('held').length;
     const releaseAt = new Date(this.#releaseMs()).toISOString();
-    const batch = [
-      ...(plan.deregisters && this.#fence ? [this.#fence.confirmation(this.#memory, stamp)] : []),
-      ...plan.now,
-      ...lossFacts(plan, { adapter, memory: this.#memory, heldBefore, releaseAt, ...stamp }),
-    ];
+    const batch = [...plan.now, ...lossFacts(plan, { adapter, memory: this.#memory, heldBefore, releaseAt, ...stamp })];
     if (batch.length === 0) return true;
-    const result = await log.append(batch);
+    const result = await log.append(this.#guarded(batch));
     if (!result.ok) return false;
     for (const event of result.events) this.#absorb(event);
     logger.debug({ adapter: this.name, facts: batch.length, position: result.position }, 'reported');
@@ -200,7 +208,6 @@ export class AdapterRunner implements Service {
       nowMs,
       actor: this.#actor,
       releaseMs: this.#releaseMs(),
-      takeoverMs: this.#fence && !this.#fence.isHolder ? nowMs + this.#fence.takeoverMs : undefined,
     };
   }
 
@@ -229,11 +236,6 @@ export class AdapterRunner implements Service {
     const isReadable = this.#board.current.state === 'synced';
     const due = () =>
       this.#pending.due(this.#options.clock.nowMs()).filter(({ reason }) => isReadable || reason !== 'held');
-    if (due().some(({ reason }) => reason === 'standby')) {
-      await this.#untilAvailable(signal, () => this.#readLog());
-      if (due().some((write) => isOpen(this.#memory, write))) await this.#openSession(signal);
-      this.#board.update({ state: this.#readableState() });
-    }
     await this.#carryOut(signal, () => ({ plan: planDue(this.#context(), due()) }));
   }
 
@@ -265,7 +267,7 @@ export class AdapterRunner implements Service {
     if (this.#pending.of('held').length === 0) {
       const plan = { held: undefined, released: new Map([[reasonOf(open, clock.nowMs()), open.held]]) };
       const of = { adapter, memory: this.#memory, heldBefore: open.held, releaseAt: '' };
-      const result = await log.append(lossFacts(plan, { ...of, actor: this.#actor, time: this.#now() }));
+      const result = await log.append(this.#guarded(lossFacts(plan, { ...of, actor: this.#actor, time: this.#now() })));
       if (result.ok) for (const event of result.events) this.#absorb(event);
     }
     this.#openLoss = undefined;
@@ -275,9 +277,9 @@ export class AdapterRunner implements Service {
     const fence = this.#fence;
     if (!fence) return;
     await this.#untilAvailable(signal, async () => {
-      while (!fence.isHolder) {
+      while (!fence.isOpen) {
         const stamp = { actor: this.#actor, time: this.#now() };
-        const result = await this.#options.log.append([fence.opening(this.#memory, stamp)]);
+        const result = await this.#options.log.append([await fence.opening(this.#memory, stamp)]);
         if (result.ok) for (const event of result.events) this.#absorb(event);
         else await this.#readLog();
       }
@@ -297,6 +299,10 @@ export class AdapterRunner implements Service {
       }
     }
     this.#readTo = to;
+  }
+
+  #guarded(batch: readonly Append[]): readonly Append[] {
+    return this.#fence?.guarded(batch) ?? batch;
   }
 
   #absorb(event: RecordedEvent): void {
@@ -327,8 +333,7 @@ export class AdapterRunner implements Service {
   }
 
   #readableState(): AdapterStatus['state'] {
-    if (!this.#hasSynced) return 'starting';
-    return this.#fence && !this.#fence.isHolder ? 'standby' : 'synced';
+    return this.#hasSynced ? 'synced' : 'starting';
   }
 
   get #actor(): string {

@@ -1,19 +1,22 @@
-// Lets only one replica of an adapter deregister: the one that opened the newest session in the log.
+// Lets only the replica that opened the newest session in the log write what an adapter shows.
 import { type AdapterFact, type AdapterIdentity, sessionSubject } from '../events/adapter-facts.ts';
 import type { RecordedEvent } from '../events/envelope.ts';
 import { eventId } from '../events/event-id.ts';
 import type { Append } from '../events/event-log.ts';
+import { MeshError } from '../lib/mesh-error.ts';
 import type { SourceMemory } from './source-memory.ts';
 
-/** Where several replicas of an adapter may share a log. */
+/** Where several replicas of an adapter may share a log: one term of one of them. */
 export interface SessionOptions {
-  /** Unique to this run of this replica. */
+  /** Unique to this term. */
   readonly holder: string;
+  /** Of the lease that allows the term. */
+  readonly epoch: number;
   /**
-   * How long a replica that is not the holder lets a difference stand before it takes over, in milliseconds. 30,000 by default:
-   * longer than a busy holder takes, short enough for a dead one.
+   * Whether the lease is still held. It is asked after the log was read and before the session is opened at the version that was read:
+   * whoever lost the lease in between is met by the next holder's session.
    */
-  readonly takeoverMs?: number;
+  readonly confirm: () => Promise<boolean>;
 }
 
 /** Mutable; belongs to one runner. */
@@ -21,8 +24,10 @@ export class SessionFence {
   readonly #options: SessionOptions;
   readonly #adapter: AdapterIdentity;
   readonly #subject: string;
+  /** Version of the session's subject at which this replica opened its own; undefined before. */
+  #openedAt: number | undefined;
   /** Who opened the newest session that this replica knows of. */
-  #holder: string | undefined;
+  #newest: string | undefined;
 
   constructor(options: SessionOptions, adapter: AdapterIdentity) {
     this.#options = options;
@@ -30,38 +35,41 @@ export class SessionFence {
     this.#subject = sessionSubject(adapter);
   }
 
-  get takeoverMs(): number {
-    return this.#options.takeoverMs ?? 30_000;
+  get isOpen(): boolean {
+    return this.#newest === this.#options.holder;
   }
 
-  /** Whether this replica is the one that may deregister, as far as it knows. */
-  get isHolder(): boolean {
-    return this.#holder === this.#options.holder;
-  }
-
-  /** Takes note of an event that is in the log. */
+  /** Takes note of an event that is in the log. Throws MeshError `conflict` when another replica has taken over. */
   absorb(event: RecordedEvent): void {
     if (event.subject !== this.#subject) return;
     const fact = event as unknown as AdapterFact;
-    if (fact.type === 'io.periplus.registry.session-opened') this.#holder = fact.data.holder;
+    if (fact.type !== 'io.periplus.registry.session-opened') return;
+    this.#newest = fact.data.holder;
+    if (this.isOpen) this.#openedAt = event.version;
+    else if (this.#openedAt !== undefined) throw this.#replaced(fact.data.holder);
   }
 
-  /** Makes this replica the holder. */
-  opening(memory: SourceMemory, stamp: { readonly actor: string; readonly time: string }): Append {
-    return this.#fact('io.periplus.registry.session-opened', memory, stamp);
-  }
-
-  /** Goes into every batch that deregisters: in conflict when another replica has opened a session that this one has not seen. */
-  confirmation(memory: SourceMemory, stamp: { readonly actor: string; readonly time: string }): Append {
-    return this.#fact('io.periplus.registry.session-confirmed', memory, stamp);
-  }
-
-  #fact(type: string, memory: SourceMemory, stamp: { readonly actor: string; readonly time: string }): Append {
+  /** The append that makes this replica the one that writes. Throws MeshError `conflict` when the lease is no longer held. */
+  async opening(memory: SourceMemory, stamp: { readonly actor: string; readonly time: string }): Promise<Append> {
+    const { holder, epoch, confirm } = this.#options;
+    const expectedVersion = memory.version(this.#subject);
+    if (!(await confirm())) throw this.#replaced('another replica');
     const { source } = memory;
     const subject = this.#subject;
-    const expectedVersion = memory.version(subject);
-    const data = { ...this.#adapter, holder: this.#options.holder };
+    const type = 'io.periplus.registry.session-opened';
+    const data = { ...this.#adapter, holder, epoch };
     const id = eventId({ source, subject, revision: expectedVersion, content: { type, data } });
     return { event: { id, source, subject, type, data, ...stamp, causes: [] }, expectedVersion };
+  }
+
+  /** The appends, refused by the log once another replica has opened a session. */
+  guarded(batch: readonly Append[]): readonly Append[] {
+    const requires = [{ subject: this.#subject, version: this.#openedAt ?? 0 }];
+    return batch.map((append) => ({ ...append, requires }));
+  }
+
+  #replaced(by: string): MeshError {
+    const { platform, instance } = this.#adapter;
+    return new MeshError('conflict', `${by} writes what ${platform} ${instance} shows now`);
   }
 }

@@ -20,15 +20,12 @@ export interface PlanContext {
   readonly actor: string;
   /** When what is held from now on is released: sooner than `nowMs` means at once. */
   readonly releaseMs: number;
-  /** Set while another replica is the one that writes: when this one says itself what the other one has not said by then. */
-  readonly takeoverMs: number | undefined;
 }
 
 /** What to do. Carried out only when the log has taken `now`. */
 export interface WritePlan {
   /** What exists before what is gone. */
   readonly now: readonly Append[];
-  readonly deregisters: boolean;
   readonly later: readonly PendingWrite[];
   /** Subjects that no longer wait. */
   readonly settled: readonly string[];
@@ -92,10 +89,6 @@ export function planDue(context: PlanContext, due: readonly PendingWrite[], requ
   const draft = new PlanDraft();
   for (const write of due) {
     const { fact, scope, reason, isGone, time } = write;
-    if (context.takeoverMs !== undefined) {
-      draft.later.push({ ...write, reason: 'standby', dueMs: context.takeoverMs });
-      continue;
-    }
     draft.settled.push(fact.subject);
     const said = memory.said.get(fact.subject);
     const held = reason === 'held';
@@ -118,27 +111,19 @@ export function planDue(context: PlanContext, due: readonly PendingWrite[], requ
 }
 
 /** Whether the log does not say yet what `write` would. */
-export function isOpen(memory: SourceMemory, { fact, isGone }: PendingWrite): boolean {
+function isOpen(memory: SourceMemory, { fact, isGone }: PendingWrite): boolean {
   const said = memory.said.get(fact.subject);
   return isGone ? said !== undefined : !said || !sameJson(said.observed.value, fact.data);
 }
 
 function planRegistered(context: PlanContext, draft: PlanDraft, append: Append, scope: string): void {
-  const { memory, pending, damper, nowMs, takeoverMs } = context;
+  const { memory, pending, damper, nowMs } = context;
   const { subject, type, data, time } = append.event;
   const kind = observedIn(type, data)?.kind ?? 'config';
   const movement: Movement = memory.said.has(subject) ? 'changed' : 'added';
   const waiting = pending.get(subject);
   const isSame = waiting !== undefined && !waiting.isGone && sameJson(waiting.fact.data, data);
   const write = { fact: { type, subject, data }, scope, isGone: false, time } as const;
-  if (takeoverMs !== undefined) {
-    draft.later.push({
-      ...write,
-      reason: 'standby',
-      dueMs: waiting?.reason === 'standby' ? waiting.dueMs : takeoverMs,
-    });
-    return;
-  }
   if (isSame && waiting.dueMs > nowMs) return;
   if (waiting?.reason === 'held') draft.release('returned');
   const dueMs = isSame ? undefined : damper.dueMs(subject, movement, { kind, nowMs });
@@ -152,21 +137,13 @@ function planRegistered(context: PlanContext, draft: PlanDraft, append: Append, 
 }
 
 function planGone(context: PlanContext, draft: PlanDraft, append: Append, explicit: (gone: Observed) => boolean): void {
-  const { memory, pending, damper, nowMs, takeoverMs } = context;
+  const { memory, pending, damper, nowMs } = context;
   const { subject, type, data, time } = append.event;
   const said = memory.said.get(subject);
   if (!said) return;
   const { observed, scope } = said;
   const waiting = pending.get(subject);
   const write = { fact: { type, subject, data }, scope, isGone: true, time } as const;
-  if (takeoverMs !== undefined) {
-    draft.later.push({
-      ...write,
-      reason: 'standby',
-      dueMs: waiting?.reason === 'standby' ? waiting.dueMs : takeoverMs,
-    });
-    return;
-  }
   const isKnown = waiting?.isGone === true;
   if (explicit(observed)) {
     if (waiting?.reason === 'held') draft.release('explicit');
@@ -220,7 +197,6 @@ function judged(context: PlanContext, draft: PlanDraft, scopes: readonly string[
   const waitsAgain = new Set(draft.later.map(({ fact }) => fact.subject));
   return {
     now: [...draft.registered, ...draft.deregistered],
-    deregisters: draft.deregistered.length > 0,
     later: draft.later,
     settled: draft.settled.filter((subject) => !waitsAgain.has(subject)),
     moved: draft.moved,

@@ -31,6 +31,8 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@nats-io/transport-node': ['events/logs/jetstream'],
   '@nats-io/jetstream': ['events/logs/jetstream'],
   '@nats-io/nats-core': ['events/logs/jetstream'],
+  '@nats-io/kv': ['events/logs/jetstream'],
+  '@nats-io/nkeys': ['events/logs/jetstream'],
   yaml: ['mesh/config/'],
   ajv: ['mesh/config/'],
   '@grpc/grpc-js': ['lib/renewable-credentials.ts', 'services/pilot/xds/', 'services/citadel/', 'agent/'],

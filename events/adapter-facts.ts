@@ -1,4 +1,4 @@
-// What the runners of adapters say of themselves in the log: losses that they hold back, and which replica may deregister.
+// What the runners of adapters say of themselves in the log: losses that they hold back, and which replica writes.
 import type { NewEvent } from './envelope.ts';
 
 /** One adapter: its platform, and which cluster, datacenter or folder. */
@@ -41,23 +41,19 @@ export type LossReleased = NewEvent<
 /** Somebody asked that what an adapter holds be deregistered now (`periplus registry release`). */
 export type LossReleaseRequested = NewEvent<'io.periplus.registry.loss-release-requested', AdapterIdentity>;
 
-/** A replica of an adapter took over: from here on only it may deregister. */
+/** A replica of an adapter took over: from here on only it writes what the adapter shows; what another one appends late is refused. */
 export type SessionOpened = NewEvent<
   'io.periplus.registry.session-opened',
   AdapterIdentity & {
-    /** Unique to one run of one replica. */
+    /** Unique to one term of one replica. */
     readonly holder: string;
+    /** The lease's revision in the store that keeps it (NATS KV): terms of one bucket ascend. Absent where no lease is kept. */
+    readonly epoch?: number;
   }
 >;
 
-/** The replica deregisters in this batch and was still the one that may: a late one conflicts here. */
-export type SessionConfirmed = NewEvent<
-  'io.periplus.registry.session-confirmed',
-  AdapterIdentity & { readonly holder: string }
->;
-
 /** Everything that runners say of themselves; no projection of the mesh reads it. */
-export type AdapterFact = LossHeld | LossReleased | LossReleaseRequested | SessionOpened | SessionConfirmed;
+export type AdapterFact = LossHeld | LossReleased | LossReleaseRequested | SessionOpened;
 
 /** Subject of what an adapter says of its losses: `registry/PLATFORM/losses/INSTANCE`. */
 export function lossesSubject({ platform, instance }: AdapterIdentity): string {

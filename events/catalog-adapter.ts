@@ -38,15 +38,8 @@ export const adapterEntries: CatalogOf<AdapterFact> = {
   'io.periplus.registry.session-opened': {
     ...common,
     subject: 'registry/PLATFORM/session/INSTANCE',
-    meaning: 'A replica of an adapter took over; what another one deregisters late is refused.',
-    data: 'the adapter and the holder, unique to one run of one replica',
-    example: { platform: 'consul', instance: 'dc1', holder: 'adapters-1/5f0c9a52' },
-  },
-  'io.periplus.registry.session-confirmed': {
-    ...common,
-    subject: 'registry/PLATFORM/session/INSTANCE',
-    meaning: 'The replica that deregisters in this batch was still the one that may.',
-    data: 'the adapter and the holder',
-    example: { platform: 'consul', instance: 'dc1', holder: 'adapters-1/5f0c9a52' },
+    meaning: 'A replica of an adapter took over; whatever another one appends late is refused.',
+    data: 'the adapter, the holder (unique to one term of one replica) and the epoch of its lease',
+    example: { platform: 'consul', instance: 'dc1', holder: 'adapters-1/5f0c9a52', epoch: 17 },
   },
 };

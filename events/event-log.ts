@@ -1,11 +1,21 @@
 // The log port: what every store of events promises. logs/contract.ts is its suite; each implementation in logs/ passes it whole.
 import type { NewEvent, RecordedEvent } from './envelope.ts';
+import type { Leases } from './lease.ts';
 
 /** One event to append, with what its writer believes about the subject. */
 export interface Append {
   readonly event: NewEvent;
   /** The subject's version before this event (0: the subject is new). Absent: any. Counted within the batch too. */
   readonly expectedVersion?: number;
+  /** Other subjects whose versions must be these when the event is recorded: a fence for writers that may have been replaced. */
+  readonly requires?: readonly SubjectVersion[];
+}
+
+/** A subject and the number of events it has. */
+export interface SubjectVersion {
+  readonly subject: string;
+  /** 0: none. Counted as before the batch. */
+  readonly version: number;
 }
 
 /** What became of an append. Conflicts are expected, so they are returned. */
@@ -107,4 +117,6 @@ export interface EventLog {
 export interface MeshLogs {
   readonly facts: EventLog;
   readonly deliveries: EventLog;
+  /** Present where several processes share the logs and their store keeps leases too. */
+  readonly leases?: Leases;
 }

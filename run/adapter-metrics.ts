@@ -22,6 +22,9 @@ export function adapterMetrics(statuses: readonly (AdapterStatus | undefined)[],
     gauge('periplus_adapter_up', 'Whether the adapter can read its platform', ({ state }) =>
       state === 'synced' || state === 'standby' ? 1 : 0,
     ),
+    gauge('periplus_adapter_standby', 'Whether another replica writes and this one stands by', ({ state }) =>
+      state === 'standby' ? 1 : 0,
+    ),
     gauge('periplus_adapter_held', 'Things that vanished at once and are kept for now', (status) => status.heldCount),
     gauge('periplus_adapter_dampened', 'Flapping things whose newest state waits', (status) => status.dampenedCount),
     gauge('periplus_adapter_problems', 'Parts of the platform that can not be used', ({ problems }) => problems.size),

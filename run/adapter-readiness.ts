@@ -25,6 +25,6 @@ export function adapterReadiness(status: AdapterStatus | undefined): ReadinessCh
   return {
     name,
     ready: true,
-    detail: status.state === 'standby' ? 'another replica writes; this one stands by' : 'synced',
+    detail: status.state === 'standby' ? `standby: ${status.writer ?? 'another replica'} writes` : 'synced',
   };
 }

@@ -1,14 +1,16 @@
 // The composition root: the only file that names implementations. It reads as the architecture: the log, channels, then the services.
 import 'reflect-metadata';
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Container, type ServiceIdentifier } from 'inversify';
+import type { Adapter } from '../adapters/adapter.ts';
+import type { AdapterStatus } from '../adapters/adapter-status.ts';
 import { createConsulAdapter } from '../adapters/consul/adapter.ts';
 import { createFilesAdapter } from '../adapters/files/adapter.ts';
 import { type ClusterAccess, inClusterAccess } from '../adapters/kubernetes/access.ts';
 import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
 import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
-import { platformRules } from '../adapters/platform-rules.ts';
+import { LeasedAdapter } from '../adapters/leased-adapter.ts';
+import { type PlatformRules, platformRules } from '../adapters/platform-rules.ts';
 import { AdapterRunner } from '../adapters/runner.ts';
 import type { MeshLogs } from '../events/event-log.ts';
 import { openMemoryLogs } from '../events/logs/memory.ts';
@@ -52,12 +54,15 @@ export interface Composition {
   close(): Promise<void>;
 }
 
+/** An adapter and how it is doing. */
+type RunningAdapter = Service & { readonly status: Latest<AdapterStatus> };
+
 const id = <T>(name: string): ServiceIdentifier<T> => Symbol.for(`periplus/${name}`);
 const ids = {
   logs: id<MeshLogs>('logs'),
   pilot: id<Pilot>('pilot'),
   deliveries: id<DeliveriesWatch>('deliveries-watch'),
-  adapters: id<readonly AdapterRunner[]>('adapters'),
+  adapters: id<readonly RunningAdapter[]>('adapters'),
   admin: id<Omit<AdminContext, 'signal'>>('admin-context'),
   adminPort: id<Latest<number>>('admin-port'),
   adminServer: id<Service>('admin-server'),
@@ -94,22 +99,21 @@ export async function compose(
   container.bind(ids.adapters).toDynamicValue((parts) => {
     const { facts } = parts.get(ids.logs);
     const folders = config.roles.has('adapters') ? [...means.folders] : [];
-    const believed = folders
-      .map(([instance, folder]) => createFilesAdapter({ folder, instance, clock }))
-      .map((adapter) => new AdapterRunner({ adapter, log: facts, clock, logger }));
-    // Only where processes share a log can there be another replica.
-    const session = config.log.kind === 'jetstream' && { session: { holder: `${config.name}/${randomUUID()}` } };
     const platforms = [
       ...config.kubernetes.map((cluster) =>
         createKubernetesAdapter({ ...cluster, access: () => kubernetesAccess(cluster), clock }),
       ),
       ...config.consul.map((datacenter) => createConsulAdapter({ ...datacenter, clock })),
     ];
+    // Only where processes share a log can there be another replica: then one of them writes.
+    const leases = logs.leases;
+    const run = (adapter: Adapter, rules: Partial<PlatformRules> = {}) => {
+      const options = { adapter, log: facts, clock, logger, ...rules };
+      return leases ? new LeasedAdapter({ ...options, leases, replica: config.name }) : new AdapterRunner(options);
+    };
     return [
-      ...believed,
-      ...platforms.map(
-        (adapter) => new AdapterRunner({ adapter, log: facts, clock, logger, ...platformRules(), ...session }),
-      ),
+      ...folders.map(([instance, folder]) => run(createFilesAdapter({ folder, instance, clock }))),
+      ...platforms.map((adapter) => run(adapter, platformRules())),
     ];
   });
 

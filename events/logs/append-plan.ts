@@ -77,6 +77,8 @@ export function planAppend(view: LogView, batch: readonly PreparedAppend[]): App
     if (expectedVersion !== actualVersion) {
       return { result: { ok: false, reason: 'conflict', subject, expectedVersion, actualVersion }, batches: [] };
     }
+    const fence = brokenFence(view, append);
+    if (fence !== undefined) return { result: fence, batches: [] };
     events.push(draft.add(append));
   }
   const planned = [...draft.events];
@@ -88,6 +90,16 @@ export function planAppend(view: LogView, batch: readonly PreparedAppend[]): App
   const event = checkpointEvent(last.event, last.logHash);
   draft.add({ event, dataJson: canonicalJson(event.data) });
   return { result, batches: [planned, draft.events.slice(planned.length)] };
+}
+
+/** The first of an append's requirements that the log does not meet, as the conflict that it is. */
+function brokenFence(view: LogView, { requires = [] }: Append): AppendResult | undefined {
+  for (const { subject, version: expectedVersion } of requires) {
+    const actualVersion = view.subject(subject)?.version ?? 0;
+    if (actualVersion !== expectedVersion)
+      return { ok: false, reason: 'conflict', subject, expectedVersion, actualVersion };
+  }
+  return undefined;
 }
 
 /** A log with a few events more than it has. */

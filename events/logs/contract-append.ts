@@ -132,6 +132,27 @@ export function describeAppend(open: OpenForTest): void {
         expect(await log.subjectVersion('test/b')).toBe(0);
       }));
 
+    it('of other subjects fence an append: when wrong nothing of the batch is stored, a retry of what was stored is a no-op', () =>
+      withLog(open, async (log) => {
+        await log.append([testAppend('0', 'test/fence')]);
+        const requires = [{ subject: 'test/fence', version: 1 }];
+        const fenced = [
+          { ...testAppend('1'), requires },
+          { ...testAppend('2'), requires },
+        ];
+        succeeded(await log.append(fenced));
+        await log.append([testAppend('3', 'test/fence')]);
+        expect(await log.append([testAppend('4'), { ...testAppend('5'), requires }])).toEqual({
+          ok: false,
+          reason: 'conflict',
+          subject: 'test/fence',
+          expectedVersion: 1,
+          actualVersion: 2,
+        });
+        succeeded(await log.append(fenced));
+        expect(idsOf(await collect(log.read()))).toEqual(['0', '1', '2', '3']);
+      }));
+
     it('let exactly one of several concurrent writers through, and each learns its own result', () =>
       withLog(open, async (log) => {
         const attempts = ['w1', 'w2', 'w3', 'w4'].map((id) => log.append([{ ...testAppend(id), expectedVersion: 0 }]));

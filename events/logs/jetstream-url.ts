@@ -20,6 +20,8 @@ export interface JetStreamAddress {
   readonly inboxPrefix?: string;
   /** Copies of each message in a cluster. */
   readonly replicas: number;
+  /** How long leases outlive their last renewal, where this client makes their bucket. */
+  readonly leaseMs?: number;
   /** The server's monitoring port or URL, by which it can be seen whether it syncs every write. */
   readonly monitoring?: string;
 }
@@ -27,10 +29,10 @@ export interface JetStreamAddress {
 /** Prefix when the URL names none. */
 export const defaultMesh = 'periplus';
 
-const parameters: readonly string[] = ['ca', 'creds', 'nkey', 'inbox', 'replicas', 'monitoring'];
+const parameters: readonly string[] = ['ca', 'creds', 'nkey', 'inbox', 'replicas', 'monitoring', 'lease'];
 
 /**
- * Parses `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST[:PORT]…][/MESH][?creds=FILE&nkey=FILE&ca=FILE&inbox=PREFIX&replicas=N&monitoring=PORT]`;
+ * Parses `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST[:PORT]…][/MESH][?creds=FILE&nkey=FILE&ca=FILE&inbox=PREFIX&replicas=N&monitoring=PORT&lease=SECONDS]`;
  * `tls://` insists on TLS. Throws MeshError `usage` saying what is wrong.
  */
 export function parseJetStreamUrl(text: string): JetStreamAddress {
@@ -47,11 +49,15 @@ export function parseJetStreamUrl(text: string): JetStreamAddress {
   const replicas = Number(options.get('replicas') ?? '1');
   if (![1, 3, 5].includes(replicas))
     throw new MeshError('usage', `replicas=${options.get('replicas')}: JetStream keeps 1, 3 or 5 copies`);
+  const leaseSeconds = Number(options.get('lease') ?? '15');
+  if (!(leaseSeconds >= 1 && leaseSeconds <= 3600))
+    throw new MeshError('usage', `lease=${options.get('lease')}: a lease lasts 1 to 3600 seconds`);
   return {
     servers: hosts.split(',').map((host) => (/:\d+$/.test(host) ? host : `${host}:4222`)),
     mesh,
     tls: scheme === 'tls',
     replicas,
+    ...(options.has('lease') && { leaseMs: leaseSeconds * 1_000 }),
     ...login(credentials),
     ...optional('caFile', options.get('ca')),
     ...optional('credentialsFile', options.get('creds')),

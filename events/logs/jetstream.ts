@@ -4,6 +4,7 @@ import { type Logger, silentLogger } from '../../lib/logger.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { EventLog, MeshLogs } from '../event-log.ts';
 import type { Upcasts } from '../upcast.ts';
+import { defaultLeaseMs, NatsLeases } from './jetstream-lease.ts';
 import { type NatsLink, openLink } from './jetstream-link.ts';
 import { SnapshotStore } from './jetstream-snapshots.ts';
 import { JetStreamStore } from './jetstream-store.ts';
@@ -58,7 +59,9 @@ async function openBoth(options: Omit<OpenLog, 'log' | 'onClose'>): Promise<Mesh
   };
   const facts = await openLog({ ...options, log: 'facts', onClose });
   try {
-    return { facts, deliveries: await openLog({ ...options, log: 'deliveries', onClose }) };
+    const deliveries = await openLog({ ...options, log: 'deliveries', onClose });
+    const { mesh, replicas, leaseMs = defaultLeaseMs } = address;
+    return { facts, deliveries, leases: new NatsLeases({ ...options, mesh, replicas, leaseMs }) };
   } catch (error) {
     await facts.close();
     throw error;

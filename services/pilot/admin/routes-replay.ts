@@ -46,8 +46,8 @@ export async function verifyLogs(
   options: { readonly mesh?: MeshConfig; readonly onProgress?: (progress: ReplayProgress) => void } = {},
 ): Promise<ReplayAnswer> {
   const damage: string[] = [];
-  for (const [name, log] of Object.entries(logs) as [keyof MeshLogs, MeshLogs['facts']][]) {
-    const found = await log.verify();
+  for (const name of ['facts', 'deliveries'] as const) {
+    const found = await logs[name].verify();
     if (!found.ok) damage.push(`${name} log, position ${found.position}: ${found.problem}`);
   }
   const facts = (await logs.facts.head()).position;
