@@ -98,7 +98,7 @@ describe.skipIf(why !== '')(`two replicas of one adapter${why}`, () => {
         const until = (name: string, addresses: readonly string[]) =>
           waitFor(async () => JSON.stringify(await appliedTo(name)) === JSON.stringify(addresses), {
             limitMs: 60_000,
-            what: () => `${name} to be ${addresses}: ${holder.process.output}\n${standby.process.output}`,
+            what: () => `${name} to be ${addresses.join()}: ${holder.process.output}\n${standby.process.output}`,
           });
         await until('steady', ['10.0.0.1']);
 
