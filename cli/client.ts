@@ -60,6 +60,16 @@ export class AdminClient {
     return this.#post('/api/v1/join-tokens', request);
   }
 
+  /** A JWT-SVID in a workload's name. */
+  mintJwtSvid(request: {
+    readonly spiffeId: string;
+    readonly audience: readonly string[];
+    readonly lifeSeconds?: number;
+    readonly actor: string;
+  }): Promise<{ readonly token: string; readonly expiresAt: string }> {
+    return this.#post('/api/v1/jwt-svids', request);
+  }
+
   /** One stream of server-sent events, until it ends. `after` resumes behind an event id. */
   async *stream(
     path: string,

@@ -1,7 +1,7 @@
 // Flags that `serve` and `up` share.
 import type { Command } from 'commander';
 import { defaultDataDirectory, defaultPorts } from '../run/config.ts';
-import { defaultCitadelPort, defaultTrustDomain } from '../run/config-citadel.ts';
+import { defaultCitadelPort, defaultCitadelWebPort, defaultTrustDomain } from '../run/config-citadel.ts';
 import { collect, logLevelOption, portNumber } from './context.ts';
 
 /** Adds ports, folders, name and log level. */
@@ -28,6 +28,14 @@ export function withServeOptions(command: Command): Command {
       'believe tokens: kubernetes=ISSUER,JWKS-URL[,AUDIENCE] or nomad=…; may be repeated',
       collect,
     )
+    .option(
+      '--citadel-web-port <port>',
+      `OIDC discovery and the trust bundle, over HTTPS, of the role citadel (default: ${defaultCitadelWebPort})`,
+      portNumber,
+    )
+    .option('--citadel-web-cert <file>', "certificate of that port, PEM (default: Citadel's own SVID)")
+    .option('--citadel-web-key <file>', 'its key')
+    .option('--jwt-issuer <url>', 'issuer of JWT-SVIDs: where others reach that port (default: https://localhost:PORT)')
     .option('--name <name>', "this Pilot's name in events and proxy-status (default: pilot-HOSTNAME)")
     .addOption(logLevelOption());
 }

@@ -78,6 +78,38 @@ export type CertificateIssued = NewEvent<
     readonly ignored: readonly string[];
   }
 >;
+/** Tokens signed with this key are to be believed from now on, until its CA is revoked: each CA has one. */
+export type JwtKeyPublished = NewEvent<
+  'io.periplus.identity.jwt-key-published',
+  {
+    readonly trustDomain: string;
+    /** The CA that it belongs to: it comes and goes with it. */
+    readonly authority: string;
+    /** `kid`: the start of the SHA-256 of the public key, hex. */
+    readonly keyId: string;
+    /** The public key: an EC key in JWK form (RFC 7517). */
+    readonly jwk: { readonly kty: string; readonly crv: string; readonly x: string; readonly y: string };
+    /** RFC 3339: it signs from then on, where there is an older one: verifiers fetch keys now and then only. */
+    readonly signsFrom: string;
+  }
+>;
+/** A workload, or a person in its name, got a JWT-SVID. */
+export type JwtIssued = NewEvent<
+  'io.periplus.identity.jwt-issued',
+  {
+    readonly spiffeId: string;
+    readonly audience: readonly string[];
+    /** Key that signed it. */
+    readonly keyId: string;
+    /** `jti`. */
+    readonly tokenId: string;
+    /** RFC 3339. */
+    readonly expiresAt: string;
+    /** Address and port of the caller; absent: a person asked the admin API. */
+    readonly peer?: string;
+    readonly evidence: EvidenceRecord;
+  }
+>;
 /** A request for a certificate was refused. */
 export type CertificateDenied = NewEvent<
   'io.periplus.identity.certificate-denied',
@@ -116,7 +148,14 @@ export type AuthorityFact =
   | AuthorityTainted
   | AuthorityRevoked;
 /** Everything that Citadel writes. */
-export type IdentityFact = AuthorityFact | CertificateIssued | CertificateDenied | JoinTokenCreated | JoinTokenConsumed;
+export type IdentityFact =
+  | AuthorityFact
+  | JwtKeyPublished
+  | JwtIssued
+  | CertificateIssued
+  | CertificateDenied
+  | JoinTokenCreated
+  | JoinTokenConsumed;
 
 /** Subject of a workload's certificates: `identity/spiffe://…`. */
 export function identitySubject(spiffeId: string): string {
@@ -126,6 +165,11 @@ export function identitySubject(spiffeId: string): string {
 /** Subject of everything about a trust domain's CAs and bundles. */
 export function authoritySubject(trustDomain: string): string {
   return `identity/authority/${trustDomain}`;
+}
+
+/** Subject of a trust domain's keys for JWT-SVIDs. */
+export function jwtKeysSubject(trustDomain: string): string {
+  return `identity/jwt/${trustDomain}`;
 }
 
 /** Subject of a join token. */

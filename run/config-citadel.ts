@@ -10,10 +10,16 @@ export interface CitadelFlags {
   readonly caCerts?: string;
   /** Each `PLATFORM=ISSUER,JWKS-URL[,AUDIENCE]`. */
   readonly tokenIssuer?: readonly string[];
+  readonly citadelWebPort?: number;
+  readonly citadelWebCert?: string;
+  readonly citadelWebKey?: string;
+  readonly jwtIssuer?: string;
 }
 
 /** As Istio's Citadel. */
 export const defaultCitadelPort = 8060;
+/** Citadel's neighbour: OIDC discovery and the trust bundle, over HTTPS. */
+export const defaultCitadelWebPort = 8061;
 /** As Istio and Kubernetes. */
 export const defaultTrustDomain = 'cluster.local';
 /** What tokens have to be made for, unless the flag says otherwise. */
@@ -33,11 +39,9 @@ export function citadelConfigOf(
 ): CitadelConfig | undefined {
   const { citadelPort, trustDomain = defaultTrustDomain, caCerts, tokenIssuer = [] } = flags;
   if (!means.wanted) {
-    if (citadelPort ?? flags.trustDomain ?? caCerts ?? tokenIssuer[0])
-      throw new MeshError(
-        'usage',
-        '--citadel-port, --trust-domain, --ca-certs and --token-issuer need the role citadel',
-      );
+    const given = citadelFlags.filter((flag) => flags[flag] !== undefined && flags[flag]?.toString() !== '');
+    if (given.length > 0)
+      throw new MeshError('usage', `${given.map(flagName).join(', ')}: add the role citadel (--roles), which reads it`);
     return undefined;
   }
   return {
@@ -47,6 +51,37 @@ export function citadelConfigOf(
     passphrase: (means.env ?? process.env)[passphraseVariable] || undefined,
     pluggedIn: caCerts === undefined ? undefined : resolve(means.workingDirectory, caCerts),
     tokenIssuers: tokenIssuer.map(tokenIssuerOf),
+    web: webConfigOf(flags, means.workingDirectory),
+  };
+}
+
+/** All of them: none means anything without the role. */
+const citadelFlags = [
+  'citadelPort',
+  'trustDomain',
+  'caCerts',
+  'tokenIssuer',
+  'citadelWebPort',
+  'citadelWebCert',
+  'citadelWebKey',
+  'jwtIssuer',
+] as const satisfies readonly (keyof CitadelFlags)[];
+
+const flagName = (flag: string) => `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+function webConfigOf(flags: CitadelFlags, workingDirectory: string): CitadelConfig['web'] {
+  const { citadelWebPort: port = defaultCitadelWebPort, citadelWebCert, citadelWebKey, jwtIssuer } = flags;
+  if ((citadelWebCert === undefined) !== (citadelWebKey === undefined))
+    throw new MeshError('usage', '--citadel-web-cert and --citadel-web-key belong together');
+  // OpenID Connect Discovery, section 3: https, no query, no fragment.
+  if (jwtIssuer !== undefined && !(URL.canParse(jwtIssuer) && /^https:[^?#\s]+$/.test(jwtIssuer)))
+    throw new MeshError('usage', `--jwt-issuer "${jwtIssuer}": give an https URL without "?" and "#"`);
+  const path = (file: string) => resolve(workingDirectory, file);
+  const isWeb = citadelWebCert !== undefined && citadelWebKey !== undefined;
+  return {
+    port,
+    issuer: jwtIssuer?.replace(/\/$/, ''),
+    certificate: isWeb ? { certificate: path(citadelWebCert), key: path(citadelWebKey) } : undefined,
   };
 }
 

@@ -62,6 +62,7 @@ describe('processConfigOf', () => {
       passphrase: undefined,
       pluggedIn: '/w/certs',
       tokenIssuers: [{ platform: 'nomad', issuer, jwksUrl: `${issuer}/jwks`, audience: 'periplus-citadel' }],
+      web: { port: 8061, issuer: undefined, certificate: undefined },
     });
   });
 
@@ -74,7 +75,7 @@ describe('processConfigOf', () => {
 
   it.each<[string, ServeFlags, RegExp]>([
     ['a later role', { roles: 'pilot,mixer' }, /role mixer is not in this version yet/],
-    ['a Citadel’s flag without it', { trustDomain: 'x' }, /need the role citadel/],
+    ['a Citadel’s flag without it', { trustDomain: 'x' }, /--trust-domain: add the role citadel/],
     ['a malformed token issuer', { roles: 'pilot,citadel', tokenIssuer: ['nomad=x'] }, /--token-issuer/],
     ['an unknown role', { roles: 'pilots' }, /"pilots" is no role/],
     ['no role', { roles: ' , ' }, /--roles is empty/],

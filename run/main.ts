@@ -144,6 +144,9 @@ function wantedPorts(config: ProcessConfig): readonly WantedPort[] {
     ...(config.roles.has('pilot') ? [{ host, port: config.xdsPort, purpose: 'xDS', flag: '--xds-port' }] : []),
     { host, port: config.adminPort, purpose: 'the admin API', flag: '--admin-port' },
     ...(config.citadel ? [{ host, port: config.citadel.port, purpose: 'Citadel', flag: '--citadel-port' }] : []),
+    ...(config.citadel
+      ? [{ host, port: config.citadel.web.port, purpose: "Citadel's documents", flag: '--citadel-web-port' }]
+      : []),
     ...(config.monitoringPort === undefined
       ? []
       : [{ host, port: config.monitoringPort, purpose: 'metrics', flag: '--metrics-port' }]),

@@ -1,11 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type RequestOptions, request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
 import { expect, it, vi } from 'vitest';
 import { MemoryLog } from '../../events/logs/memory.ts';
+import { JwtSvidRequestSchema, type JwtSvidResponse } from '../../gen/periplus/citadel/v1/jwt_svid_pb.js';
 import { systemClock } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { createCitadel } from './citadel.ts';
+import { jwtService } from './csr/grpc-services.ts';
 
 const config = {
   trustDomain: 'cluster.local',
@@ -13,6 +19,7 @@ const config = {
   passphrase: undefined,
   pluggedIn: undefined,
   tokenIssuers: [],
+  web: { port: 0, issuer: undefined, certificate: undefined },
 };
 const common = { facts: new MemoryLog(), host: '127.0.0.1', name: 'test', clock: systemClock, logger: silentLogger };
 
@@ -29,6 +36,73 @@ it('a Citadel opens its port, leaves its roots for agents, makes tokens for its 
   expect((await make('spiffe://cluster.local/ns/shop/sa/web')).token).toMatch(/^pjt_/);
   await expect(make('spiffe://other/ns/shop/sa/web')).rejects.toThrow('trust domain');
   await expect(make('web')).rejects.toThrow('no SPIFFE ID');
+  stop.abort();
+  await running;
+  rmSync(folder, { recursive: true });
+});
+
+/** A document of the port that serves them; the roots vouch for it. */
+function documentOf(port: number, path: string, more: RequestOptions = {}) {
+  return new Promise<{ readonly status: number | undefined; readonly body: Record<string, unknown> }>(
+    (resolve, reject) => {
+      const question = request({ host: 'localhost', port, path, agent: false, ...more }, async (response) => {
+        let text = '';
+        for await (const chunk of response) text += chunk;
+        resolve({ status: response.statusCode, body: JSON.parse(text) });
+      });
+      question.on('error', reject).end();
+    },
+  );
+}
+
+it('gives callers tokens of their own identity, which anybody can verify by OIDC discovery', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'periplus-citadel-'));
+  const facts = new MemoryLog();
+  const citadel = createCitadel({ ...common, facts, config: { ...config, folder } });
+  const stop = new AbortController();
+  const running = Promise.all(citadel.services.map((service) => service.run(stop.signal)));
+  const limit = { timeout: 10_000 };
+  const port = await vi.waitFor(() => citadel.port.value ?? Promise.reject(new Error('not open')), limit);
+  const webPort = await vi.waitFor(() => citadel.webPort.value ?? Promise.reject(new Error('not open')), limit);
+  const ca = await vi.waitFor(() => readFileSync(join(folder, 'root-cert.pem'), 'utf8'), limit);
+  const [spiffeId, audience] = ['spiffe://cluster.local/ns/shop/sa/web', ['vault']];
+  const client = new Client(`localhost:${port}`, credentials.createSsl(Buffer.from(ca)));
+  const fetchJwt = async (wanted: { audience: string[]; spiffeId?: string }) => {
+    const metadata = new Metadata();
+    const { token } = await citadel.admin.createJoinToken({ spiffeId }, 'user:anna');
+    metadata.set('authorization', `Bearer ${token}`);
+    const { path, requestSerialize, responseDeserialize } = jwtService.FetchJwtSvid;
+    const message = create(JwtSvidRequestSchema, wanted);
+    return await new Promise<JwtSvidResponse & Partial<ServiceError>>((resolve) => {
+      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, message, metadata, (error, response) =>
+        resolve(Object(error ?? response)),
+      );
+    });
+  };
+  const { svids } = await fetchJwt({ audience });
+  const token = svids[0]?.svid ?? '';
+  const discovery = await documentOf(webPort, '/.well-known/openid-configuration', { ca });
+  const keysUrl = new URL(String(discovery.body.jwks_uri));
+  const keys = await documentOf(Number(keysUrl.port), keysUrl.pathname, { ca });
+  const check = { issuer: `https://localhost:${webPort}`, audience: 'vault', algorithms: ['ES256'] };
+  const verified = await jwtVerify(token, createLocalJWKSet(keys.body as unknown as JSONWebKeySet), check);
+  expect([verified.payload.sub, discovery.body.issuer]).toEqual([spiffeId, check.issuer]);
+  expect((await documentOf(webPort, '/bundle', { ca })).body).toMatchObject({ spiffe_sequence: 2 });
+  const minted = await citadel.admin.mintJwtSvid({ spiffeId, audience, lifeSeconds: 60 }, 'user:anna');
+  await jwtVerify(minted.token, createLocalJWKSet(keys.body as unknown as JSONWebKeySet), check);
+
+  expect(await fetchJwt({ audience: [] })).toMatchObject({ code: status.INVALID_ARGUMENT });
+  const other = await fetchJwt({ audience, spiffeId: 'spiffe://cluster.local/ns/shop/sa/admin' });
+  expect(other).toMatchObject({ code: status.PERMISSION_DENIED, details: expect.stringContaining('own identity') });
+  await expect(documentOf(webPort, '/keys')).rejects.toThrow('certificate');
+  expect((await documentOf(webPort, '/../keys', { ca })).status).toBe(404);
+  expect((await documentOf(webPort, '/keys', { ca, method: 'POST' })).status).toBe(405);
+
+  let text = '';
+  for await (const event of facts.read()) text += JSON.stringify(event);
+  for (const secret of [token, minted.token]) expect(text).not.toContain(secret.split('.')[2]);
+  expect(text).toContain(`"tokenId":"${verified.payload.jti}"`);
+  client.close();
   stop.abort();
   await running;
   rmSync(folder, { recursive: true });

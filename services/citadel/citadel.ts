@@ -7,7 +7,7 @@ import type { Latest } from '../../lib/latest.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { Service } from '../../lib/service.ts';
-import { parseSpiffeId } from '../../mesh/spiffe-id.ts';
+import { formatSpiffeId, parseSpiffeId, type SpiffeId } from '../../mesh/spiffe-id.ts';
 import type { Attestor } from './attest/attestor.ts';
 import { createJoinToken, createJoinTokenAttestor } from './attest/join-token.ts';
 import { createJwtAttestor, remoteKeys } from './attest/jwt.ts';
@@ -16,7 +16,11 @@ import { createX509Attestor } from './attest/x509-pop.ts';
 import { type CaStatus, CertificateAuthority } from './ca/certificate-authority.ts';
 import type { RotationDecision } from './ca/rotation.ts';
 import { CsrServer } from './csr/csr-server.ts';
+import { IssuanceRecord } from './csr/issuance-record.ts';
+import { JwtAuthority } from './jwt/jwt-authority.ts';
 import { FileKeyStore } from './keys/file-key-store.ts';
+import { bundleDocument, discoveryDocument, documentPaths, keySetDocument } from './web/documents.ts';
+import { type WebCertificateFiles, WebServer } from './web/web-server.ts';
 
 /** A platform whose tokens are believed. */
 export interface TokenIssuer {
@@ -38,6 +42,13 @@ export interface CitadelConfig {
   /** Folder with Istio's `cacerts` files; undefined: a CA of its own. */
   readonly pluggedIn: string | undefined;
   readonly tokenIssuers: readonly TokenIssuer[];
+  readonly web: {
+    readonly port: number;
+    /** Claim `iss` of JWT-SVIDs, without a slash at its end; undefined: `https://localhost:PORT`. */
+    readonly issuer: string | undefined;
+    /** Undefined: Citadel's own SVID. */
+    readonly certificate: WebCertificateFiles | undefined;
+  };
 }
 
 /** What people can do with a CA, for the admin API. */
@@ -50,6 +61,11 @@ export interface CitadelAdmin {
     request: { readonly spiffeId: string; readonly lifeSeconds?: number },
     actor: string,
   ): Promise<{ readonly token: string; readonly expiresAt: string }>;
+  /** A JWT-SVID in a workload's name. Throws MeshError `invalid` as `createJoinToken`, and for audiences that can't be. */
+  mintJwtSvid(
+    request: { readonly spiffeId: string; readonly audience: readonly string[]; readonly lifeSeconds?: number },
+    actor: string,
+  ): Promise<{ readonly token: string; readonly expiresAt: string }>;
 }
 
 /** A Citadel, put together and not yet started. */
@@ -58,10 +74,12 @@ export interface Citadel {
   readonly admin: CitadelAdmin;
   /** The signing port once it is open. */
   readonly port: Latest<number>;
+  /** The port of OIDC discovery and of the trust bundle once it is open. */
+  readonly webPort: Latest<number>;
 }
 
-/** Puts one together. Throws MeshError `invalid` for a wrong trust domain or token issuer. */
-export function createCitadel(options: {
+/** What a Citadel is made of. */
+export interface CitadelOptions {
   readonly config: CitadelConfig;
   readonly facts: EventLog;
   readonly host: string;
@@ -69,7 +87,10 @@ export function createCitadel(options: {
   readonly name: string;
   readonly clock: Clock;
   readonly logger: Logger;
-}): Citadel {
+}
+
+/** Puts one together. Throws MeshError `invalid` for a wrong trust domain or token issuer. */
+export function createCitadel(options: CitadelOptions): Citadel {
   const { config, facts, clock, name, logger } = options;
   const { trustDomain, folder, passphrase, pluggedIn } = config;
   const keys = new FileKeyStore({ folder: join(folder, 'keys'), ...(passphrase !== undefined && { passphrase }) });
@@ -81,22 +102,70 @@ export function createCitadel(options: {
     ...config.tokenIssuers.map((issuer) => jwtAttestor(issuer, { trustDomain, clock })),
     createX509Attestor({ trustDomain, clock }),
   ];
-  const server = new CsrServer({ ...parts, ca, attestors, host: options.host, port: config.port });
+  const jwt: JwtAuthority = new JwtAuthority({
+    ...parts,
+    keys,
+    opened: async () => await ca.open(),
+    issuer: () => config.web.issuer ?? `https://localhost:${web.port.value ?? config.web.port}`,
+  });
+  const server = new CsrServer({ ...parts, ca, jwt, attestors, host: options.host, port: config.port });
+  const web = webServer(options, { ca, jwt });
+  const record = new IssuanceRecord({ ...parts, source: `/citadel/${name}` });
   return {
-    services: [ca, server, bundleFile(join(folder, 'root-cert.pem'), ca)],
+    services: [ca, jwt, server, web, bundleFile(join(folder, 'root-cert.pem'), ca)],
     port: server.port,
+    webPort: web.port,
     admin: {
       caStatus: async () => await ca.status(),
       rotate: async (actor) => await ca.advance(actor),
       createJoinToken: async ({ spiffeId, lifeSeconds }, actor) => {
-        const parsed = parseSpiffeId(spiffeId);
-        if (!parsed.ok) throw new MeshError('invalid', `this is no SPIFFE ID of a workload: ${parsed.reason}`);
-        if (parsed.id.trustDomain !== trustDomain) throw new MeshError('invalid', `the trust domain is ${trustDomain}`);
-        const life = lifeSeconds === undefined ? {} : { lifeMs: lifeSeconds * 1000 };
-        return await createJoinToken(tokens, { id: parsed.id, actor, ...life });
+        const id = workloadId(spiffeId, trustDomain);
+        return await createJoinToken(tokens, { id, actor, ...lifeMsOf(lifeSeconds) });
+      },
+      mintJwtSvid: async ({ spiffeId, audience, lifeSeconds }, actor) => {
+        const id = workloadId(spiffeId, trustDomain);
+        const { token, ...recorded } = await jwt.sign({ id, audience, ...lifeMsOf(lifeSeconds) });
+        const evidence = { kind: 'admin', details: { actor } };
+        await record.jwtIssued({ spiffeId: formatSpiffeId(id), audience, ...recorded, evidence }, actor);
+        return { token, expiresAt: recorded.expiresAt };
       },
     },
   };
+}
+
+const lifeMsOf = (seconds: number | undefined) => (seconds === undefined ? {} : { lifeMs: seconds * 1000 });
+
+function workloadId(spiffeId: string, trustDomain: string): SpiffeId {
+  const parsed = parseSpiffeId(spiffeId);
+  if (!parsed.ok) throw new MeshError('invalid', `this is no SPIFFE ID of a workload: ${parsed.reason}`);
+  if (parsed.id.trustDomain !== trustDomain) throw new MeshError('invalid', `the trust domain is ${trustDomain}`);
+  return parsed.id;
+}
+
+function webServer(
+  { config, host, clock, logger }: CitadelOptions,
+  { ca, jwt }: { readonly ca: CertificateAuthority; readonly jwt: JwtAuthority },
+): WebServer {
+  const { trustDomain, web } = config;
+  return new WebServer({
+    ca,
+    trustDomain,
+    host,
+    port: web.port,
+    ...(web.certificate && { certificate: web.certificate }),
+    clock,
+    logger,
+    documentAt: (path) => {
+      const [bundle, keys] = [ca.bundle.value, jwt.believed.value];
+      if (!bundle || !keys) return undefined;
+      const { discovery, keys: keysPath, bundle: bundlePath } = documentPaths;
+      if (path === discovery) return discoveryDocument(jwt.issuer);
+      if (path === keysPath) return keySetDocument(keys);
+      return path === bundlePath
+        ? bundleDocument({ bundle, jwtKeys: keys, keysPublished: jwt.keysPublished })
+        : undefined;
+    },
+  });
 }
 
 function jwtAttestor(issuer: TokenIssuer, common: { readonly trustDomain: string; readonly clock: Clock }): Attestor {

@@ -11,7 +11,8 @@ import { createX509Attestor } from '../attest/x509-pop.ts';
 import { ManualClock, testCa } from '../citadel-fixture.ts';
 import { createCsr } from '../x509/csr.ts';
 import { generateKeyPair } from '../x509/keys.ts';
-import { CsrServer, certificateService } from './csr-server.ts';
+import { CsrServer } from './csr-server.ts';
+import { certificateService } from './grpc-services.ts';
 
 const trustDomain = 'cluster.local';
 const id = { trustDomain, namespace: 'shop', serviceAccount: 'web' };

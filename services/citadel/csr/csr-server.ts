@@ -1,13 +1,9 @@
-// The gRPC face of Citadel: istio.v1.auth.IstioCertificateService, which agents of Periplus and of Istio speak, over TLS.
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type handleUnaryCall, Server, type ServerUnaryCall, type ServiceDefinition, status } from '@grpc/grpc-js';
+// The gRPC face of Citadel over TLS: istio.v1.auth.IstioCertificateService, which agents of Istio speak too, and JWT-SVIDs beside it.
+import type { Message } from '@bufbuild/protobuf';
+import { type handleUnaryCall, Server, type ServerUnaryCall, status } from '@grpc/grpc-js';
 import type { EventLog } from '../../../events/event-log.ts';
-import {
-  type IstioCertificateRequest,
-  IstioCertificateRequestSchema,
-  type IstioCertificateResponse,
-  IstioCertificateResponseSchema,
-} from '../../../gen/istio/v1/auth/ca_pb.js';
+import type { IstioCertificateRequest, IstioCertificateResponse } from '../../../gen/istio/v1/auth/ca_pb.js';
+import type { JwtSvidRequest, JwtSvidResponse } from '../../../gen/periplus/citadel/v1/jwt_svid_pb.js';
 import type { Clock } from '../../../lib/clock.ts';
 import { Latest } from '../../../lib/latest.ts';
 import type { Logger } from '../../../lib/logger.ts';
@@ -17,7 +13,11 @@ import type { Service } from '../../../lib/service.ts';
 import { controlPlaneId } from '../../../mesh/spiffe-id.ts';
 import type { Attestor, Credentials } from '../attest/attestor.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
-import { type DenialCode, type Issuance, type IssuanceMeans, issueCertificate } from './issuance.ts';
+import type { JwtAuthority } from '../jwt/jwt-authority.ts';
+import { issueJwtSvid } from '../jwt/jwt-issuance.ts';
+import type { CallerMeans, Denial, DenialCode } from './caller.ts';
+import { certificateResponse, certificateService, jwtResponse, jwtService } from './grpc-services.ts';
+import { issueCertificate } from './issuance.ts';
 import { IssuanceRecord } from './issuance-record.ts';
 import { type Rate, RateLimit } from './rate-limit.ts';
 import { serverIdentities } from './server-certificate.ts';
@@ -44,26 +44,11 @@ export const defaultCsrLimits: CsrLimits = {
   maxConnectionMs: 60_000, // a connection that sends half a request is gone after this
 };
 
-const serializeRequest = (request: IstioCertificateRequest) =>
-  Buffer.from(toBinary(IstioCertificateRequestSchema, request));
-const serializeResponse = (response: IstioCertificateResponse) =>
-  Buffer.from(toBinary(IstioCertificateResponseSchema, response));
-/** The service's one method; clients use it too. */
-export const certificateService = {
-  CreateCertificate: {
-    path: '/istio.v1.auth.IstioCertificateService/CreateCertificate',
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: serializeRequest,
-    requestDeserialize: (bytes: Buffer) => fromBinary(IstioCertificateRequestSchema, bytes),
-    responseSerialize: serializeResponse,
-    responseDeserialize: (bytes: Buffer) => fromBinary(IstioCertificateResponseSchema, bytes),
-  },
-} satisfies ServiceDefinition;
-
 /** What the server is made of. */
 export interface CsrServerOptions {
   readonly ca: CertificateAuthority;
+  /** Signs tokens; absent: none are given. */
+  readonly jwt?: JwtAuthority;
   readonly trustDomain: string;
   /** Asked in order. */
   readonly attestors: readonly Attestor[];
@@ -87,19 +72,19 @@ export class CsrServer implements Service {
   readonly port = new Latest<number>();
   readonly #options: CsrServerOptions;
   readonly #limits: CsrLimits;
-  readonly #means: IssuanceMeans;
+  readonly #means: CallerMeans & { readonly record: IssuanceRecord };
   #inFlight = 0;
 
   constructor(options: CsrServerOptions) {
-    const { clock, ca, attestors } = options;
+    const { clock, attestors } = options;
     this.#options = options;
     this.#limits = { ...defaultCsrLimits, ...options.limits };
     const record = new IssuanceRecord({ ...options, source: `/citadel/${options.name}` });
-    this.#means = { ca, attestors, record, limit: new RateLimit(this.#limits.rate, () => clock.nowMs()) };
+    this.#means = { attestors, record, limit: new RateLimit(this.#limits.rate, () => clock.nowMs()) };
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { ca, trustDomain, clock, host, port, dnsNames = [] } = this.#options;
+    const { ca, jwt, trustDomain, clock, host, port, dnsNames = [] } = this.#options;
     const credentials = new RenewableCredentials({ requireClient: false });
     const server = new Server({
       'grpc.max_receive_message_length': this.#limits.maxRequestBytes,
@@ -107,14 +92,22 @@ export class CsrServer implements Service {
       'grpc.max_connection_age_ms': this.#limits.maxConnectionMs,
       'grpc.max_connection_age_grace_ms': this.#limits.deadlineMs,
     });
-    const handle: handleUnaryCall<IstioCertificateRequest, IstioCertificateResponse> = (call, done) => {
-      void this.#answer(call).then((issuance) => {
-        if (issuance.ok)
-          done(null, create(IstioCertificateResponseSchema, { certChain: [...issuance.certificateChain] }));
-        else done({ code: grpcCodes[issuance.code], details: issuance.message });
+    const CreateCertificate = this.#handle<IstioCertificateRequest, IstioCertificateResponse>(
+      async ({ csr, validityDuration }, credentials) => {
+        const request = { csr, lifeSeconds: Number(validityDuration), credentials };
+        const issuance = await issueCertificate(request, { ...this.#means, ca });
+        return issuance.ok ? certificateResponse(issuance.certificateChain) : issuance;
+      },
+    );
+    server.addService(certificateService, { CreateCertificate });
+    if (jwt) {
+      const FetchJwtSvid = this.#handle<JwtSvidRequest, JwtSvidResponse>(async (request, credentials) => {
+        const { audience, spiffeId } = request;
+        const issued = await issueJwtSvid({ audience, spiffeId, credentials }, { ...this.#means, jwt });
+        return issued.ok ? jwtResponse(issued.given) : issued;
       });
-    };
-    server.addService(certificateService, { CreateCertificate: handle });
+      server.addService(jwtService, { FetchJwtSvid });
+    }
     try {
       const names = ['localhost', ...dnsNames];
       let listening = false;
@@ -129,7 +122,21 @@ export class CsrServer implements Service {
     }
   }
 
-  async #answer(call: ServerUnaryCall<IstioCertificateRequest, IstioCertificateResponse>): Promise<Issuance> {
+  #handle<Request, Response extends Message>(
+    work: (request: Request, credentials: Credentials) => Promise<Response | Denial>,
+  ): handleUnaryCall<Request, Response> {
+    return (call, done) => {
+      void this.#answer(call, work).then((answer) => {
+        if ('code' in answer) done({ code: grpcCodes[answer.code], details: answer.message });
+        else done(null, answer);
+      });
+    };
+  }
+
+  async #answer<Request, Response extends Message>(
+    call: ServerUnaryCall<Request, Response>,
+    work: (request: Request, credentials: Credentials) => Promise<Response | Denial>,
+  ): Promise<Response | Denial> {
     const { deadlineMs, maxInFlight } = this.#limits;
     if (this.#inFlight >= maxInFlight)
       return { ok: false, code: 'resource-exhausted', message: 'Citadel is busy; try again later' };
@@ -137,23 +144,22 @@ export class CsrServer implements Service {
     if (typeof credentials === 'string') return { ok: false, code: 'unauthenticated', message: credentials };
     this.#inFlight++;
     const working = new AbortController();
-    const { csr, validityDuration } = call.request;
-    const request = { csr, lifeSeconds: Number(validityDuration), credentials };
-    const issuing = issueCertificate(request, this.#means).finally(() => {
+    const answering = work(call.request, credentials).finally(() => {
       this.#inFlight--;
       working.abort();
     });
     const late = this.#options.clock.sleep(deadlineMs, working.signal).then(
-      (): Issuance => ({ ok: false, code: 'unavailable', message: 'this took too long; try again' }),
-      () => issuing,
+      (): Denial => ({ ok: false, code: 'unavailable', message: 'this took too long; try again' }),
+      () => answering,
     );
-    return await Promise.race([issuing, late]);
+    return await Promise.race([answering, late]);
   }
 }
 
 const grpcCodes: Readonly<Record<DenialCode, status>> = {
   'invalid-argument': status.INVALID_ARGUMENT,
   unauthenticated: status.UNAUTHENTICATED,
+  'permission-denied': status.PERMISSION_DENIED,
   'resource-exhausted': status.RESOURCE_EXHAUSTED,
   unavailable: status.UNAVAILABLE,
 };

@@ -7,6 +7,7 @@ import {
   type CertificateIssued,
   type EvidenceRecord,
   identitySubject,
+  type JwtIssued,
   unknownCallerSubject,
 } from '../../../events/identity-facts.ts';
 import type { Clock } from '../../../lib/clock.ts';
@@ -45,6 +46,12 @@ export class IssuanceRecord {
     await this.#append('io.periplus.identity.certificate-issued', { subject, data, revision: data.serial });
   }
 
+  /** As `issued`, of a token; `actor` asked for it. */
+  async jwtIssued(data: JwtIssued['data'], actor: string): Promise<void> {
+    const subject = identitySubject(data.spiffeId);
+    await this.#append('io.periplus.identity.jwt-issued', { subject, data, revision: data.tokenId, actor });
+  }
+
   /** Never rejects: a denial stands whether it is recorded or not. */
   async denied(denial: {
     readonly peer: string;
@@ -52,7 +59,7 @@ export class IssuanceRecord {
     readonly spiffeId?: string;
     readonly evidence?: EvidenceRecord;
   }): Promise<void> {
-    this.#logger.warn({ ...denial }, 'a certificate was denied');
+    this.#logger.warn({ ...denial }, 'a request was denied');
     if (!this.#denials.take('all')) {
       this.#unrecorded++;
       return;
@@ -69,14 +76,19 @@ export class IssuanceRecord {
   }
 
   async #append(
-    type: (CertificateIssued | CertificateDenied)['type'],
-    fact: { readonly subject: string; readonly data: { readonly spiffeId?: string }; readonly revision: string },
+    type: (CertificateIssued | CertificateDenied | JwtIssued)['type'],
+    fact: {
+      readonly subject: string;
+      readonly data: { readonly spiffeId?: string };
+      readonly revision: string;
+      readonly actor?: string;
+    },
   ): Promise<void> {
     const { subject, data, revision } = fact;
     const source = this.#source;
     const id = eventId({ source, subject, revision, content: { type, data } });
     const time = new Date(this.#clock.nowMs()).toISOString();
-    const actor = data.spiffeId === undefined ? 'system:citadel' : `workload:${data.spiffeId}`;
+    const actor = fact.actor ?? (data.spiffeId === undefined ? 'system:citadel' : `workload:${data.spiffeId}`);
     await this.#facts.append([{ event: { id, source, type, subject, time, actor, causes: [], data } }]);
   }
 }

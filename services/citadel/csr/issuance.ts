@@ -1,12 +1,10 @@
 // From a signing request to a certificate: who asks is proven first, the request gives nothing but its key, and the log knows of it.
-import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
-import { formatSpiffeId } from '../../../mesh/spiffe-id.ts';
-import { type Attestor, attestCaller, type Credentials } from '../attest/attestor.ts';
+import type { Credentials } from '../attest/attestor.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
-import { parseCsr } from '../x509/csr.ts';
+import { type CertificateRequest, parseCsr } from '../x509/csr.ts';
 import { keyHash } from '../x509/keys.ts';
+import { answerCaller, type Caller, type CallerMeans, type Denial, type Read } from './caller.ts';
 import type { IssuanceRecord } from './issuance-record.ts';
-import type { RateLimit } from './rate-limit.ts';
 
 /** What one asks for. */
 export interface IssuanceRequest {
@@ -17,20 +15,13 @@ export interface IssuanceRequest {
   readonly credentials: Credentials;
 }
 
-/** What became of it; `message` is for the caller and holds no secret. */
-export type Issuance =
-  | { readonly ok: true; readonly certificateChain: readonly string[] }
-  | { readonly ok: false; readonly code: DenialCode; readonly message: string };
-
-/** gRPC's names of what went wrong. */
-export type DenialCode = 'invalid-argument' | 'unauthenticated' | 'resource-exhausted' | 'unavailable';
+/** What became of it. */
+export type Issuance = { readonly ok: true; readonly certificateChain: readonly string[] } | Denial;
 
 /** What issuing stands on. */
-export interface IssuanceMeans {
+export interface IssuanceMeans extends CallerMeans {
   readonly ca: Pick<CertificateAuthority, 'sign'>;
-  readonly attestors: readonly Attestor[];
   readonly record: Pick<IssuanceRecord, 'issued' | 'denied'>;
-  readonly limit: Pick<RateLimit, 'take'>;
 }
 
 /**
@@ -39,34 +30,31 @@ export interface IssuanceMeans {
  */
 export async function issueCertificate(request: IssuanceRequest, means: IssuanceMeans): Promise<Issuance> {
   const { credentials, lifeSeconds } = request;
-  const { peer } = credentials;
-  const denied = async (code: DenialCode, reason: string, who: object = {}): Promise<Issuance> => {
-    await means.record.denied({ peer, reason, ...who });
-    return { ok: false, code, message: reason };
-  };
-  if (!means.limit.take(hostOf(peer))) return await denied('resource-exhausted', 'too many requests; try again later');
-  try {
-    const parsed = await parseCsr(request.csr);
-    if (!parsed.ok) return await denied('invalid-argument', `the signing request is refused: ${parsed.reason}`);
-    if (!(lifeSeconds >= 0)) return await denied('invalid-argument', 'the life asked for is negative');
-    const caller = await attestCaller(means.attestors, credentials);
-    if (caller.outcome === 'not-mine') return await denied('unauthenticated', 'nobody knows these credentials');
-    if (caller.outcome === 'refused')
-      return await denied('unauthenticated', caller.reason, caller.evidence && { evidence: caller.evidence });
-    const { id, evidence } = caller;
-    const { publicKey, ignored } = parsed.request;
-    const svid = await means.ca.sign({ id, publicKey, ...(lifeSeconds > 0 && { lifeMs: lifeSeconds * 1000 }) });
-    const spiffeId = formatSpiffeId(id);
-    const { serial, notBefore, notAfter, authority, certificate, intermediates, bundle } = svid;
-    const names = { spiffeId, subjectAltNames: [spiffeId], keyHash: keyHash(publicKey) };
-    const what = { serial, authority, bundle: bundle.hash, notBefore, notAfter, ignored };
-    await means.record.issued({ ...names, peer, evidence, ...what });
-    return { ok: true, certificateChain: [certificate, ...intermediates, bundle.roots.join('')] };
-  } catch (error) {
-    const message = error instanceof MeshError ? messageOf(error) : 'internal error';
-    return await denied('unavailable', `no certificate can be issued now: ${message}`);
-  }
+  const answer = await answerCaller(credentials, means, {
+    read: async () => await readRequest(request),
+    give: async (caller, wanted) => await sign({ caller, wanted, lifeSeconds }, means),
+  });
+  return answer.ok ? { ok: true, certificateChain: answer.given } : answer;
 }
 
-/** The address without the port, which differs with each connection. */
-const hostOf = (peer: string) => peer.replace(/:\d+$/, '');
+async function readRequest({ csr, lifeSeconds }: IssuanceRequest): Promise<Read<CertificateRequest>> {
+  const parsed = await parseCsr(csr);
+  if (!parsed.ok) return { ok: false, reason: `the signing request is refused: ${parsed.reason}` };
+  if (!(lifeSeconds >= 0)) return { ok: false, reason: 'the life asked for is negative' };
+  return { ok: true, wanted: parsed.request };
+}
+
+async function sign(
+  request: { readonly caller: Caller; readonly wanted: CertificateRequest; readonly lifeSeconds: number },
+  means: IssuanceMeans,
+): Promise<readonly string[]> {
+  const { caller, lifeSeconds } = request;
+  const { publicKey, ignored } = request.wanted;
+  const { id, spiffeId, peer, evidence } = caller;
+  const svid = await means.ca.sign({ id, publicKey, ...(lifeSeconds > 0 && { lifeMs: lifeSeconds * 1000 }) });
+  const { serial, notBefore, notAfter, authority, certificate, intermediates, bundle } = svid;
+  const names = { spiffeId, subjectAltNames: [spiffeId], keyHash: keyHash(publicKey) };
+  const what = { serial, authority, bundle: bundle.hash, notBefore, notAfter, ignored };
+  await means.record.issued({ ...names, peer, evidence, ...what });
+  return [certificate, ...intermediates, bundle.roots.join('')];
+}

@@ -11,6 +11,10 @@ const identity = {
     calls.push(given);
     return { token: 'pjt_x', expiresAt: '2026-11-22T16:00:00.000Z' };
   },
+  mintJwtSvid: async (...given: unknown[]) => {
+    calls.push(given);
+    return { token: 'a.b.c', expiresAt: '2026-11-22T16:00:00.000Z' };
+  },
 };
 
 describe('the admin routes of identity', () => {
@@ -25,6 +29,11 @@ describe('the admin routes of identity', () => {
     const made = await app.inject({ method: 'POST', url: '/api/v1/join-tokens', headers, payload });
     expect(made.json()).toMatchObject({ token: 'pjt_x' });
     expect(calls).toEqual([[{ spiffeId: payload.spiffeId, lifeSeconds: 60 }, 'user:anna']]);
+    const url = '/api/v1/jwt-svids';
+    expect((await app.inject({ method: 'POST', url, headers, payload })).statusCode).toBe(400);
+    const jwt = await app.inject({ method: 'POST', url, headers, payload: { ...payload, audience: ['vault'] } });
+    expect(jwt.json()).toMatchObject({ token: 'a.b.c' });
+    expect(calls.at(-1)).toEqual([{ spiffeId: payload.spiffeId, audience: ['vault'], lifeSeconds: 60 }, 'user:anna']);
     await admin.stop();
   });
 

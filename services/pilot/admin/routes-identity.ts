@@ -12,6 +12,10 @@ export interface IdentityAdmin {
     request: { readonly spiffeId: string; readonly lifeSeconds?: number },
     actor: string,
   ): Promise<{ readonly token: string; readonly expiresAt: string }>;
+  mintJwtSvid(
+    request: { readonly spiffeId: string; readonly audience: readonly string[]; readonly lifeSeconds?: number },
+    actor: string,
+  ): Promise<{ readonly token: string; readonly expiresAt: string }>;
 }
 
 const response = { '4xx': errorSchema, '5xx': errorSchema };
@@ -25,13 +29,21 @@ const joinTokenBody = {
     actor: { type: 'string', maxLength: 200 },
   },
 } as const;
+const jwtBody = {
+  ...joinTokenBody,
+  required: ['spiffeId', 'audience'],
+  properties: {
+    ...joinTokenBody.properties,
+    audience: { type: 'array', maxItems: 20, items: { type: 'string', maxLength: 255 } },
+  },
+} as const;
 const rotateBody = {
   type: 'object',
   additionalProperties: false,
   properties: { actor: { type: 'string', maxLength: 200 } },
 } as const;
 
-/** Registers /ca, /ca/rotate and /join-tokens; without a Citadel in this process they answer 404 and say so. */
+/** Registers /ca, /ca/rotate, /join-tokens and /jwt-svids; without a Citadel in this process they answer 404 and say so. */
 export function registerIdentityRoutes(app: FastifyInstance, context: AdminContext): void {
   const identityFor = (request: FastifyRequest): IdentityAdmin => {
     // A join token is an identity: until the admin API knows who asks, it is for this machine alone.
@@ -56,6 +68,14 @@ export function registerIdentityRoutes(app: FastifyInstance, context: AdminConte
     async (request) => {
       const { actor = 'user:unknown', ...wanted } = request.body;
       return await identityFor(request).createJoinToken(wanted, actor);
+    },
+  );
+  app.post<{ Body: { spiffeId: string; audience: string[]; lifeSeconds?: number; actor?: string } }>(
+    '/jwt-svids',
+    { schema: { ...schema('A JWT-SVID in the name of a workload'), body: jwtBody } },
+    async (request) => {
+      const { actor = 'user:unknown', ...wanted } = request.body;
+      return await identityFor(request).mintJwtSvid(wanted, actor);
     },
   );
 }
