@@ -45,10 +45,10 @@ it('a Citadel opens its port, leaves its roots for agents, makes tokens for its 
 function documentOf(port: number, path: string, more: RequestOptions = {}) {
   return new Promise<{ readonly status: number | undefined; readonly body: Record<string, unknown> }>(
     (resolve, reject) => {
-      const question = request({ host: 'localhost', port, path, agent: false, ...more }, async (response) => {
+      const question = request({ host: 'localhost', port, path, agent: false, ...more }, (response) => {
         let text = '';
-        for await (const chunk of response) text += chunk;
-        resolve({ status: response.statusCode, body: JSON.parse(text) });
+        response.on('data', (chunk) => (text += chunk));
+        response.on('end', () => resolve({ status: response.statusCode, body: JSON.parse(text) }));
       });
       question.on('error', reject).end();
     },

@@ -108,7 +108,9 @@ describe('a plugged-in CA', () => {
     return folder;
   }
 
-  it('signs with the intermediate, gives its chain, and takes new files while it runs', async () => {
+  it('signs with the intermediate, gives its chain, and takes new files while it runs', {
+    timeout: 60_000,
+  }, async () => {
     const folder = newFolder();
     const root = await aCa('root');
     const [first, second] = [await aCa('one', root), await aCa('two', root)];
