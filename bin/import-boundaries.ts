@@ -33,6 +33,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@nats-io/nats-core': ['events/logs/jetstream'],
   '@nats-io/kv': ['events/logs/jetstream'],
   '@nats-io/nkeys': ['events/logs/jetstream'],
+  '@kurrent/kurrentdb-client': ['events/logs/kurrentdb'],
   yaml: ['mesh/config/'],
   ajv: ['mesh/config/'],
   '@grpc/grpc-js': ['lib/renewable-credentials.ts', 'services/pilot/xds/', 'services/citadel/', 'agent/'],

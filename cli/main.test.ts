@@ -72,7 +72,7 @@ describe('usage', () => {
     [['replay'], 'periplus replay --verify'],
     [['render', '--node', 'x.json'], 'give what to render'],
     [['serve', '--roles', 'pilot,mixer'], 'the role mixer is not in this version yet'],
-    [['serve', '--log', 'kurrentdb://127.0.0.1:2113'], 'kurrentdb:// is not in this version yet'],
+    [['serve', '--log', 'kafka://127.0.0.1:9092'], '--mirror kafka://HOST:PORT/TOPIC'],
     [['serve', '--kube-context', 'x'], '--kube-context needs --kubeconfig'],
     [['serve', '--admin-port', '70000'], 'give a port, 0 to 65535'],
     [['serve', '--config', '/nonexistent'], '--config /nonexistent is not a folder'],

@@ -10,7 +10,7 @@ export function withServeOptions(command: Command): Command {
     .option('--data <dir>', `folder for everything that is kept (default: ${defaultDataDirectory})`)
     .option(
       '--log <store>',
-      'where the log is kept: sqlite:DIR, nats://HOST:PORT, or memory: for a trial (default: sqlite:DATA/log)',
+      'where the log is kept: sqlite:DIR, nats://HOST:PORT, kurrentdb://HOST:PORT, or memory: for a trial (default: sqlite:DATA/log)',
     )
     .option('--host <address>', 'address to listen on; 0.0.0.0 in a container (default: 127.0.0.1)')
     .option('--xds-port <port>', `xDS in plaintext (default: ${defaultPorts.xds})`, portNumber)

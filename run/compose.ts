@@ -28,7 +28,7 @@ import { progressOfStreams } from '../services/pilot/admin/stream-progress.ts';
 import { Pilot } from '../services/pilot/pilot.ts';
 import { adapterMetrics } from './adapter-metrics.ts';
 import { adapterReadiness } from './adapter-readiness.ts';
-import type { ProcessConfig } from './config.ts';
+import { isShared, type ProcessConfig } from './config.ts';
 import type { KubernetesClusterConfig } from './config-kubernetes.ts';
 import { createHealthServer } from './health-server.ts';
 import { packageVersion } from './package-info.ts';
@@ -260,8 +260,13 @@ async function openLogs(
 ): Promise<MeshLogs> {
   if (log.kind === 'memory') return openMemoryLogs();
   if (log.kind === 'sqlite') return await openSqliteLogs(log.directory);
-  // The client takes 100 ms to import: only those who use it wait for it.
+  const means = { name, seenDirectory: join(dataDirectory, 'seen'), clock, logger: logger.child({ part: 'log' }) };
+  const options = { ...means, ...(signal && { signal }) };
+  // The clients take 100 ms to import: only those who use one wait for it.
+  if (log.kind === 'kurrentdb') {
+    const { openKurrentDbLogs } = await import('../events/logs/kurrentdb.ts');
+    return await openKurrentDbLogs(log.url, options);
+  }
   const { openJetStreamLogs } = await import('../events/logs/jetstream.ts');
-  const options = { name, seenDirectory: join(dataDirectory, 'seen'), clock, logger: logger.child({ part: 'log' }) };
-  return await openJetStreamLogs(log.url, { ...options, ...(signal && { signal }) });
+  return await openJetStreamLogs(log.url, options);
 }

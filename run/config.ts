@@ -1,6 +1,7 @@
 // The one typed configuration of a process, made from the command line's flags; every wrong combination is named here.
 import { join, resolve } from 'node:path';
 import { hidden, parseJetStreamUrl } from '../events/logs/jetstream-url.ts';
+import { kurrentDbScheme, parseKurrentDbUrl } from '../events/logs/kurrentdb-url.ts';
 import type { LogLevel } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import type { CitadelConfig } from '../services/citadel/citadel.ts';
@@ -16,7 +17,8 @@ export type LogStore =
   | { readonly kind: 'memory' }
   | { readonly kind: 'sqlite'; readonly directory: string }
   /** `url` may hold a password: show `logStoreName`. */
-  | { readonly kind: 'jetstream'; readonly url: string };
+  | { readonly kind: 'jetstream'; readonly url: string }
+  | { readonly kind: 'kurrentdb'; readonly url: string };
 
 /** See the file's first line. */
 export interface ProcessConfig {
@@ -77,7 +79,7 @@ export function processConfigOf(
   const roles = rolesOf(flags.roles ?? 'pilot,adapters');
   const log = logStoreOf(flags.log ?? `sqlite:${join(dataDirectory, 'log')}`, defaults.workingDirectory);
   // An embedded log belongs to one process, so what writes facts and what reads them must be in it together.
-  if (!roles.has('pilot') && log.kind !== 'jetstream')
+  if (!roles.has('pilot') && !isShared(log))
     throw new MeshError(
       'usage',
       'without the role pilot there must be a log that processes share: --log nats://HOST:PORT',
@@ -126,10 +128,21 @@ export function logStoreOf(text: string, workingDirectory: string): LogStore {
     parseJetStreamUrl(text);
     return { kind: 'jetstream', url: text };
   }
-  if (['kurrentdb', 'esdb', 'kafka'].includes(scheme)) {
-    throw notYet(`the log store ${scheme}:// is`, 'use --log sqlite:DIR, or --log nats://HOST:PORT');
+  if (kurrentDbScheme.test(text)) {
+    parseKurrentDbUrl(text);
+    return { kind: 'kurrentdb', url: text };
   }
-  throw new MeshError('usage', `--log "${hidden(text)}" is no log store: give sqlite:DIR, nats://HOST:PORT or memory:`);
+  if (scheme === 'kafka')
+    throw new MeshError('usage', 'Kafka holds a copy, not the log: give --mirror kafka://HOST:PORT/TOPIC beside --log');
+  throw new MeshError(
+    'usage',
+    `--log "${hidden(text)}" is no log store: give sqlite:DIR, nats://HOST:PORT, kurrentdb://HOST:PORT or memory:`,
+  );
+}
+
+/** Whether several processes may have the log at the same time. */
+export function isShared(store: LogStore): boolean {
+  return store.kind === 'jetstream' || store.kind === 'kurrentdb';
 }
 
 /** A log store as people are told of it, without secrets. */

@@ -6,7 +6,7 @@ import { MeshError } from '../lib/mesh-error.ts';
 import { logStoreOf } from './config.ts';
 
 /**
- * Opens `sqlite:DIR` (or DIR), or `nats://…` beside the processes that share it. Throws MeshError `usage` when there is no log,
+ * Opens `sqlite:DIR` (or DIR), or `nats://…` or `kurrentdb://…` beside the processes that share it. Throws MeshError `usage` when there is no log,
  * `unavailable` when a running process holds the folder.
  */
 export async function openOfflineLogs(store: string, workingDirectory: string): Promise<MeshLogs> {
@@ -16,6 +16,10 @@ export async function openOfflineLogs(store: string, workingDirectory: string): 
   if (found.kind === 'jetstream') {
     const { openJetStreamLogs } = await import('../events/logs/jetstream.ts');
     return await openJetStreamLogs(found.url, { existing: true, name: 'periplus-offline' });
+  }
+  if (found.kind === 'kurrentdb') {
+    const { openKurrentDbLogs } = await import('../events/logs/kurrentdb.ts');
+    return await openKurrentDbLogs(found.url, { existing: true, name: 'periplus-offline' });
   }
   // Opening makes what is missing; a reader must not.
   if (!existsSync(join(found.directory, 'facts.db'))) {
