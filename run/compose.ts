@@ -28,7 +28,7 @@ import { progressOfStreams } from '../services/pilot/admin/stream-progress.ts';
 import { Pilot } from '../services/pilot/pilot.ts';
 import { adapterMetrics } from './adapter-metrics.ts';
 import { adapterReadiness } from './adapter-readiness.ts';
-import { isShared, type ProcessConfig } from './config.ts';
+import type { ProcessConfig } from './config.ts';
 import type { KubernetesClusterConfig } from './config-kubernetes.ts';
 import { createHealthServer } from './health-server.ts';
 import { packageVersion } from './package-info.ts';

@@ -141,7 +141,7 @@ export function logStoreOf(text: string, workingDirectory: string): LogStore {
 }
 
 /** Whether several processes may have the log at the same time. */
-export function isShared(store: LogStore): boolean {
+function isShared(store: LogStore): boolean {
   return store.kind === 'jetstream' || store.kind === 'kurrentdb';
 }
 
