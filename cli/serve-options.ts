@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { defaultDataDirectory, defaultPorts } from '../run/config.ts';
 import { defaultCitadelPort, defaultCitadelWebPort, defaultTrustDomain } from '../run/config-citadel.ts';
+import { defaultMixerPort } from '../run/config-mixer.ts';
 import { collect, logLevelOption, portNumber } from './context.ts';
 
 /** Adds ports, folders, name and log level. */
@@ -36,6 +37,11 @@ export function withServeOptions(command: Command): Command {
     .option('--citadel-web-cert <file>', "certificate of that port, PEM (default: Citadel's own SVID)")
     .option('--citadel-web-key <file>', 'its key')
     .option('--jwt-issuer <url>', 'issuer of JWT-SVIDs: where others reach that port (default: https://localhost:PORT)')
+    .option('--mixer-port <port>', `policy and telemetry, the role mixer (default: ${defaultMixerPort})`, portNumber)
+    .option(
+      '--mixer-address <ip>',
+      'address at which proxies reach Mixer (default: --host, or the first of this machine)',
+    )
     .option('--name <name>', "this Pilot's name in events and proxy-status (default: pilot-HOSTNAME)")
     .addOption(logLevelOption());
 }

@@ -1,6 +1,6 @@
 // Metrics of the adapters that this process runs.
 import type { AdapterStatus } from '../adapters/adapter-status.ts';
-import { formatMetrics, type Metric } from '../services/pilot/admin/metrics.ts';
+import { formatMetrics, type Metric } from '../lib/prometheus-text.ts';
 
 /** In Prometheus's text form; empty without adapters. */
 export function adapterMetrics(statuses: readonly (AdapterStatus | undefined)[], nowMs: number): string {

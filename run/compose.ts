@@ -21,6 +21,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Service } from '../lib/service.ts';
 import { defaultMeshConfig } from '../mesh/config/mesh-config.ts';
 import type { Citadel } from '../services/citadel/citadel.ts';
+import type { Mixer } from '../services/mixer/mixer.ts';
 import { createAdminServer } from '../services/pilot/admin/admin-server.ts';
 import type { AdminContext, ReadinessCheck } from '../services/pilot/admin/context.ts';
 import { createDeliveriesWatch, type DeliveriesWatch } from '../services/pilot/admin/deliveries-watch.ts';
@@ -144,6 +145,9 @@ export async function compose(
   // Citadel: proof of who asks → certificate, each issue and denial a fact. It knows neither Pilot nor adapters.
   const citadel = await openCitadel(config, { logs, clock, logger });
 
+  // Mixer: policies (facts) and what proxies ask → verdicts, counts, telemetry. Proxies find it through the registry.
+  const mixer = await openMixer(config, { logs, clock, logger });
+
   // Admin API: commands → facts, and everything that can be asked.
   // It appends through the same decisions as every other writer of configuration.
   container.bind(ids.admin).toDynamicValue((parts) => {
@@ -158,8 +162,9 @@ export async function compose(
         { name: 'xds', ready: pilot.ready(), detail: pilot.ready() ? 'serves the newest state' : 'reading the log' },
         ...parts.get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
         ...citadelReadiness(citadel),
+        ...mixerReadiness(mixer),
       ],
-      moreMetrics: () => pilot.metrics.text() + metricsOfAdapters(),
+      moreMetrics: () => pilot.metrics.text() + metricsOfAdapters() + (mixer?.metricsText() ?? ''),
       ...(citadel && { identity: citadel.admin }),
       clock,
       logger: logger.child({ part: 'admin' }),
@@ -183,11 +188,12 @@ export async function compose(
       readiness: () => [
         ...parts.get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
         ...citadelReadiness(citadel),
+        ...mixerReadiness(mixer),
       ],
       host: config.host,
       ports: [config.adminPort, ...(config.monitoringPort === undefined ? [] : [config.monitoringPort])],
       version: packageVersion(),
-      moreMetrics: metricsOfAdapters,
+      moreMetrics: () => metricsOfAdapters() + (mixer?.metricsText() ?? ''),
       onListening: (port) => parts.get(ids.adminPort).set(port),
     }),
   );
@@ -203,8 +209,13 @@ export async function compose(
       pilot: undefined,
       admin: undefined,
       adminPort,
-      readiness: () => [...adapters.map(({ status }) => adapterReadiness(status.value)), ...citadelReadiness(citadel)],
+      readiness: () => [
+        ...adapters.map(({ status }) => adapterReadiness(status.value)),
+        ...citadelReadiness(citadel),
+        ...mixerReadiness(mixer),
+      ],
       stages: [
+        ...mixerStages(mixer),
         { name: 'Citadel', services: citadel?.services ?? [] },
         { name: 'adapters', services: adapters },
         { name: 'health', services: [container.get(ids.healthServer)] },
@@ -222,6 +233,7 @@ export async function compose(
     // No more commands and no more facts first; then the streams, whose ends are still recorded; then who reads them.
     stages: [
       { name: 'admin API', services: [container.get(ids.adminServer)] },
+      ...mixerStages(mixer),
       { name: 'Citadel', services: citadel?.services ?? [] },
       { name: 'adapters', services: adapters },
       { name: 'Pilot', services: [container.get(ids.pilot)] },
@@ -246,6 +258,34 @@ function citadelReadiness(citadel: Citadel | undefined) {
   const port = citadel.port.value;
   const detail = port === undefined ? 'opening its CA' : `signs on port ${port}`;
   return [{ name: 'citadel', ready: port !== undefined, detail }];
+}
+
+async function openMixer(
+  { mixer: config, host, name }: ProcessConfig,
+  { logs, ...means }: { readonly logs: MeshLogs; readonly clock: Clock; readonly logger: Logger },
+): Promise<Mixer | undefined> {
+  if (config === undefined) return undefined;
+  const { createMixer } = await import('../services/mixer/mixer.ts');
+  // `pilot-HOST` is what a process is called where nobody says otherwise.
+  const own = name.replace(/^pilot-/, 'mixer-');
+  return createMixer({ config, facts: logs.facts, host, name: own, mesh: defaultMeshConfig, ...means });
+}
+
+function mixerReadiness(mixer: Mixer | undefined) {
+  if (!mixer) return [];
+  const port = mixer.port.value;
+  return [
+    { name: 'mixer', ready: mixer.ready(), detail: mixer.ready() ? `serves on port ${port}` : 'reading the log' },
+  ];
+}
+
+/** Out of the registry first, while it still answers those who have not heard of that. */
+function mixerStages(mixer: Mixer | undefined): readonly Stage[] {
+  if (!mixer) return [];
+  return [
+    { name: 'Mixer registration', services: [mixer.registration] },
+    { name: 'Mixer', services: mixer.services },
+  ];
 }
 
 /** Read anew at each start of the adapter: credentials are renewed. */

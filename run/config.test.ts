@@ -74,7 +74,6 @@ describe('processConfigOf', () => {
   });
 
   it.each<[string, ServeFlags, RegExp]>([
-    ['a later role', { roles: 'pilot,mixer' }, /role mixer is not in this version yet/],
     ['a Citadel’s flag without it', { trustDomain: 'x' }, /--trust-domain: add the role citadel/],
     ['a malformed token issuer', { roles: 'pilot,citadel', tokenIssuer: ['nomad=x'] }, /--token-issuer/],
     ['an unknown role', { roles: 'pilots' }, /"pilots" is no role/],

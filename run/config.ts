@@ -5,12 +5,14 @@ import { kurrentDbScheme, parseKurrentDbUrl } from '../events/logs/kurrentdb-url
 import type { LogLevel } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import type { CitadelConfig } from '../services/citadel/citadel.ts';
+import type { MixerConfig } from '../services/mixer/mixer.ts';
 import { type CitadelFlags, citadelConfigOf } from './config-citadel.ts';
 import { type ConsulDatacenterConfig, type ConsulFlags, consulDatacentersOf } from './config-consul.ts';
 import { type KubernetesClusterConfig, type KubernetesFlags, kubernetesClustersOf } from './config-kubernetes.ts';
+import { type MixerFlags, mixerConfigOf } from './config-mixer.ts';
 
 /** What `serve` can be. */
-export type Role = 'pilot' | 'adapters' | 'citadel';
+export type Role = 'pilot' | 'adapters' | 'citadel' | 'mixer';
 
 /** Where the logs are kept. */
 export type LogStore =
@@ -43,10 +45,12 @@ export interface ProcessConfig {
   readonly logLevel: LogLevel;
   /** Undefined without the role citadel. */
   readonly citadel: CitadelConfig | undefined;
+  /** Undefined without the role mixer. */
+  readonly mixer: MixerConfig | undefined;
 }
 
 /** Flags of `serve` and `up`, as text and numbers; what is absent takes its default. */
-export interface ServeFlags extends CitadelFlags, KubernetesFlags, ConsulFlags {
+export interface ServeFlags extends CitadelFlags, KubernetesFlags, ConsulFlags, MixerFlags {
   readonly roles?: string;
   readonly log?: string;
   readonly config?: string;
@@ -66,8 +70,7 @@ export const defaultPorts = { xds: 15010, admin: 15015, monitoring: 15014 } as c
 /** In the current folder: what a mesh on this machine knows lies where its user can see it and delete it. */
 export const defaultDataDirectory = '.periplus';
 
-const roleNames: readonly string[] = ['pilot', 'adapters', 'citadel'] satisfies readonly Role[];
-const laterRoles: readonly string[] = ['mixer'];
+const roleNames: readonly string[] = ['pilot', 'adapters', 'citadel', 'mixer'] satisfies readonly Role[];
 
 /** The configuration that `flags` mean. Throws MeshError `usage` saying what is wrong and what can be had. */
 export function processConfigOf(
@@ -77,6 +80,7 @@ export function processConfigOf(
   refuseLaterParts(flags);
   const dataDirectory = resolve(defaults.workingDirectory, flags.data ?? defaultDataDirectory);
   const roles = rolesOf(flags.roles ?? 'pilot,adapters');
+  const host = flags.host ?? '127.0.0.1';
   const log = logStoreOf(flags.log ?? `sqlite:${join(dataDirectory, 'log')}`, defaults.workingDirectory);
   // An embedded log belongs to one process, so what writes facts and what reads them must be in it together.
   if (!roles.has('pilot') && !isShared(log))
@@ -91,13 +95,14 @@ export function processConfigOf(
     kubernetes: kubernetesClustersOf(flags, { ...defaults, wanted: roles.has('adapters') }),
     consul: consulDatacentersOf(flags, { env: {}, ...defaults, wanted: roles.has('adapters') }),
     dataDirectory,
-    host: flags.host ?? '127.0.0.1',
+    host,
     xdsPort: flags.xdsPort ?? defaultPorts.xds,
     adminPort: flags.adminPort ?? defaultPorts.admin,
     monitoringPort: flags.metricsPort,
     name: flags.name ?? defaults.name,
     logLevel: flags.logLevel ?? 'info',
     citadel: citadelConfigOf(flags, { ...defaults, dataDirectory, wanted: roles.has('citadel') }),
+    mixer: mixerConfigOf(flags, { host, wanted: roles.has('mixer') }),
   };
 }
 
@@ -109,8 +114,6 @@ export function rolesOf(text: string): ReadonlySet<Role> {
     .filter((name) => name !== '');
   if (names.length === 0) throw new MeshError('usage', `--roles is empty: give ${roleNames.join(',')}`);
   for (const name of names) {
-    if (laterRoles.includes(name))
-      throw notYet(`the role ${name} is`, `the roles of this version are ${roleNames.join(', ')}`);
     if (!roleNames.includes(name))
       throw new MeshError('usage', `--roles: "${name}" is no role; the roles are ${roleNames.join(', ')}`);
   }

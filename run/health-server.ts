@@ -2,9 +2,9 @@
 import { createServer, type Server } from 'node:http';
 import type { MeshLogs } from '../events/event-log.ts';
 import { MeshError, messageOf } from '../lib/mesh-error.ts';
+import { formatMetrics } from '../lib/prometheus-text.ts';
 import type { Service } from '../lib/service.ts';
 import type { ReadinessCheck } from '../services/pilot/admin/context.ts';
-import { formatMetrics } from '../services/pilot/admin/metrics.ts';
 
 /** What is served where. */
 export interface HealthServerOptions {

@@ -147,6 +147,7 @@ function wantedPorts(config: ProcessConfig): readonly WantedPort[] {
     ...(config.citadel
       ? [{ host, port: config.citadel.web.port, purpose: "Citadel's documents", flag: '--citadel-web-port' }]
       : []),
+    ...(config.mixer ? [{ host, port: config.mixer.port, purpose: 'Mixer', flag: '--mixer-port' }] : []),
     ...(config.monitoringPort === undefined
       ? []
       : [{ host, port: config.monitoringPort, purpose: 'metrics', flag: '--metrics-port' }]),

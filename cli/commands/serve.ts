@@ -8,7 +8,10 @@ import { withServeOptions } from '../serve-options.ts';
 export function serveCommand(context: CliContext): Command {
   const command = newCommand('serve')
     .description('run the control plane (the same binary in every container, in chosen roles)')
-    .option('--roles <roles>', 'pilot, adapters, citadel: any of them, separated by commas (default: pilot,adapters)')
+    .option(
+      '--roles <roles>',
+      'pilot, adapters, citadel, mixer: any of them, separated by commas (default: pilot,adapters)',
+    )
     .option('--config <dir>', 'folder of YAML to watch: services, endpoints and Istio resources')
     .option('--kubeconfig <file>', 'read a Kubernetes cluster; "in-cluster" is the one that this process runs in')
     .option(

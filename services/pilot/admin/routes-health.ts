@@ -1,8 +1,8 @@
 // Health, readiness and metrics of this process.
 import type { FastifyInstance } from 'fastify';
 import { messageOf } from '../../../lib/mesh-error.ts';
+import { formatMetrics, type Metric } from '../../../lib/prometheus-text.ts';
 import type { AdminContext, ReadinessCheck } from './context.ts';
-import { formatMetrics, type Metric } from './metrics.ts';
 
 /** Registers /healthz (the process answers), /readyz (it can serve) and /metrics. */
 export function registerHealthRoutes(app: FastifyInstance, context: AdminContext): void {

@@ -1,5 +1,6 @@
 // The services that a proxy needs clusters for: those of its egress listeners and those that its VirtualServices send to.
 import { type Service, serviceKey } from '../../../events/model.ts';
+import { mixerHostname } from '../../../mesh/policy/mixer-service.ts';
 import type { Memo } from './memo.ts';
 import { destinations } from './outbound-ports.ts';
 import type { ProxyScope } from './proxy-scope.ts';
@@ -7,8 +8,16 @@ import { completeVirtualServices } from './routes/lookups.ts';
 import type { VirtualService } from './routes/resolve-virtual-service.ts';
 import { onePerHostname, visibleServices } from './visibility.ts';
 
-/** One service a hostname, in order of age; the same array while the scope's egress is. */
+/** The services below and Mixer, which no Sidecar or exportTo shows or hides: proxies call it themselves. */
 export function outboundServices(scope: ProxyScope, memo: Memo): readonly Service[] {
+  const services = calledServices(scope, memo);
+  const [mixer] = scope.snapshot.registry.servicesOf(mixerHostname);
+  if (mixer === undefined || scope.context.generator === 'grpc') return services;
+  return memo.get('with-mixer', [services, mixer], () => [...services.filter((service) => service !== mixer), mixer]);
+}
+
+/** One service a hostname, in order of age; the same array while the scope's egress is. */
+function calledServices(scope: ProxyScope, memo: Memo): readonly Service[] {
   const [first, ...others] = scope.egress;
   // The default egress listener has every visible service: nothing can be added.
   if (first !== undefined && others.length === 0 && first.listener === undefined) return first.services;

@@ -1,12 +1,12 @@
 // Follows the facts log and keeps the newest snapshot: a single change at once, a storm coalesced, an ailing log waited out.
-import type { RecordedEvent } from '../../events/envelope.ts';
-import type { EventLog } from '../../events/event-log.ts';
-import type { Clock } from '../../lib/clock.ts';
-import type { Logger } from '../../lib/logger.ts';
-import { MeshError, messageOf } from '../../lib/mesh-error.ts';
-import type { MeshConfig } from '../../mesh/config/mesh-config.ts';
-import type { Snapshot } from '../../mesh/snapshot.ts';
-import { SnapshotBuilder } from '../../mesh/snapshot-builder.ts';
+import type { RecordedEvent } from '../events/envelope.ts';
+import type { EventLog } from '../events/event-log.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import { MeshError, messageOf } from '../lib/mesh-error.ts';
+import type { MeshConfig } from './config/mesh-config.ts';
+import type { Snapshot } from './snapshot.ts';
+import { SnapshotBuilder } from './snapshot-builder.ts';
 
 /** Waits between attempts to read a log that is away, in ms: doubling from the first to the last. */
 const retryMs = { first: 200, last: 5_000 } as const;

@@ -1,0 +1,117 @@
+// Mixer put together: it follows the facts log, serves what proxies ask on one gRPC port, and is found through the registry.
+import type { EventLog } from '../../events/event-log.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { Latest } from '../../lib/latest.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Service } from '../../lib/service.ts';
+import type { MeshConfig } from '../../mesh/config/mesh-config.ts';
+import { FactReader } from '../../mesh/fact-reader.ts';
+import type { Snapshot } from '../../mesh/snapshot.ts';
+import { type GrpcService, MixerServer } from './grpc-server.ts';
+import { MixerMetrics } from './metrics.ts';
+import { mixerRegistration } from './registration.ts';
+
+/** What a Mixer is told. */
+export interface MixerConfig {
+  /** 0: any free one. */
+  readonly port: number;
+  /** IP address under which proxies reach it. */
+  readonly address: string;
+}
+
+/** What every part of a Mixer may use. */
+export interface MixerMeans {
+  /** The newest state of the mesh; nothing until the log has been read once. */
+  readonly snapshots: Latest<Snapshot>;
+  readonly facts: EventLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: MixerMetrics;
+  /** Of this Mixer, in events. */
+  readonly name: string;
+}
+
+/** A part of Mixer: what it serves on the gRPC port, and what runs beside it. */
+export interface MixerPart {
+  readonly grpc?: readonly GrpcService[];
+  readonly services?: readonly Service[];
+}
+
+/** Every part, in the order in which readers meet them in the guide. */
+const parts: readonly ((means: MixerMeans) => MixerPart)[] = [];
+
+/** A Mixer, put together and not yet started. */
+export interface Mixer {
+  /** Stop these first: proxies hear that this Mixer goes while it still answers. */
+  readonly registration: Service;
+  readonly services: readonly Service[];
+  /** The gRPC port once it is open. */
+  readonly port: Latest<number>;
+  readonly ready: () => boolean;
+  /** In Prometheus's text form. */
+  readonly metricsText: () => string;
+}
+
+/** Puts one together. */
+export function createMixer(options: {
+  readonly config: MixerConfig;
+  readonly facts: EventLog;
+  readonly host: string;
+  readonly name: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly mesh: MeshConfig;
+}): Mixer {
+  const { config, facts, host, name, clock, mesh } = options;
+  const logger = options.logger.child({ part: 'mixer' });
+  const metrics = new MixerMetrics();
+  const snapshots = new Latest<Snapshot>();
+  const reader = factReader({ facts, clock, logger, mesh, snapshots, metrics });
+  const means: MixerMeans = { snapshots, facts, clock, logger, metrics, name };
+  const built = parts.map((create) => create(means));
+  const server = new MixerServer({ host, port: config.port, services: built.flatMap(({ grpc }) => grpc ?? []), clock });
+  const ready = () => reader.caughtUp && server.port.value !== undefined;
+  return {
+    registration: mixerRegistration({ facts, port: server.port, address: config.address, name, clock, logger }),
+    services: [
+      { name: 'mixer-reader', run: (signal) => reader.run(signal) },
+      ...built.flatMap(({ services }) => services ?? []),
+      afterCatchingUp(server, snapshots),
+    ],
+    port: server.port,
+    ready,
+    metricsText: () => metrics.text(),
+  };
+}
+
+/** The port opens only when the policies are known: a Mixer that knows none would allow everything. */
+function afterCatchingUp(server: Service, snapshots: Latest<Snapshot>): Service {
+  return {
+    name: server.name,
+    async run(signal) {
+      for await (const _ of snapshots.watch(signal)) return await server.run(signal);
+    },
+  };
+}
+
+function factReader({
+  metrics,
+  snapshots,
+  ...means
+}: Pick<MixerMeans, 'snapshots' | 'metrics' | 'facts' | 'clock' | 'logger'> & {
+  readonly mesh: MeshConfig;
+}): FactReader {
+  return new FactReader({
+    ...means,
+    events: {
+      snapshot: async (snapshot) => {
+        metrics.snapshotPosition.set({}, snapshot.position);
+        snapshots.set(snapshot);
+      },
+      folded: (events) => metrics.eventsFolded.add({}, events),
+      // Pilot searches for the event and quarantines it, an event that this reader meets too.
+      broken: ({ bad, error }) => means.logger.warn({ position: bad, error }, 'an event can not be folded'),
+      logFailed: () => metrics.logFailures.add({}, 1),
+    },
+  });
+}
