@@ -36,7 +36,13 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@kurrent/kurrentdb-client': ['events/logs/kurrentdb'],
   yaml: ['mesh/config/'],
   ajv: ['mesh/config/'],
-  '@grpc/grpc-js': ['lib/renewable-credentials.ts', 'services/pilot/xds/', 'services/citadel/', 'services/mixer/', 'agent/'],
+  '@grpc/grpc-js': [
+    'lib/renewable-credentials.ts',
+    'services/pilot/xds/',
+    'services/citadel/',
+    'services/mixer/',
+    'agent/',
+  ],
 };
 
 interface SourceFile {

@@ -1,5 +1,7 @@
 // The kinds that `get` and `delete` know, with the short names that kubectl's users type.
 import { MeshError } from '../lib/mesh-error.ts';
+import { adapterSchemas } from '../mesh/config/schemas/mixer-adapters.ts';
+import { templateKinds } from '../mesh/config/schemas/mixer-kinds.ts';
 import { didYouMean } from '../mesh/config/suggest-name.ts';
 
 /** A kind of configuration resource, or one of the registry's three lists. */
@@ -33,6 +35,17 @@ export const knownKinds: readonly KnownKind[] = [
   config('RequestAuthentication', 'requestauthentications', 'ra'),
   config('AuthorizationPolicy', 'authorizationpolicies', 'ap'),
   config('Telemetry', 'telemetries', 'telemetry'),
+  config('Policy', 'policies'),
+  config('handler', 'handlers'),
+  config('instance', 'instances'),
+  config('rule', 'rules'),
+  config('attributemanifest', 'attributemanifests'),
+  config('QuotaSpec', 'quotaspecs'),
+  config('QuotaSpecBinding', 'quotaspecbindings'),
+  // Mixer's older kinds, whose plurals were formed by hand there too.
+  ...[...adapterSchemas.keys(), ...templateKinds].map((kind) =>
+    config(kind, kind.endsWith('y') ? `${kind.slice(0, -1)}ies` : `${kind}s`),
+  ),
   registry('services', 'services', 'service', 'svc'),
   registry('endpoints', 'endpoints', 'endpoint', 'ep'),
   registry('workloads', 'workloads', 'workload', 'wl'),

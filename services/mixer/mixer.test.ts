@@ -54,12 +54,15 @@ describe('a Mixer', () => {
   it('does not take out what another life of it has registered', async () => {
     const { facts } = openMemoryLogs();
     const port = 1; // never connected to: only the registration runs
-    const lives = [1, 2].map(() => createMixer({ ...at, ...means, facts }));
-    for (const { port: opened } of lives) opened.set(port);
-    const first = start([lives[0]!.registration]);
+    const life = () => {
+      const mixer = createMixer({ ...at, ...means, facts });
+      mixer.port.set(port);
+      return start([mixer.registration]);
+    };
+    const first = life();
     await expect.poll(() => endpointsIn(facts), { timeout: 10_000 }).toHaveLength(1);
     const before = (await facts.head()).position;
-    const second = start([lives[1]!.registration]);
+    const second = life();
     await expect.poll(async () => (await facts.head()).position, { timeout: 10_000 }).toBeGreaterThan(before);
     await first.stop();
     expect(await endpointsIn(facts)).toHaveLength(1);

@@ -13,10 +13,11 @@ import {
   secretSchema,
   serviceSchema,
 } from './kubernetes.ts';
+import { mixerKinds } from './mixer-kinds.ts';
 import { peerAuthenticationSchema } from './peer-authentication.ts';
 import { proxyConfigSchema } from './proxy-config.ts';
 import { requestAuthenticationSchema } from './request-authentication.ts';
-import type { ObjectSchema } from './schema.ts';
+import type { ObjectSchema, Schema } from './schema.ts';
 import { serviceEntrySchema } from './service-entry.ts';
 import { sidecarSchema } from './sidecar.ts';
 import { telemetrySchema } from './telemetry.ts';
@@ -31,14 +32,14 @@ export interface Kind {
   readonly apiVersions: readonly string[];
   /** `config`: the schema of `spec`, kept in the config store. `kubernetes`: of the whole object, read by adapters. */
   readonly type: 'config' | 'kubernetes';
-  readonly schema: ObjectSchema;
+  readonly schema: Schema;
   readonly clusterScoped: boolean;
 }
 
 const networking = ['networking.istio.io/v1', 'networking.istio.io/v1beta1', 'networking.istio.io/v1alpha3'];
 const security = ['security.istio.io/v1', 'security.istio.io/v1beta1'];
 
-function config(kind: string, apiVersions: readonly string[], schema: ObjectSchema): [string, Kind] {
+function config(kind: string, apiVersions: readonly string[], schema: Schema): [string, Kind] {
   return [kind, { kind, apiVersions, type: 'config', schema, clusterScoped: false }];
 }
 function kubernetes(kind: string, apiVersion: string, schema: ObjectSchema, clusterScoped = false): [string, Kind] {
@@ -59,6 +60,7 @@ export const kinds: ReadonlyMap<string, Kind> = new Map([
   config('PeerAuthentication', security, peerAuthenticationSchema),
   config('RequestAuthentication', security, requestAuthenticationSchema),
   config('AuthorizationPolicy', security, authorizationPolicySchema),
+  ...mixerKinds.map(([kind, apiVersion, schema]) => config(kind, [apiVersion], schema)),
   config('Telemetry', ['telemetry.istio.io/v1', 'telemetry.istio.io/v1alpha1'], telemetrySchema),
   kubernetes('Service', 'v1', serviceSchema),
   kubernetes('Endpoints', 'v1', endpointsSchema),
