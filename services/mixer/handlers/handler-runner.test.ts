@@ -64,7 +64,7 @@ describe('HandlerRunner', () => {
 
   it('leaves one alone that keeps failing, and tries it again after a while', async () => {
     let nowMs = 0;
-    const clock: Clock = { nowMs: () => nowMs, sleep: systemClock.sleep };
+    const clock: Clock = { nowMs: () => nowMs, sleep: (ms, signal) => systemClock.sleep(ms, signal) };
     const { handler, runner, metrics } = runnerOf({ clock, limits: { breaker: { failures: 3, openMs: 1_000 } } });
     handler.mode = 'fail';
     for (let i = 0; i < 10; i++) await runner.check(check);
@@ -81,7 +81,7 @@ describe('HandlerRunner', () => {
   it('asks no more at once than it may', async () => {
     const { handler, runner, metrics } = runnerOf({ limits: { maxInFlight: 2, deadlineMs: 50 } });
     handler.mode = 'hang';
-    await Promise.all([1, 2, 3, 4].map(() => runner.check(check)));
+    await Promise.all([1, 2, 3, 4].map(async () => await runner.check(check)));
     expect(metrics.failures.value({ ...labels, reason: 'busy' })).toBe(2);
   });
 

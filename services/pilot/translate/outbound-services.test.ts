@@ -21,8 +21,8 @@ describe('Mixer, to proxies', () => {
     ['whose Sidecar shows them nothing', [closed]],
   ])('%s is a cluster with its endpoints, and nothing else: no listener, no route', (_, config) => {
     const snapshot = snapshotOf({ services: [mixerService], endpoints: [endpoint], config });
-    const { resources } = translate(snapshot, sidecarContext(), createMemo());
-    const names = (typeUrl: (typeof typeUrls)[keyof typeof typeUrls]) => resources(typeUrl).names();
+    const translation = translate(snapshot, sidecarContext(), createMemo());
+    const names = (typeUrl: (typeof typeUrls)[keyof typeof typeUrls]) => translation.resources(typeUrl).names();
     expect(names(typeUrls.cluster)).toContain(mixerCluster);
     expect(names(typeUrls.endpoints)).toEqual([mixerCluster]);
     expect(names(typeUrls.listener).join()).not.toContain('9091');
