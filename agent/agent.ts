@@ -3,11 +3,13 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import { defaultBackoff, type Service, supervise } from '../lib/service.ts';
+import { controlPlaneId, formatSpiffeId } from '../mesh/spiffe-id.ts';
 import { bootstrapOf } from './bootstrap.ts';
 import type { EnvoyAdmin, Readiness } from './envoy-admin.ts';
 import { EnvoyProcess } from './envoy-process.ts';
 import { HealthReporter } from './health-reporter.ts';
 import { httpRequest } from './http-request.ts';
+import { AgentIdentity, type IdentitySource, sdsSocketIn } from './identity/agent-identity.ts';
 import { type Health, Probe, type ProbeOptions } from './probe.ts';
 import { type ProxyIdentity, proxyNode } from './proxy-node.ts';
 import type { StatsInclusion } from './stats-config.ts';
@@ -16,7 +18,9 @@ import { StatusServer } from './status-server.ts';
 /** Everything an agent is told. */
 export interface AgentOptions {
   readonly identity: ProxyIdentity;
-  /** `host:port` of each Pilot's plaintext xDS port; Envoy and agent move to another when one fails. */
+  /** Where its SVID comes from; absent: it has none and speaks plaintext. */
+  readonly identitySource?: IdentitySource;
+  /** `host:port` of each Pilot's xDS port (15012 with an identity, else 15010); Envoy and agent move to another when one fails. */
   readonly pilotAddresses: readonly [string, ...string[]];
   /** Envoy's executable: `ensureEnvoy()`. */
   readonly envoy: string;
@@ -66,11 +70,13 @@ export class Agent implements Service {
   readonly #envoy: EnvoyProcess;
   readonly #status: StatusServer;
   readonly #reporter: HealthReporter;
+  readonly #identity: AgentIdentity | undefined;
   #health: Health | undefined;
   #stopping = false;
 
   constructor(options: AgentOptions) {
-    const { identity, logger, clock, pilotAddresses } = options;
+    const { logger, clock, pilotAddresses, identitySource, folder } = options;
+    const identity = nodeIdentityOf(options);
     this.name = `agent ${identity.name}`;
     this.#options = options;
     this.#envoy = new EnvoyProcess({
@@ -92,6 +98,10 @@ export class Agent implements Service {
     };
     this.#status = new StatusServer({ host: options.host ?? loopback, port: portsOf(options).status, sources });
     this.#reporter = new HealthReporter({ pilotAddresses, node: proxyNode(identity) });
+    const ownLogger = logger.child({ proxy: identity.name });
+    this.#identity =
+      identitySource &&
+      new AgentIdentity({ source: identitySource, workload: identity, folder, clock, logger: ownLogger });
   }
 
   /** Envoy's process id while it runs. */
@@ -117,8 +127,10 @@ export class Agent implements Service {
     signal.addEventListener('abort', () => this.#beginStop(probe !== undefined && announceStop), { once: true });
     const backoff = { ...defaultBackoff, maxMs: 5_000 };
     const until = (end: AbortSignal) => ({ signal: end, clock, logger: logger.child({ proxy: this.name }), backoff });
-    const lasting = supervise([this.#status, ...(probe ? [this.#reporter] : [])], until(afterDrain.signal));
+    const besideEnvoy = [this.#status, ...(probe ? [this.#reporter] : []), ...(this.#identity?.services ?? [])];
+    const lasting = supervise(besideEnvoy, until(afterDrain.signal));
     const probing = probe ? supervise([this.#probe(probe)], until(signal)) : undefined;
+    await this.#identity?.listening(signal);
     await supervise([this.#envoy], until(signal)).finally(() => afterDrain.abort());
     await Promise.all([lasting, probing]);
   }
@@ -151,6 +163,7 @@ export class Agent implements Service {
       '# HELP periplus_agent_envoy_starts_total How often the agent started its Envoy.',
       '# TYPE periplus_agent_envoy_starts_total counter',
       `periplus_agent_envoy_starts_total ${this.#envoy.starts}`,
+      ...svidMetrics(this.#identity),
       ...(this.#health
         ? [
             '# HELP periplus_agent_application_healthy Whether the application passes its probe.',
@@ -162,6 +175,16 @@ export class Agent implements Service {
   }
 }
 
+function svidMetrics(identity: AgentIdentity | undefined): readonly string[] {
+  const svid = identity?.svid.value;
+  if (!svid) return [];
+  return [
+    '# HELP periplus_agent_svid_expiry_seconds When the SVID that is served ends, in seconds since the epoch.',
+    '# TYPE periplus_agent_svid_expiry_seconds gauge',
+    `periplus_agent_svid_expiry_seconds ${svid.notAfterMs / 1000}`,
+  ];
+}
+
 const loopback = '127.0.0.1';
 
 function portsOf({ ports }: AgentOptions): Required<AgentPorts> {
@@ -170,11 +193,21 @@ function portsOf({ ports }: AgentOptions): Required<AgentPorts> {
 
 /** The bootstrap that an agent with these options gives to its Envoy. */
 export function agentBootstrap(options: AgentOptions): ReturnType<typeof bootstrapOf> {
-  const { identity, pilotAddresses, host = loopback, adminHost = loopback, stats, maxHeapBytes } = options;
+  const {
+    pilotAddresses,
+    identitySource: source,
+    folder,
+    host = loopback,
+    adminHost = loopback,
+    stats,
+    maxHeapBytes,
+  } = options;
   const ports = portsOf(options);
   return bootstrapOf({
-    identity,
+    identity: nodeIdentityOf(options),
     pilotAddresses,
+    ...(source && { sdsSocket: sdsSocketIn(folder) }),
+    ...(source && source.xds !== 'plaintext' && { pilotId: pilotIdOf(source) }),
     admin: { address: adminHost, port: ports.admin },
     agentStatus: { address: reachable(host), port: ports.status },
     ...(ports.readiness > 0 && { readiness: { address: host, port: ports.readiness } }),
@@ -184,6 +217,15 @@ export function agentBootstrap(options: AgentOptions): ReturnType<typeof bootstr
     drainSeconds: options.drainSeconds ?? 5,
     concurrency: options.concurrency ?? 2,
   });
+}
+
+/** Pilot gives mutual TLS to workloads whose node says that they have an SVID. */
+function nodeIdentityOf({ identity, identitySource }: AgentOptions): ProxyIdentity {
+  return identitySource ? { ...identity, metadata: { ...identity.metadata, PERIPLUS_IDENTITY: 'SDS' } } : identity;
+}
+
+function pilotIdOf({ trustDomain }: IdentitySource): string {
+  return formatSpiffeId(controlPlaneId(trustDomain, 'pilot'));
 }
 
 /** Where to connect to what listens on `host`. */

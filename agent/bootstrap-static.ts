@@ -1,5 +1,6 @@
 // The clusters and listeners that a proxy has before it hears from Pilot: the way to Pilot, readiness and metrics. Pure.
 import { isIP } from 'node:net';
+import { pilotTls } from './bootstrap-identity.ts';
 import type { Json } from './proxy-node.ts';
 
 /** Bytes that a connection of ours may buffer before it is pushed back: these carry little, and there are many proxies. */
@@ -7,9 +8,9 @@ const smallBufferBytes = 32_768;
 
 /**
  * The cluster `xds-grpc`: HTTP/2 to every Pilot in turn; one that fails twice is left out for a while. Its pings notice a
- * Pilot that went away without a word within 35 s.
+ * Pilot that went away without a word within 35 s. `pilotId`: over mutual TLS, with a server of this SPIFFE ID only.
  */
-export function xdsCluster(pilotAddresses: readonly string[]): Json {
+export function xdsCluster(pilotAddresses: readonly string[], pilotId?: string): Json {
   const addresses = pilotAddresses.map(splitAddress);
   const byName = addresses.some(({ host }) => isIP(host) === 0);
   return {
@@ -18,6 +19,7 @@ export function xdsCluster(pilotAddresses: readonly string[]): Json {
     ...(byName && { dns_lookup_family: 'ALL' }),
     connect_timeout: '1s',
     lb_policy: 'ROUND_ROBIN',
+    ...(pilotId !== undefined && { transport_socket: pilotTls(pilotId) }),
     load_assignment: {
       cluster_name: 'xds-grpc',
       endpoints: [

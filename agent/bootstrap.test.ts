@@ -8,6 +8,7 @@ import { agentBootstrap } from './agent.ts';
 import { bootstrapOf } from './bootstrap.ts';
 import { gatewayOptions, sidecarOptions } from './bootstrap-fixture.ts';
 import { splitAddress, xdsCluster } from './bootstrap-static.ts';
+import { sdsSocketIn } from './identity/agent-identity.ts';
 
 /** Compares with a file beside the test; `npm run golden` rewrites it. */
 function expectGolden(name: string, value: unknown): void {
@@ -35,6 +36,35 @@ describe('agentBootstrap', () => {
     expect(bootstrap).toContain('"admin":{"address":{"socket_address":{"address":"127.0.0.1","port_value":15000}}');
     expect(bootstrap).toContain('"address":"127.0.0.1","port_value":15020');
     expect(bootstrap).toContain('"address":"0.0.0.0","port_value":15021');
+  });
+});
+
+describe('an agent with an identity', () => {
+  const { identity, pilotAddresses } = sidecarOptions;
+  const means = { envoy: '/envoy', folder: '/nowhere', logger: silentLogger, clock: systemClock };
+  const identitySource = {
+    citadelAddresses: ['citadel:8060'],
+    trustDomain: 'mesh.example',
+    roots: async () => '',
+    token: async () => undefined,
+  } as const;
+  const bootstrapWith = (xds: 'mtls' | 'plaintext') =>
+    JSON.stringify(agentBootstrap({ identity, pilotAddresses, ...means, identitySource: { ...identitySource, xds } }));
+
+  it('says so to Pilot, and has Envoy fetch its secrets from its socket', () => {
+    const bootstrap = bootstrapWith('plaintext');
+    expect(bootstrap).toContain('"PERIPLUS_IDENTITY":"SDS"');
+    expect(bootstrap).toContain('"pipe":{"path":"/nowhere/sds.sock"}');
+    expect(bootstrap).not.toContain('transport_socket');
+  });
+
+  it('lets Envoy speak with the mesh’s Pilot and no other server', () => {
+    expect(bootstrapWith('mtls')).toContain('"exact":"spiffe://mesh.example/ns/periplus-system/sa/pilot"');
+  });
+
+  it('names the socket of a deep folder from the working directory, as a socket’s name is short', () => {
+    const deep = join(process.cwd(), 'd'.repeat(90));
+    expect(sdsSocketIn(deep)).toBe(join('d'.repeat(90), 'sds.sock'));
   });
 });
 

@@ -1,4 +1,5 @@
 // Envoy's bootstrap for a sidecar or gateway: who it is, where Pilot is, its admin port; everything else comes by ADS. Pure.
+import { sdsCluster } from './bootstrap-identity.ts';
 import { scrapeListener, statusListener, xdsCluster } from './bootstrap-static.ts';
 import { type Json, type ProxyIdentity, proxyNode } from './proxy-node.ts';
 import { type StatsInclusion, statsConfig } from './stats-config.ts';
@@ -8,6 +9,10 @@ export interface BootstrapOptions {
   readonly identity: ProxyIdentity;
   /** `host:port` of each Pilot; a stream goes to one of them and moves to another when it fails. */
   readonly pilotAddresses: readonly [string, ...string[]];
+  /** The agent's socket with the workload's SVID and trust bundle; absent: it has no identity and speaks plaintext. */
+  readonly sdsSocket?: string;
+  /** SPIFFE ID of Pilot: xDS is then spoken over mutual TLS, with the secrets from `sdsSocket`. */
+  readonly pilotId?: string;
   /** Where the admin interface listens: loopback, because it can stop the proxy. */
   readonly admin: SocketAddress;
   /** The agent's status server: readiness and merged metrics. */
@@ -58,7 +63,8 @@ export function bootstrapOf(options: BootstrapOptions): Record<string, Json> {
     },
     static_resources: {
       clusters: [
-        xdsCluster(options.pilotAddresses),
+        xdsCluster(options.pilotAddresses, options.pilotId),
+        ...(options.sdsSocket === undefined ? [] : [sdsCluster(options.sdsSocket)]),
         loopbackCluster('prometheus_stats', options.admin),
         loopbackCluster('agent', options.agentStatus),
       ],

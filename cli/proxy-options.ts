@@ -2,7 +2,9 @@
 import { hostname, networkInterfaces } from 'node:os';
 import { type Command, Option } from 'commander';
 import { defaultPorts } from '../run/config.ts';
+import { defaultTrustDomain } from '../run/config-citadel.ts';
 import type { ProxyDefaults } from '../run/proxy.ts';
+import { joinTokenVariable } from '../run/proxy-identity.ts';
 import { collect, count, durationMs, logLevelOption, portNumber } from './context.ts';
 
 /** Adds them. */
@@ -10,9 +12,16 @@ export function withProxyOptions(command: Command): Command {
   return command
     .option(
       '--pilot <host:port>',
-      `Pilot's plaintext xDS port; may be repeated (default: 127.0.0.1:${defaultPorts.xds})`,
+      `Pilot's xDS port; may be repeated (default: 127.0.0.1:${defaultPorts.xdsMtls} with --citadel, else :${defaultPorts.xds})`,
       collect,
     )
+    .option('--citadel <host:port>', 'get an SVID from this Citadel and speak mutual TLS; may be repeated', collect)
+    .option('--citadel-roots <file>', "Citadel's root certificate (its DATA/citadel/root-cert.pem)")
+    .option('--join-token-file <file>', `one-time token of "periplus token create"; or $${joinTokenVariable}`)
+    .option('--token-file <file>', "the platform's token, read anew each time (Kubernetes, Nomad)")
+    .option('--trust-domain <name>', `trust domain (default: ${defaultTrustDomain})`)
+    .option('--svid-ttl <duration>', 'life of the SVID (default: 1h); it is renewed at half of it', durationMs)
+    .option('--xds-plaintext', `speak xDS in plaintext in spite of the SVID (default port: ${defaultPorts.xds})`)
     .option('--name <name>', "the workload's name (default: this host's name)")
     .option('-n, --namespace <namespace>', 'namespace (default: default)')
     .option(
@@ -55,5 +64,11 @@ export function proxyDefaults(type: ProxyDefaults['type']): ProxyDefaults {
     .toLowerCase()
     .replaceAll(/[^a-z0-9-]/g, '-')
     .replaceAll(/^-+|-+$/g, '');
-  return { type, name: name || type, address: outside?.address ?? '127.0.0.1', workingDirectory: process.cwd() };
+  return {
+    type,
+    name: name || type,
+    address: outside?.address ?? '127.0.0.1',
+    workingDirectory: process.cwd(),
+    env: process.env,
+  };
 }

@@ -45,6 +45,8 @@ export interface Composition {
   readonly pilot: Pilot | undefined;
   /** Everything that the admin API's routes use; the demo applies its configuration with it. Undefined without the role pilot. */
   readonly admin: Omit<AdminContext, 'signal'> | undefined;
+  /** Undefined without the role citadel. */
+  readonly citadel: Citadel | undefined;
   /** What has to be well before the process is ready. */
   readonly readiness: () => readonly ReadinessCheck[];
   /** Ports once they are open. */
@@ -206,6 +208,7 @@ export async function compose(
   if (!config.roles.has('pilot')) {
     return {
       logs,
+      citadel,
       pilot: undefined,
       admin: undefined,
       adminPort,
@@ -226,6 +229,7 @@ export async function compose(
   const admin = container.get(ids.admin);
   return {
     logs,
+    citadel,
     pilot: container.get(ids.pilot),
     admin,
     adminPort,

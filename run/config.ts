@@ -66,7 +66,7 @@ export interface ServeFlags extends CitadelFlags, KubernetesFlags, ConsulFlags, 
 }
 
 /** Ports of DESIGN.md's Public face. */
-export const defaultPorts = { xds: 15010, admin: 15015, monitoring: 15014 } as const;
+export const defaultPorts = { xds: 15010, xdsMtls: 15012, admin: 15015, monitoring: 15014 } as const;
 /** In the current folder: what a mesh on this machine knows lies where its user can see it and delete it. */
 export const defaultDataDirectory = '.periplus';
 

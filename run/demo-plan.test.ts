@@ -28,7 +28,12 @@ describe('the demo’s files', () => {
   it('register each instance at its address with its labels', () => {
     const pods = read('registry.yaml').filter(({ kind }) => kind === 'Pod');
     expect(pods.map(({ metadata, status }) => [metadata.name, status?.podIP, metadata.labels])).toEqual(
-      demoInstances.map(({ name, address, app, version }) => [name, address, { app, version }]),
+      demoInstances.map(({ name, address, app, version }) => [
+        name,
+        address,
+        // Their sidecars have an SVID: callers speak mutual TLS with them.
+        { app, version, 'security.istio.io/tlsMode': 'istio' },
+      ]),
     );
   });
 

@@ -3,6 +3,8 @@ import { globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Agent, type AgentOptions } from '../agent/agent.ts';
 import { httpRequest } from '../agent/http-request.ts';
+import type { IdentitySource } from '../agent/identity/agent-identity.ts';
+import type { ProxyIdentity } from '../agent/proxy-node.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
@@ -13,7 +15,6 @@ import {
   type DemoInstance,
   demoInstances,
   demoPorts,
-  gatewayAddress,
   gatewayIdentity,
   proxyPorts,
   servicePort,
@@ -26,6 +27,8 @@ export interface DemoOptions {
   readonly pilotAddress: string;
   /** Envoy's executable: `ensureEnvoy()`. */
   readonly envoy: string;
+  /** Where a proxy's SVID comes from. */
+  readonly identityOf: (workload: ProxyIdentity) => IdentitySource;
   /** Folder for the proxies' files, made if absent. */
   readonly folder: string;
   /** Port of the ingress gateway on 127.0.0.1. Default 8080, as in Istio's tutorials. */
@@ -61,8 +64,7 @@ export function createDemo(options: DemoOptions): Demo {
     apps.set(instance.name, createApp(instance, options));
     agents.set(instance.name, createSidecar(instance, options));
   }
-  const gateway = { ...proxyOptions('istio-ingressgateway', gatewayAddress, options), identity: gatewayIdentity };
-  agents.set('istio-ingressgateway', new Agent(gateway));
+  agents.set('istio-ingressgateway', new Agent(proxyOptions(gatewayIdentity, options)));
   const url = `http://127.0.0.1:${options.gatewayPort ?? defaultGatewayPort}/productpage`;
   return { services: [...apps.values(), ...agents.values()], agents, apps, url };
 }
@@ -77,20 +79,22 @@ function createApp({ app, version, name, appPort, outboundAddress }: DemoInstanc
 function createSidecar(instance: DemoInstance, options: DemoOptions): Agent {
   const app = `http://127.0.0.1:${instance.appPort}`;
   return new Agent({
-    ...proxyOptions(instance.name, instance.address, options),
-    identity: sidecarIdentity(instance),
+    ...proxyOptions(sidecarIdentity(instance), options),
     // Twice a second: in a demo one watches a killed instance leave.
     probe: { url: `${app}/health`, periodMs: 500, failureThreshold: 2, timeoutMs: 2_000 },
     appMetricsUrl: `${app}/metrics`,
   });
 }
 
-function proxyOptions(name: string, address: string, options: DemoOptions): Omit<AgentOptions, 'identity'> {
+function proxyOptions(identity: ProxyIdentity, options: DemoOptions): AgentOptions {
   const { pilotAddress, envoy, folder, logger, clock } = options;
+  const [address] = identity.addresses;
   return {
+    identity,
+    identitySource: options.identityOf(identity),
     pilotAddresses: [pilotAddress],
     envoy,
-    folder: join(folder, name),
+    folder: join(folder, identity.name),
     host: address,
     adminHost: address,
     ports: proxyPorts,

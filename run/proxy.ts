@@ -7,10 +7,11 @@ import type { ProxyIdentity } from '../agent/proxy-node.ts';
 import { createLogger, type LogLevel } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import { defaultPorts } from './config.ts';
+import { type IdentityFlags, identitySourceOf } from './proxy-identity.ts';
 import type { ProcessSurroundings } from './surroundings.ts';
 
 /** Flags of `sidecar` and `gateway`; what is absent takes its default. */
-export interface ProxyFlags {
+export interface ProxyFlags extends IdentityFlags {
   readonly pilot?: readonly string[];
   readonly name?: string;
   readonly namespace?: string;
@@ -44,6 +45,8 @@ export interface ProxyDefaults {
   /** The machine's first address that is not loopback, or 127.0.0.1. */
   readonly address: string;
   readonly workingDirectory: string;
+  /** Default: none. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** The agent's options that `flags` mean, without its Envoy. Throws MeshError `usage`. */
@@ -52,10 +55,13 @@ export function agentOptionsOf(
   defaults: ProxyDefaults,
 ): Omit<AgentOptions, 'envoy' | 'logger' | 'clock'> {
   const identity = identityOf(flags, defaults);
-  const [first = `127.0.0.1:${defaultPorts.xds}`, ...others] = (flags.pilot ?? []).map(pilotAddress);
+  const identitySource = identitySourceOf(flags, { env: {}, ...defaults });
+  const defaultPort = identitySource === undefined || flags.xdsPlaintext ? defaultPorts.xds : defaultPorts.xdsMtls;
+  const [first = `127.0.0.1:${defaultPort}`, ...others] = (flags.pilot ?? []).map(pilotAddress);
   const probe = flags.probe === undefined ? undefined : probeOf(flags.probe);
   return {
     identity,
+    ...(identitySource && { identitySource }),
     pilotAddresses: [first, ...others],
     folder: resolve(
       defaults.workingDirectory,

@@ -10,6 +10,7 @@ import { applyResources } from '../services/pilot/admin/change-config.ts';
 import type { Composition } from './compose.ts';
 import type { ProcessConfig } from './config.ts';
 import { bookinfoFolder, checkDemoPorts, createDemo, demoConfig, demoMeshFolder, waitForDemo } from './demo.ts';
+import { demoIdentities } from './demo-identity.ts';
 import type { More, ProcessPorts } from './main.ts';
 import type { ProcessSurroundings } from './surroundings.ts';
 
@@ -38,6 +39,7 @@ export async function prepareDemo(options: {
     join: async (composition, ports) => {
       await applyDemoConfig(composition, { gatewayPort, say });
       const demo = createDemo({
+        identityOf: identitiesOf(composition, config),
         pilotAddress: `127.0.0.1:${ports.xds}`,
         envoy: envoy.path,
         folder: join(config.dataDirectory, 'demo'),
@@ -56,6 +58,11 @@ export async function prepareDemo(options: {
       };
     },
   };
+}
+
+function identitiesOf({ citadel }: Composition, { citadel: config }: ProcessConfig) {
+  if (!citadel || !config) throw new MeshError('usage', 'the demo needs the role citadel, or --no-demo');
+  return demoIdentities(citadel, { trustDomain: config.trustDomain, host: '127.0.0.1', xds: 'plaintext' });
 }
 
 /** Applies what the log has never had: a resource that the user deleted stays deleted at the next start. */

@@ -50,6 +50,37 @@ describe('the demo mesh', () => {
     );
   });
 
+  it('encrypts what goes between sidecars, each side by its own name', async () => {
+    // Who may call reviews is written against the peer's certificate: it decides whether the page's reviews come.
+    const allowOnly = (serviceAccount: string) => `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: who-calls-reviews, namespace: default }
+spec:
+  selector: { matchLabels: { app: reviews } }
+  rules: [{ from: [{ source: { principals: [cluster.local/ns/default/sa/${serviceAccount}] } }] }]
+`;
+    const statusWith = async (serviceAccount: string) => {
+      const applied = await periplus(['apply', '-f', '-', '--wait'], { input: allowOnly(serviceAccount) });
+      expect(applied.code, applied.stdout + applied.stderr).toBe(0);
+      return (await fetch(reviewsUrl)).status;
+    };
+    expect(await statusWith('bookinfo-productpage')).toBe(200);
+    expect(await statusWith('bookinfo-ratings')).not.toBe(200);
+    expect((await periplus(['delete', 'authorizationpolicy/who-calls-reviews', '--wait'])).code).toBe(0);
+    expect((await fetch(reviewsUrl)).status).toBe(200);
+    for (const address of ['127.10.0.1', '127.10.0.2', '127.10.0.6']) {
+      const stats = await (await fetch(`http://${address}:15000/stats?filter=9080.ssl`)).text();
+      expect(stats).toMatch(/^listener\.\S+_9080\.ssl\.handshake: [1-9]/m);
+      expect(stats).toMatch(/\.ssl\.no_certificate: 0/);
+    }
+    const tokens = await periplusJson<unknown[]>('events', '--type', 'io.periplus.identity.join-token-consumed');
+    expect(tokens).toHaveLength(7);
+    // What proves an identity is on no command line and in no file.
+    expect(pidsMatching('pjt_')).toEqual([]);
+    expect(readFileSync(join(data, 'periplus.log'), 'utf8')).not.toContain('pjt_');
+  });
+
   it('shifts 90/10 to 50/50 and back under 200 rps without a failed request, and splits as told', async () => {
     const load = startLoad({ url: reviewsUrl, perSecond: 200, tagOf: versionOf });
     const shares: Record<string, number> = {};

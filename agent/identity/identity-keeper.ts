@@ -19,8 +19,11 @@ export interface IdentityKeeperOptions {
   readonly citadelId: string;
   /** PEM: roots to verify Citadel with before there is a bundle. */
   readonly roots: () => Promise<string>;
-  /** The token as it is now (the platform renews it); undefined: the SVID itself is the only proof. */
-  readonly token: () => Promise<string | undefined>;
+  /**
+   * The token as it is now (the platform renews it); undefined: the SVID itself is the only proof. `held`: whether there is a valid
+   * SVID, so that no one-time token has to be spent.
+   */
+  readonly token: (held: boolean) => Promise<string | undefined>;
   /** The identity that is wanted; absent: whatever the token proves. */
   readonly expected?: string;
   readonly lifeSeconds?: number;
@@ -124,9 +127,9 @@ export class IdentityKeeper implements Service {
   }
 
   async #proof(): Promise<SvidRequest['proof']> {
-    const token = await this.#options.token();
     const svid = this.svid.value;
     const valid = svid !== undefined && svid.notAfterMs > this.#options.clock.nowMs();
+    const token = await this.#options.token(valid);
     if (valid && (token === undefined || token.startsWith(joinTokenPrefix))) return { svid };
     if (token !== undefined) return { token };
     throw new Error('there is neither a token nor a valid SVID to prove who this is');

@@ -17,7 +17,7 @@ import {
   DiscoveryRequestSchema,
   DiscoveryResponseSchema,
 } from '../../gen/envoy/service/discovery/v3/discovery_pb.js';
-import type { Latest } from '../../lib/latest.ts';
+import { Latest } from '../../lib/latest.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { Service } from '../../lib/service.ts';
@@ -26,7 +26,7 @@ import { type SdsRequest, type SdsResponse, SdsStream } from './sds-stream.ts';
 import type { WorkloadSvid } from './workload-svid.ts';
 
 /** Linux keeps 108 bytes for a socket's path, its end included. */
-const maxSocketPathBytes = 107;
+export const maxSocketPathBytes = 107;
 /** An Envoy opens one stream for each secret that its clusters and listeners name. */
 const maxStreams = 1_000;
 const maxRequestBytes = 256 * 1024;
@@ -52,6 +52,8 @@ const service = {
 /** A Service that serves `svid`, and each newer one, until its signal is aborted. Rejects when the socket can't be opened. */
 export class SdsServer implements Service {
   readonly name = 'SDS server';
+  /** Set once the socket is open. */
+  readonly listening = new Latest<true>();
   readonly #socket: string;
   readonly #svid: Latest<WorkloadSvid>;
   readonly #logger: Logger;
@@ -82,6 +84,7 @@ export class SdsServer implements Service {
     });
     try {
       await this.#listen(server);
+      this.listening.set(true);
       for await (const svid of this.#svid.watch(signal)) {
         this.#secrets = secretsOf(svid);
         for (const [stream, send] of this.#streams) {

@@ -6,17 +6,20 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Latest } from '../../lib/latest.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
+import type { ServerIdentity } from '../../lib/renewable-credentials.ts';
 import type { Service } from '../../lib/service.ts';
-import { formatSpiffeId, parseSpiffeId, type SpiffeId } from '../../mesh/spiffe-id.ts';
+import { controlPlaneId, formatSpiffeId, parseSpiffeId, type SpiffeId } from '../../mesh/spiffe-id.ts';
 import type { Attestor } from './attest/attestor.ts';
 import { createJoinToken, createJoinTokenAttestor } from './attest/join-token.ts';
 import { createJwtAttestor, remoteKeys } from './attest/jwt.ts';
 import { kubernetesIdentity, nomadIdentity } from './attest/jwt-claims.ts';
 import { createX509Attestor } from './attest/x509-pop.ts';
+import type { TrustBundle } from './ca/authority-state.ts';
 import { type CaStatus, CertificateAuthority } from './ca/certificate-authority.ts';
 import type { RotationDecision } from './ca/rotation.ts';
 import { CsrServer } from './csr/csr-server.ts';
 import { IssuanceRecord } from './csr/issuance-record.ts';
+import { serverIdentities } from './csr/server-certificate.ts';
 import { JwtAuthority } from './jwt/jwt-authority.ts';
 import { FileKeyStore } from './keys/file-key-store.ts';
 import { bundleDocument, discoveryDocument, documentPaths, keySetDocument } from './web/documents.ts';
@@ -76,6 +79,10 @@ export interface Citadel {
   readonly port: Latest<number>;
   /** The port of OIDC discovery and of the trust bundle once it is open. */
   readonly webPort: Latest<number>;
+  /** The newest trust bundle. */
+  readonly bundle: Latest<TrustBundle>;
+  /** Certificates for Pilot in this process, which needs no proof: the first, then newer ones until `signal` aborts. */
+  pilotIdentities(signal: AbortSignal): AsyncIterable<ServerIdentity>;
 }
 
 /** What a Citadel is made of. */
@@ -115,6 +122,9 @@ export function createCitadel(options: CitadelOptions): Citadel {
     services: [ca, jwt, server, web, bundleFile(join(folder, 'root-cert.pem'), ca)],
     port: server.port,
     webPort: web.port,
+    bundle: ca.bundle,
+    pilotIdentities: (signal) =>
+      serverIdentities({ ca, id: controlPlaneId(trustDomain, 'pilot'), dnsNames: ['localhost'], clock, signal }),
     admin: {
       caStatus: async () => await ca.status(),
       rotate: async (actor) => await ca.advance(actor),

@@ -1,0 +1,74 @@
+// The identity of the workload beside an agent: its SVID, kept fresh, and the socket on which its own Envoy gets it.
+import { join, relative } from 'node:path';
+import type { Clock } from '../../lib/clock.ts';
+import type { Latest } from '../../lib/latest.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Service } from '../../lib/service.ts';
+import { controlPlaneId, formatSpiffeId } from '../../mesh/spiffe-id.ts';
+import type { ProxyIdentity } from '../proxy-node.ts';
+import { IdentityKeeper, type IdentityKeeperOptions } from './identity-keeper.ts';
+import { maxSocketPathBytes, SdsServer } from './sds-server.ts';
+import type { WorkloadSvid } from './workload-svid.ts';
+
+/** Where an agent gets its workload's SVID, and with what proof. */
+export interface IdentitySource extends Pick<IdentityKeeperOptions, 'citadelAddresses' | 'roots' | 'token'> {
+  readonly trustDomain: string;
+  /** Life to ask for; absent: what Citadel gives, an hour. */
+  readonly lifeSeconds?: number;
+  /** xDS over mutual TLS, the default; `plaintext` for a Pilot without Citadel, on a network that is trusted. */
+  readonly xds?: 'mtls' | 'plaintext';
+}
+
+/** See the file's first line. Its services run for as long as Envoy does. */
+export class AgentIdentity {
+  /** Where Envoy finds its secrets; relative to the working directory where that is shorter. */
+  readonly socket: string;
+  readonly services: readonly Service[];
+  readonly #keeper: IdentityKeeper;
+  readonly #sds: SdsServer;
+
+  constructor(options: {
+    readonly source: IdentitySource;
+    readonly workload: ProxyIdentity;
+    /** The agent's own. */
+    readonly folder: string;
+    readonly clock: Clock;
+    readonly logger: Logger;
+  }) {
+    const { source, workload, folder, clock, logger } = options;
+    this.socket = sdsSocketIn(folder);
+    this.#keeper = new IdentityKeeper({
+      ...source,
+      folder: join(folder, 'identity'),
+      citadelId: formatSpiffeId(controlPlaneId(source.trustDomain, 'citadel')),
+      expected: spiffeIdOf(workload, source.trustDomain),
+      clock,
+      logger,
+      random: Math.random,
+    });
+    this.#sds = new SdsServer({ socket: this.socket, svid: this.#keeper.svid, logger });
+    this.services = [this.#keeper, this.#sds];
+  }
+
+  /** The newest SVID. */
+  get svid(): Latest<WorkloadSvid> {
+    return this.#keeper.svid;
+  }
+
+  /** Resolves when Envoy can connect, or when `signal` aborts: one that came earlier would try again only after a while. */
+  async listening(signal: AbortSignal): Promise<void> {
+    for await (const _ of this.#sds.listening.watch(signal)) return;
+  }
+}
+
+/** The identity that a workload asks for. Throws MeshError `invalid` when its names can't be in one. */
+export function spiffeIdOf({ namespace, serviceAccount = 'default' }: ProxyIdentity, trustDomain: string): string {
+  return formatSpiffeId({ trustDomain, namespace, serviceAccount });
+}
+
+/** The SDS socket of an agent with this folder; a deep folder's is named from the working directory, which Envoy shares. */
+export function sdsSocketIn(folder: string): string {
+  const path = join(folder, 'sds.sock');
+  const short = relative(process.cwd(), path);
+  return Buffer.byteLength(path) > maxSocketPathBytes && short.length < path.length ? short : path;
+}
