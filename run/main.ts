@@ -24,7 +24,7 @@ export async function up(
   flags: ServeFlags & { readonly demo: boolean; readonly gatewayPort?: number },
   io: ProcessSurroundings,
 ): Promise<number> {
-  const config = configOf({ roles: 'pilot,adapters,citadel', ...flags });
+  const config = configOf(flags);
   // People read this terminal: what programs log goes into a file.
   const logFile = join(config.dataDirectory, 'periplus.log');
   const logger = createLogger({ level: config.logLevel, path: logFile });

@@ -13,7 +13,7 @@ export function upCommand(context: CliContext): Command {
     .option('--gateway-port <port>', "the demo's ingress gateway (default: 8080)", portNumber)
     .action(async (flags: ServeFlags & { readonly demo: boolean; readonly gatewayPort?: number }) => {
       const { up } = await import('../../run/main.ts');
-      context.exitCode = await up({ ...flags, roles: 'pilot,adapters,mixer' }, context.io);
+      context.exitCode = await up({ ...flags, roles: 'pilot,adapters,citadel,mixer' }, context.io);
     });
   return withExamples(withServeOptions(command), [
     ['periplus up', 'the demo: http://127.0.0.1:8080/productpage'],
