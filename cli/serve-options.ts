@@ -13,6 +13,10 @@ export function withServeOptions(command: Command): Command {
       '--log <store>',
       'where the log is kept: sqlite:DIR, nats://HOST:PORT, kurrentdb://HOST:PORT, or memory: for a trial (default: sqlite:DATA/log)',
     )
+    .option(
+      '--secrets <dir>',
+      'folder of Secrets and PEM files (NAMESPACE/NAME/tls.crt) for the credentialName of Gateways',
+    )
     .option('--host <address>', 'address to listen on; 0.0.0.0 in a container (default: 127.0.0.1)')
     .option('--xds-port <port>', `xDS in plaintext (default: ${defaultPorts.xds})`, portNumber)
     .option('--admin-port <port>', `admin API (default: ${defaultPorts.admin})`, portNumber)

@@ -16,4 +16,21 @@ export const policyEntries: CatalogOf<PolicyFact> = {
       jwks: '{"keys":[{"kty":"EC","crv":"P-256","x":"aZrFxwaCWwzELgWHFUtiOlt9YM4IoVlTKgp4FeRmaSY","y":"1ek7IraHF3Eh2pfR6I8ZX63PJBO6noaJSEcuh6mHaWY"}]}',
     },
   },
+  'io.periplus.policy.credential-observed': {
+    group: 'policy',
+    log: 'facts',
+    subject: 'policy/credential/NAMESPACE/NAME',
+    meaning:
+      'A credential that a Gateway or DestinationRule names is new, changed or gone. Its key is never in the log: a replay knows which version was served.',
+    data: "fingerprints and expiry of its certificates, a digest of what proxies are sent, or why it can't be used",
+    example: {
+      namespace: 'istio-system',
+      name: 'web-tls',
+      certificate: {
+        fingerprint: '5f8b5e0c1b0d4c3f0c9b8a5d7e6f4a3b2c1d0e9f8a7b6c5d4e3f2a1b0c9d8e7f',
+        notAfter: '2027-02-20T12:00:00.000Z',
+      },
+      digest: '0d7c3f1a9b8e5d4c2f6a7b1e0c9d8f3a4b5c6d7e8f9a0b1c2d3e4f5a6b7c8d9e',
+    },
+  },
 };

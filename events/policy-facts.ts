@@ -1,4 +1,5 @@
-// What Pilot found out about the world to carry out policies: key sets fetched for RequestAuthentications.
+// What Pilot found out about the world to carry out policies: key sets fetched for RequestAuthentications, credentials of gateways.
+import type { CredentialObserved } from './credential-facts.ts';
 import type { NewEvent } from './envelope.ts';
 
 /** A key set as of one fetch. */
@@ -15,7 +16,7 @@ export interface FetchedKeySet {
 export type JwksFetched = NewEvent<'io.periplus.policy.jwks-fetched', FetchedKeySet>;
 
 /** All facts about policies. */
-export type PolicyFact = JwksFetched;
+export type PolicyFact = JwksFetched | CredentialObserved;
 
 /** Subject of a key set's events: `policy/jwks/URI`. */
 export function jwksSubject(uri: string): string {

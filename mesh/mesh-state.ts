@@ -8,6 +8,7 @@ import type { EventQuarantined } from '../events/config-facts.ts';
 import type { RecordedEvent } from '../events/envelope.ts';
 import type { Projection } from '../events/projection.ts';
 import { type ConfigState, configProjection, unapplyFromConfig } from './config-store.ts';
+import { type CredentialState, credentialProjection, unapplyFromCredentials } from './credentials.ts';
 import { type KeySetState, keySetProjection, unapplyFromKeySets } from './key-sets.ts';
 import { type RegistryState, registryProjection, unapplyFromRegistry } from './registry.ts';
 
@@ -20,6 +21,7 @@ export interface MeshState {
   readonly registry: RegistryState;
   readonly config: ConfigState;
   readonly keySets: KeySetState;
+  readonly credentials: CredentialState;
   /** Positions of quarantined events. */
   readonly quarantined: Set<number>;
 }
@@ -34,6 +36,7 @@ function initMesh(): MeshState {
     registry: registryProjection.init(),
     config: configProjection.init(),
     keySets: keySetProjection.init(),
+    credentials: credentialProjection.init(),
     quarantined: new Set(),
   };
 }
@@ -44,8 +47,10 @@ function evolveMesh(state: MeshState, event: RecordedEvent): MeshState {
   if (event.type === 'io.periplus.system.event-quarantined') quarantine(state, event as unknown as EventQuarantined);
   else if (state.quarantined.size === 0 || !state.quarantined.has(event.position)) {
     if (event.type.startsWith('io.periplus.config.')) configProjection.evolve(state.config, event);
-    else if (event.type.startsWith('io.periplus.policy.')) keySetProjection.evolve(state.keySets, event);
-    else registryProjection.evolve(state.registry, event);
+    else if (event.type.startsWith('io.periplus.policy.')) {
+      keySetProjection.evolve(state.keySets, event);
+      credentialProjection.evolve(state.credentials, event);
+    } else registryProjection.evolve(state.registry, event);
   }
   return state;
 }
@@ -57,4 +62,5 @@ function quarantine(state: MeshState, fact: EventQuarantined): void {
   unapplyFromConfig(state.config, position);
   unapplyFromRegistry(state.registry, position);
   unapplyFromKeySets(state.keySets, position);
+  unapplyFromCredentials(state.credentials, position);
 }

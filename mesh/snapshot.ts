@@ -1,6 +1,7 @@
 // An immutable view of the mesh at one position of the facts log, which says what changed since the one before.
 import type { ConfigKey, ConfigResource, Endpoint, Service, ServiceKey, Workload } from '../events/model.ts';
 import type { MeshConfig } from './config/mesh-config.ts';
+import type { Credential } from './credentials.ts';
 import type { KeySet } from './key-sets.ts';
 
 /** A service together with the endpoint of it that has a given address. */
@@ -53,5 +54,7 @@ export interface Snapshot {
   readonly mesh: MeshConfig;
   /** Fetched key sets by URI, in its order; the same map while none of them changes. */
   readonly keySets: ReadonlyMap<string, KeySet>;
+  /** What is known of credentials, by `NAMESPACE/NAME`; the same map while none of them changes. */
+  readonly credentials: ReadonlyMap<string, Credential>;
   readonly changed: Changes;
 }

@@ -6,8 +6,10 @@ import type { Adapter } from '../adapters/adapter.ts';
 import type { AdapterStatus } from '../adapters/adapter-status.ts';
 import { createConsulAdapter } from '../adapters/consul/adapter.ts';
 import { createFilesAdapter } from '../adapters/files/adapter.ts';
+import { createFileCredentials } from '../adapters/files/credentials.ts';
 import { type ClusterAccess, inClusterAccess } from '../adapters/kubernetes/access.ts';
 import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
+import { createKubernetesCredentials } from '../adapters/kubernetes/credentials.ts';
 import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
 import { LeasedAdapter } from '../adapters/leased-adapter.ts';
 import { type PlatformRules, platformRules } from '../adapters/platform-rules.ts';
@@ -20,6 +22,7 @@ import { Latest } from '../lib/latest.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Service } from '../lib/service.ts';
 import { defaultMeshConfig } from '../mesh/config/mesh-config.ts';
+import type { CredentialSource } from '../mesh/credential-material.ts';
 import type { Citadel } from '../services/citadel/citadel.ts';
 import type { Mixer } from '../services/mixer/mixer.ts';
 import { createAdminServer } from '../services/pilot/admin/admin-server.ts';
@@ -103,7 +106,7 @@ export async function compose(
     const { facts } = parts.get(ids.logs);
     const folders = config.roles.has('adapters') ? [...means.folders] : [];
     const platforms = [
-      ...config.kubernetes.map((cluster) =>
+      ...(config.roles.has('adapters') ? config.kubernetes : []).map((cluster) =>
         createKubernetesAdapter({ ...cluster, access: () => kubernetesAccess(cluster), clock }),
       ),
       ...config.consul.map((datacenter) => createConsulAdapter({ ...datacenter, clock })),
@@ -137,6 +140,7 @@ export async function compose(
         name: config.name,
         xds: { host: config.host, port: config.xdsPort },
         mesh: defaultMeshConfig,
+        credentials: credentialSources(config, means),
       }),
   );
 
@@ -245,6 +249,22 @@ export async function compose(
     ],
     close,
   };
+}
+
+/** Where Pilot reads the keys of gateways: folders, then clusters whose configuration is the mesh's. They never pass through the log. */
+function credentialSources(
+  { kubernetes, secretsDirectory }: ProcessConfig,
+  { folders, clock, logger }: { readonly folders: ConfigFolders; readonly clock: Clock; readonly logger: Logger },
+): readonly CredentialSource[] {
+  const directories = [...(secretsDirectory === undefined ? [] : [secretsDirectory]), ...folders.values()];
+  return [
+    ...directories.map((folder) => createFileCredentials({ folder, clock })),
+    ...kubernetes
+      .filter(({ readsConfig }) => readsConfig)
+      .map((cluster) =>
+        createKubernetesCredentials({ ...cluster, access: () => kubernetesAccess(cluster), clock, logger }),
+      ),
+  ];
 }
 
 async function openCitadel(

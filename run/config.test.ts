@@ -84,7 +84,11 @@ describe('processConfigOf', () => {
     ['adapters alone on an embedded log', { roles: 'adapters' }, /--log nats:/],
     ['an unknown log', { log: 'sqlite:' }, /is no log store/],
     ['a context of no kubeconfig', { kubeContext: ['east'] }, /--kube-context needs --kubeconfig/],
-    ['a kubeconfig that nobody reads', { kubeconfig: 'x', roles: 'pilot' }, /role adapters/],
+    [
+      'a kubeconfig that nobody reads',
+      { kubeconfig: 'x', roles: 'citadel', log: 'nats://h:1' },
+      /roles adapters and pilot/,
+    ],
     ['a context given twice', { kubeconfig: 'x', kubeContext: ['a', 'b', 'a'] }, /given twice/],
     ['docker', { docker: true }, /--docker is not in this version yet/],
   ])('refuses %s as wrong usage', (_, flags, message) => {

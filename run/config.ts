@@ -28,7 +28,9 @@ export interface ProcessConfig {
   readonly log: LogStore;
   /** Folder of YAML that the files adapter watches. */
   readonly configDirectory: string | undefined;
-  /** Kubernetes clusters that adapters watch. */
+  /** Folder of Secrets and PEM files that Pilot reads the credentials of gateways from, beside the folders and clusters of configuration. */
+  readonly secretsDirectory: string | undefined;
+  /** Kubernetes clusters that adapters watch, and that Pilot reads the Secrets of gateways in. */
   readonly kubernetes: readonly KubernetesClusterConfig[];
   /** Consul datacenters that adapters watch. */
   readonly consul: readonly ConsulDatacenterConfig[];
@@ -54,6 +56,7 @@ export interface ServeFlags extends CitadelFlags, KubernetesFlags, ConsulFlags, 
   readonly roles?: string;
   readonly log?: string;
   readonly config?: string;
+  readonly secrets?: string;
   readonly data?: string;
   readonly host?: string;
   readonly xdsPort?: number;
@@ -92,7 +95,8 @@ export function processConfigOf(
     roles,
     log,
     configDirectory: flags.config === undefined ? undefined : resolve(defaults.workingDirectory, flags.config),
-    kubernetes: kubernetesClustersOf(flags, { ...defaults, wanted: roles.has('adapters') }),
+    secretsDirectory: flags.secrets === undefined ? undefined : resolve(defaults.workingDirectory, flags.secrets),
+    kubernetes: kubernetesClustersOf(flags, { ...defaults, wanted: roles.has('adapters') || roles.has('pilot') }),
     consul: consulDatacentersOf(flags, { env: {}, ...defaults, wanted: roles.has('adapters') }),
     dataDirectory,
     host,

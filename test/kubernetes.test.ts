@@ -6,12 +6,15 @@ import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vit
 import { parseAllDocuments } from 'yaml';
 import { snapshotOf } from '../adapters/adapter-contract.ts';
 import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
+import { createKubernetesCredentials } from '../adapters/kubernetes/credentials.ts';
 import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
+import { defaultReflectorTiming } from '../adapters/kubernetes/reflector.ts';
 import { platformRules } from '../adapters/platform-rules.ts';
 import { AdapterRunner } from '../adapters/runner.ts';
 import { MemoryLog } from '../events/logs/memory.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
+import type { FoundCredential } from '../mesh/credential-material.ts';
 import { adapterToken, TestKube } from './support/kube.ts';
 import {
   define,
@@ -26,6 +29,7 @@ import {
 import { LossyProxy } from './support/lossy-proxy.ts';
 import { periplus, RunningPeriplus, root } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
+import { makeAuthority } from './traffic/certificates.ts';
 
 let started: TestKube | { readonly why: string };
 
@@ -47,12 +51,17 @@ const collections: Readonly<Record<string, string>> = {
   RoleBinding: '/apis/rbac.authorization.k8s.io/v1/namespaces/NS/rolebindings',
 };
 
-async function applyManifest(kube: TestKube): Promise<void> {
-  const text = readFileSync(join(root, 'deploy/kubernetes/rbac.yaml'), 'utf8');
+const secretTiming = { ...defaultReflectorTiming, backoffMs: { min: 20, max: 500 } };
+
+const applyManifest = (kube: TestKube) => applyFile(kube, 'deploy/kubernetes/rbac.yaml');
+const applySecretsRole = (kube: TestKube) => applyFile(kube, 'deploy/kubernetes/gateway-secrets.yaml');
+
+async function applyFile(kube: TestKube, path: string): Promise<void> {
+  const text = readFileSync(join(root, path), 'utf8');
   for (const document of parseAllDocuments(text)) {
     const object = document.toJS() as { kind: string; metadata: { namespace?: string } };
-    const path = collections[object.kind]?.replace('NS', object.metadata.namespace ?? '') ?? '';
-    await kube.must('POST', path, object);
+    const collection = collections[object.kind]?.replace('NS', object.metadata.namespace ?? '') ?? '';
+    await kube.must('POST', collection, object);
   }
 }
 
@@ -273,6 +282,51 @@ describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
       expect(stranger.runner.status.value?.reason).toMatch(/does not accept the token of test \(401/);
       expect(JSON.stringify(stranger.runner.status.value)).not.toContain('wr0ng');
       expect((await stranger.log.head()).position).toBe(0);
+    }),
+  );
+
+  it(
+    'a Secret that a Role names is followed; one that it does not name can not be read',
+    onKube(async (kube) => {
+      await applySecretsRole(kube);
+      const path = kube.kubeconfig(kube.port, adapterToken);
+      const access = () => readKubeconfig({ path });
+      const source = createKubernetesCredentials({
+        access,
+        clusterId: 'c1',
+        logger: silentLogger,
+        timing: secretTiming,
+      });
+      const heard = new Map<string, (FoundCredential | undefined)[]>();
+      const stop = new AbortController();
+      const follow = (name: string) =>
+        source.follow(
+          { namespace: 'istio-system', name },
+          (found) => heard.set(name, [...(heard.get(name) ?? []), found]),
+          stop.signal,
+        );
+      const following = [follow('web-tls'), follow('others-tls')];
+      const secrets = '/api/v1/namespaces/istio-system/secrets';
+      const put = (verb: string, name: string, certificate: string) =>
+        kube.must(verb, verb === 'PUT' ? `${secrets}/${name}` : secrets, {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata: { name, namespace: 'istio-system' },
+          stringData: { 'ca.crt': certificate },
+        });
+      const last = (name: string) => heard.get(name)?.at(-1)?.material.authorities?.bundle;
+      const { certificate: one } = await makeAuthority('one');
+      const { certificate: two } = await makeAuthority('two');
+      await put('POST', 'others-tls', one);
+      await put('POST', 'web-tls', one);
+      await waitFor(() => last('web-tls')?.trim() === one.trim(), { what: 'the Secret' });
+      await put('PUT', 'web-tls', two);
+      await waitFor(() => last('web-tls')?.trim() === two.trim(), { what: 'its next content' });
+      await kube.must('DELETE', `${secrets}/web-tls`);
+      await waitFor(() => heard.get('web-tls')?.at(-1) === undefined, { what: 'its end' });
+      expect(heard.has('others-tls')).toBe(false);
+      stop.abort();
+      await Promise.all(following);
     }),
   );
 

@@ -9,10 +9,13 @@ import type { Logger } from '../../lib/logger.ts';
 import { messageOf } from '../../lib/mesh-error.ts';
 import type { Service } from '../../lib/service.ts';
 import type { MeshConfig } from '../../mesh/config/mesh-config.ts';
+import type { CredentialSource } from '../../mesh/credential-material.ts';
 import { FactReader, type FoldFailure } from '../../mesh/fact-reader.ts';
 import type { Snapshot } from '../../mesh/snapshot.ts';
 import { abandonedStreams } from './abandoned-streams.ts';
 import { AutoRegistration } from './auto-registration/auto-registration.ts';
+import { CredentialStore } from './credentials/credential-store.ts';
+import { mayHoldSecrets } from './credentials/may-hold-secrets.ts';
 import { DeliveriesRecorder, type RecorderLimits } from './deliveries-recorder.ts';
 import { HealthReports } from './health-reports.ts';
 import { fetchJwks, type JwksFetchOptions } from './jwks-fetch.ts';
@@ -47,6 +50,8 @@ export interface PilotOptions {
   readonly recorder?: Partial<RecorderLimits>;
   /** What fetching key sets may do; by default public addresses only. */
   readonly jwks?: JwksFetchOptions;
+  /** Where the credentials that gateways name are kept, best first; none by default. */
+  readonly credentials?: readonly CredentialSource[];
   /** How long an auto-registered workload outlives its proxy's connection; Istio's 10 s by default. */
   readonly registrationGraceMs?: number;
 }
@@ -74,6 +79,7 @@ export class Pilot implements Service {
   readonly #health: HealthReports;
   readonly #jwks: JwksFetcher;
   readonly #registration: AutoRegistration;
+  readonly #credentials: CredentialStore;
   readonly #listening = new Latest<readonly number[]>();
   /** Position of the last snapshot that translated for everybody. */
   #goodPosition = 0;
@@ -109,6 +115,16 @@ export class Pilot implements Service {
       pilot: name,
       ...(options.registrationGraceMs !== undefined && { graceMs: options.registrationGraceMs }),
     });
+    this.#credentials = new CredentialStore({
+      facts,
+      snapshots: this.snapshots,
+      clock,
+      logger,
+      pilot: name,
+      sources: options.credentials ?? [],
+      mayHold: mayHoldSecrets,
+      onChange: () => this.#server.secretsChanged(),
+    });
     this.#cache = new ResourceCache({
       translate: this.#newTranslator(),
       clock,
@@ -121,6 +137,7 @@ export class Pilot implements Service {
         const result = (options.contextOf ?? proxyContextOf)(node);
         return 'context' in result ? result.context : result.problem;
       },
+      secretsOf: (stream, translation) => this.#credentials.secretsOf(stream, translation),
       observer: observeAll([this.metrics, this.#recorder, this.#workloadObserver()]),
       clock,
       logger,
@@ -190,6 +207,7 @@ export class Pilot implements Service {
     try {
       await this.#endAbandonedStreams(stop.signal);
       await Promise.all([
+        this.#credentials.run(stop.signal),
         this.#server.run(addresses, stop.signal, (ports) => this.#listening.set(ports)).finally(stopAll),
         this.#reader.run(stop.signal),
         this.#health.run(stop.signal),
@@ -312,7 +330,10 @@ export class Pilot implements Service {
     const nothing = () => {};
     return {
       connected: (stream) => this.#registration.connected(stream),
-      disconnected: (stream) => this.#registration.disconnected(stream),
+      disconnected: (stream) => {
+        this.#registration.disconnected(stream);
+        this.#credentials.disconnected(stream);
+      },
       pushed: nothing,
       acknowledged: nothing,
       rejected: nothing,

@@ -3,6 +3,7 @@ import type { TrafficCase } from './case.ts';
 import { connectionPoolCases } from './cases/connection-pool.ts';
 import { destinationRuleCases } from './cases/destination-rule.ts';
 import { gatewayCases } from './cases/gateway.ts';
+import { gatewayCredentialCases } from './cases/gateway-credentials.ts';
 import { httpMatchCases } from './cases/http-match.ts';
 import { httpPolicyCases } from './cases/http-policy.ts';
 import { httpRetryCases } from './cases/http-retries.ts';
@@ -42,6 +43,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'outlier-detection': outlierDetectionCases,
   'destination-rule': destinationRuleCases,
   gateway: gatewayCases,
+  'gateway-credentials': gatewayCredentialCases,
   'tls-origination': tlsOriginationCases,
   'policy-levels': atOtherLevels(
     [

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
+import { writeCredentials } from './credentials.ts';
 
 /** A certificate and its key, in PEM. */
 export interface KeyPair {
@@ -91,15 +92,22 @@ export interface CertificateFiles {
   readonly client: string;
   readonly clientKey: string;
   readonly revocations: string;
+  /** Folder of Secrets and PEM files that Pilot reads credentials from. */
+  readonly credentials: string;
 }
 
 /** Everything that TLS cases need. */
 export interface TestCertificates {
   readonly files: CertificateFiles;
   readonly ca: string;
+  readonly otherCa: string;
+  /** Of `ca`. */
+  readonly authority: TestAuthority;
   /** For `*.example.com`, `localhost` and `*.default.svc.cluster.local`. */
   readonly server: KeyPair;
   readonly client: KeyPair;
+  /** In the credential `client-tls` of the client's namespace. */
+  readonly sidecarClient: KeyPair;
   /** Of the same authority as `client`, for another name. */
   readonly otherClient: KeyPair;
   /** Named in `files.revocations`. */
@@ -119,6 +127,7 @@ export function certificateFiles(folder: string): CertificateFiles {
     client: at('client.pem'),
     clientKey: at('client-key.pem'),
     revocations: at('revocations.pem'),
+    credentials: at('credentials'),
   };
 }
 
@@ -133,6 +142,7 @@ export async function makeCertificates(folder: string): Promise<TestCertificates
   ];
   const server = await authority.issue('echo server', serverNames);
   const client = await authority.issue('test client', ['client.example.com']);
+  const sidecarClient = await authority.issue('sidecar client', ['client.example.com']);
   const otherClient = await authority.issue('other client', ['other.example.org']);
   const revokedClient = await authority.issue('revoked client', ['client.example.com']);
   const strangeClient = await other.issue('strange client', ['client.example.com']);
@@ -143,6 +153,21 @@ export async function makeCertificates(folder: string): Promise<TestCertificates
   writeFileSync(files.serverKey, server.key);
   writeFileSync(files.client, client.certificate);
   writeFileSync(files.clientKey, client.key);
-  writeFileSync(files.revocations, await authority.revoke([revokedClient.serial]));
-  return { files, ca: authority.certificate, server, client, otherClient, revokedClient, strangeClient };
+  const revocations = await authority.revoke([revokedClient.serial]);
+  writeFileSync(files.revocations, revocations);
+  const [ca, otherCa] = [authority.certificate, other.certificate];
+  const all = {
+    files,
+    ca,
+    otherCa,
+    authority,
+    server,
+    client,
+    sidecarClient,
+    otherClient,
+    revokedClient,
+    strangeClient,
+  };
+  writeCredentials(files.credentials, { ...all, revocations });
+  return all;
 }

@@ -1,4 +1,5 @@
 // What the mesh of traffic cases is made of: echo servers, their registration, ports, the control plane in this process.
+import { createFileCredentials } from '../../adapters/files/credentials.ts';
 import type { ProxyIdentity } from '../../agent/proxy-node.ts';
 import { openMemoryLogs } from '../../events/logs/memory.ts';
 import type { ServicePort } from '../../events/model.ts';
@@ -111,7 +112,7 @@ function endpointOf(service: ReturnType<typeof httpService>, server: EchoServer)
 }
 
 /** Pilot and its admin API, with `facts` in the log; resolves when they are served. */
-export async function startControlPlane(facts: readonly BareFact[]) {
+export async function startControlPlane(facts: readonly BareFact[], credentials: string) {
   const logs = openMemoryLogs();
   const clock = systemClock;
   const logger = silentLogger;
@@ -120,7 +121,14 @@ export async function startControlPlane(facts: readonly BareFact[]) {
     event: { ...fact, id: `fact-${index}`, source: '/test', time, actor: 'user:test', causes: [] },
   }));
   await logs.facts.append(events);
-  const pilot = new Pilot({ ...logs, clock, logger, name: 'traffic', xds: { host: '127.0.0.1', port: 0 } });
+  const pilot = new Pilot({
+    ...logs,
+    clock,
+    logger,
+    name: 'traffic',
+    xds: { host: '127.0.0.1', port: 0 },
+    credentials: [createFileCredentials({ folder: credentials })],
+  });
   const deliveries = createDeliveriesWatch(logs.deliveries);
   const stop = new AbortController();
   const running = [pilot.run(stop.signal), deliveries.run(stop.signal)];

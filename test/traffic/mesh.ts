@@ -23,7 +23,7 @@ export async function startTrafficMesh(): Promise<TrafficMesh> {
   const servers = await startServers(journal, certificates);
   const numbers = await freePorts(16);
   const ports = portsOf(numbers);
-  const controlPlane = await startControlPlane(meshFacts(servers, ports));
+  const controlPlane = await startControlPlane(meshFacts(servers, ports), certificates.files.credentials);
   const envoys = await Promise.all(
     [sidecarIdentity, gatewayIdentity].map((identity) => startProxy(identity, controlPlane.pilot.xdsPort)),
   );

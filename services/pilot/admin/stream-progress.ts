@@ -38,6 +38,6 @@ export function progressOfStreams(
 function holds(stream: AdsStream, translation: Translation): boolean {
   return Object.values(typeUrls).every((typeUrl: TypeUrl) => {
     const subscription = stream.subscription(typeUrl);
-    return !subscription?.started || subscription.base === translation.resources(typeUrl);
+    return !subscription?.started || subscription.base === stream.setOf(typeUrl, translation);
   });
 }

@@ -41,6 +41,16 @@ export function encodeSpliced(typeUrl: TypeUrl, name: string, parts: readonly Ui
   return { typeUrl, name, version, bytes, sotwRecord, deltaRecord };
 }
 
+/** `resource` under another version, of 16 hex digits: for contents whose hash must not be told, such as private keys. */
+export function withVersion(resource: EncodedResource, version: string): EncodedResource {
+  if (version.length !== versionLength) throw new RangeError(`a version has ${versionLength} digits: ${version}`);
+  const deltaRecord = Uint8Array.from(resource.deltaRecord);
+  const at = (length: number) => deltaRecord.subarray(deltaRecord.length - length);
+  const sotwRecord = at(resource.sotwRecord.length);
+  utf8.encodeInto(version, at(sotwRecord.length + versionLength));
+  return { ...resource, version, bytes: at(resource.bytes.length), sotwRecord, deltaRecord };
+}
+
 /** A message's whole field record (tag, length, value) for splicing into its parent. */
 export function fieldRecord<Desc extends DescMessage>(
   fieldNumber: number,

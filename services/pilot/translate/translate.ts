@@ -18,6 +18,7 @@ import type { ProxyContext } from './proxy-context.ts';
 import type { ProxyScope } from './proxy-scope.ts';
 import { emptySet, joinedSet, resourceSet } from './resource-set.ts';
 import { buildRoutes } from './routes/build.ts';
+import { credentialsOf, secretSet } from './secrets/secret-set.ts';
 import { securityWarnings } from './security/workload-security.ts';
 import { type EncodedResource, type ResourceSet, type Translation, type TypeUrl, typeUrls } from './translation.ts';
 import { translationWarnings } from './translation-warnings.ts';
@@ -37,12 +38,14 @@ export function translate(snapshot: Snapshot, context: ProxyContext, memo: Memo)
     [typeUrls.endpoints, shared.outbound.endpoints],
     [typeUrls.listener, listeners(input)],
     [typeUrls.route, routes(input)],
+    [typeUrls.secret, secretSet({ scope, memo })],
     [typeUrls.extension, filters.extensions()],
   ]);
   let warnings: readonly string[] | undefined;
   return {
     position: snapshot.position,
     resources: (typeUrl) => sets.get(typeUrl) ?? emptySet,
+    credentials: credentialsOf({ scope, memo }),
     get warnings() {
       return (warnings ??= [
         ...translationWarnings(shared.scope, memo),

@@ -53,6 +53,8 @@ export interface Translation {
   /** Facts position it was translated from. */
   readonly position: number;
   resources(typeUrl: TypeUrl): ResourceSet;
+  /** Credentials that secrets are made of, as `NAMESPACE/NAME`, whether or not they are known yet. */
+  readonly credentials: readonly string[];
   /** What translation had to leave out, for people: `VirtualService/default/x: …`. */
   readonly warnings: readonly string[];
 }

@@ -13,6 +13,7 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
+import { typeUrls } from '../translate/translation.ts';
 import { AdsStream } from './ads-stream.ts';
 import { CallTransport } from './call-transport.ts';
 import { NameInterner } from './name-set.ts';
@@ -108,6 +109,8 @@ export class AdsServer {
     readonly cache: ResourceCache;
     readonly contextOf: (node: Node) => ProxyContext | string;
     readonly observer: StreamObserver;
+    /** See StreamMeans. */
+    readonly secretsOf?: NonNullable<StreamMeans['secretsOf']>;
     readonly clock: Clock;
     readonly logger: Logger;
     readonly limits?: Partial<AdsLimits>;
@@ -126,6 +129,7 @@ export class AdsServer {
       clock: options.clock,
       contextOf: options.contextOf,
       join: (stream, context) => this.#cache.join(stream, context),
+      ...(options.secretsOf && { secretsOf: options.secretsOf }),
       limits: this.#limits,
     };
   }
@@ -133,6 +137,11 @@ export class AdsServer {
   /** Open streams. */
   get streams(): Iterable<AdsStream> {
     return this.#streams.keys();
+  }
+
+  /** Sends what streams are due now that secrets which ask for nothing new have their keys. */
+  secretsChanged(): void {
+    for (const stream of [...this.#streams.keys()]) if (stream.subscription(typeUrls.secret)) stream.flush();
   }
 
   /** Number of open streams. */

@@ -1,6 +1,7 @@
 // One ADS stream: turns requests and new translations into responses, in an order that never breaks traffic. Knows no gRPC.
 import type { Node } from '../../../gen/envoy/config/core/v3/base_pb.js';
-import { type Translation, type TypeUrl, typeUrls } from '../translate/translation.ts';
+import { emptySet } from '../translate/resource-set.ts';
+import { type ResourceSet, type Translation, type TypeUrl, typeUrls } from '../translate/translation.ts';
 import { ClusterWarming } from './cluster-warming.ts';
 import type { NameSet } from './name-set.ts';
 import { planNext } from './plan.ts';
@@ -63,6 +64,12 @@ export class AdsStream {
   get settled(): boolean {
     for (const subscription of this.#subscriptions.values()) if (subscription.inFlight) return false;
     return this.#heldSinceMs.size === 0;
+  }
+
+  /** What of a translation is for this stream: secrets are those that its peer may have and that Pilot holds the keys of. */
+  setOf(typeUrl: TypeUrl, translation: Translation): ResourceSet {
+    if (typeUrl !== typeUrls.secret) return translation.resources(typeUrl);
+    return (this.#identity && this.#means.secretsOf?.(this.#identity, translation)) ?? emptySet;
   }
 
   /** Takes a request in. */
@@ -206,7 +213,7 @@ export class AdsStream {
       const subscription = this.#subscriptions.get(typeUrl);
       if (!subscription || subscription.inFlight) continue;
       const gate = gateFor(typeUrl, view);
-      const set = translation.resources(typeUrl as TypeUrl);
+      const set = this.setOf(typeUrl as TypeUrl, translation);
       const decision = planNext(subscription, set, gate, this.#means.selections);
       if (decision.kind === 'accept') {
         again ||= subscription.base !== decision.plan.set;

@@ -2,7 +2,7 @@
 //
 // "xds_protocol" is envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol; quoted words name its section.
 import { createHash } from 'node:crypto';
-import type { EncodedResource, ResourceSet } from '../translate/translation.ts';
+import { type EncodedResource, type ResourceSet, typeUrls } from '../translate/translation.ts';
 import { covers, type Interest, nothingSelected, type Selection, type Selections } from './selection.ts';
 import { type Gate, interestOf, isFullStateType, type Plan, type Subscription } from './subscription.ts';
 
@@ -30,10 +30,12 @@ function planFirst(subscription: Subscription, set: ResourceSet, selections: Sel
   const nothing: Decision = { kind: 'accept', plan: { ...plan, selection: nothingSelected } };
   if (!wildcard && named.size === 0) return nothing;
   if (protocol === 'delta') {
-    if (initial.versions.size === 0)
-      return { kind: 'send', plan: { ...plan, selection: wholeState(subscription, set, selections) } };
-    const selection = sinceInitial(set, subscription, initial.versions);
-    return selection === nothingSelected ? nothing : { kind: 'send', plan: { ...plan, selection, whole: false } };
+    const isNew = initial.versions.size === 0;
+    const said = isNew ? wholeState(subscription, set, selections) : sinceInitial(set, subscription, initial.versions);
+    const selection = saysRemovals(subscription) ? said : withoutRemovals(said);
+    const isEmpty = selection.updated.length + selection.removed.length === 0;
+    const send = isNew ? saysRemovals(subscription) || !isEmpty : !isEmpty;
+    return send ? { kind: 'send', plan: { ...plan, selection, whole: isNew } } : nothing;
   }
   // "it is generally safe for servers to do this optimization for LDS and CDS when the only subscription is a wildcard subscription":
   // not resending what the client had on its previous stream (xds_protocol, "ACK/NACK and resource type instance version").
@@ -59,6 +61,14 @@ function sinceInitial(set: ResourceSet, subscription: Subscription, versions: Re
     if (covers(interest, name) && set.get(name) === undefined) removed.add(name);
   }
   return updated.length + removed.size === 0 ? nothingSelected : { updated, removed: [...removed] };
+}
+
+/**
+ * Whether "this does not exist" can be said: SotW has no words for it, and of a secret it may be untrue in a moment (its key is still
+ * being read), while Envoy goes on with the one it has whatever is said.
+ */
+function saysRemovals({ protocol, typeUrl }: Subscription): boolean {
+  return protocol === 'delta' && typeUrl !== typeUrls.secret;
 }
 
 /** Everything of interest, and an answer for names that do not exist, those named beside a wildcard included. */
@@ -120,7 +130,11 @@ function planChanges(
   if (due === 'all') {
     const selection = wholeState(subscription, set, selections);
     const plan = { set, version: set.version, whole: true, first: false, kept: [], lingering: noLingering, selection };
-    return decide(true, { ...plan, selection: protocol === 'sotw' ? withoutRemovals(selection) : selection }, base);
+    return decide(
+      true,
+      { ...plan, selection: saysRemovals(subscription) ? selection : withoutRemovals(selection) },
+      base,
+    );
   }
   if (!gate.changes && due.size === 0) return wait;
   const target = gate.changes ? set : base;
@@ -138,7 +152,7 @@ function planChanges(
     first: false,
     kept: [],
     lingering: gate.removals ? noLingering : lingering,
-    selection: protocol === 'sotw' ? withoutRemovals(selection) : selection,
+    selection: saysRemovals(subscription) ? selection : withoutRemovals(selection),
   };
   return decide(plan.selection.updated.length + plan.selection.removed.length > 0, plan, base);
 }

@@ -2,11 +2,11 @@
 import type { Node } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import type { Clock } from '../../../lib/clock.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
-import type { Translation } from '../translate/translation.ts';
+import type { ResourceSet, Translation } from '../translate/translation.ts';
 import type { NameInterner } from './name-set.ts';
 import type { ResponseCache } from './response-cache.ts';
 import type { Selections } from './selection.ts';
-import type { StreamObserver } from './stream-observer.ts';
+import type { StreamIdentity, StreamObserver } from './stream-observer.ts';
 
 /** The way back to the client. */
 export interface StreamTransport {
@@ -29,6 +29,8 @@ export interface StreamMeans {
   contextOf(node: Node): ProxyContext | string;
   /** Puts the stream among those of its context and gives the newest translation, which is undefined before the first snapshot. */
   join(stream: { update(translation: Translation): void }, context: ProxyContext): Translation | undefined;
+  /** The secrets of a translation with their keys, as far as this stream may have them; none where Pilot keeps no credentials. */
+  secretsOf?(stream: StreamIdentity, translation: Translation): ResourceSet;
   readonly limits: StreamLimits;
 }
 

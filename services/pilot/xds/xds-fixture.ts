@@ -53,7 +53,7 @@ const nothing = resourceSet([]);
 
 /** A translation of these sets. */
 export function translationOf(position: number, sets: Partial<Record<TypeUrl, ResourceSet>>): Translation {
-  return { position, warnings: [], resources: (typeUrl) => sets[typeUrl] ?? nothing };
+  return { position, warnings: [], credentials: [], resources: (typeUrl) => sets[typeUrl] ?? nothing };
 }
 
 /** What a response held, for expectations: `a=v1` for resources, `-a` for removals, in the response's order. */

@@ -12,6 +12,7 @@ import {
   ClusterLoadAssignmentSchema,
 } from '../../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import type { TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2 } from '../routes/protocol.ts';
 import { autoTlsMatches } from '../security/auto-mutual-tls.ts';
@@ -44,7 +45,7 @@ export interface OutboundClusterOptions {
 export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptions): Cluster {
   const { port, rule, service, subset } = spec;
   const { mesh, isRouter } = options;
-  const policy = policyWithDefaults(spec, mesh);
+  const policy = withUsableCredential(policyWithDefaults(spec, mesh), spec, isRouter);
   const cluster = create(ClusterSchema, { name: spec.name, connectTimeout: durationOfMs(mesh.connectTimeoutMs) });
   applyDiscovery(cluster, spec, options);
   applyConnectionPool(cluster, policy.connectionPool, policy.retryBudget);
@@ -64,6 +65,14 @@ export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptio
   }
   cluster.metadata = clusterMetadata({ services: [service], subset: subset?.name, rule });
   return cluster;
+}
+
+/** Sidecars fetch a credential only where the rule selects workloads; else they go on with the rule's files (Istio's ClientTLSSettings.credentialName). */
+function withUsableCredential(policy: TrafficPolicy, { rule }: ClusterSpec, isRouter: boolean): TrafficPolicy {
+  const selector = rule?.resources[0].spec.workloadSelector?.matchLabels ?? {};
+  if (!policy.tls?.credentialName || isRouter || Object.keys(selector).length > 0) return policy;
+  const { credentialName: _, ...tls } = policy.tls;
+  return { ...policy, tls };
 }
 
 function applyDiscovery(

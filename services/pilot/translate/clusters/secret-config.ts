@@ -32,10 +32,23 @@ export function agentSecret(name: 'default' | 'ROOTCA'): SdsSecretConfig {
   return create(SdsSecretConfigSchema, { name, sdsConfig });
 }
 
-/** A named credential from Pilot (Istio's `kubernetes://NAME`). */
-export function adsSecret(credentialName: string): SdsSecretConfig {
-  const name = credentialName.includes('://') ? credentialName : `kubernetes://${credentialName}`;
-  return create(SdsSecretConfigSchema, { name, sdsConfig: adsSource() });
+/** A secret by name over ADS. With Envoy's own time limit of 15 s: one that is not there must not hold back a whole listener or start. */
+export function adsSecret(name: string): SdsSecretConfig {
+  return create(SdsSecretConfigSchema, {
+    name,
+    sdsConfig: { configSourceSpecifier: { case: 'ads', value: {} }, resourceApiVersion: ApiVersion.V3 },
+  });
+}
+
+/** Istio's SDS name of a credential's certificate: `kubernetes://NAME`. */
+export function certificateSecretName(credentialName: string): string {
+  return credentialName.includes('://') ? credentialName : `kubernetes://${credentialName}`;
+}
+
+/** Istio's SDS name of a credential's CA certificates: `kubernetes://NAME-cacert`. */
+export function caSecretName(credentialName: string): string {
+  const name = certificateSecretName(credentialName);
+  return name.endsWith('-cacert') ? name : `${name}-cacert`;
 }
 
 /** "Ask on this same ADS stream", waiting as long as it takes. */

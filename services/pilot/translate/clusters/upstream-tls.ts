@@ -36,7 +36,7 @@ import {
 import type { ClientTLSSettings, TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
 import { dnsSrvSubsetKey } from '../names.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
-import { adsSecret, agentSecret } from './secret-config.ts';
+import { adsSecret, agentSecret, caSecretName, certificateSecretName } from './secret-config.ts';
 
 /** Where Linux distributions keep the authorities that they trust; used when a SIMPLE rule names none. */
 const systemAuthorities = '/etc/ssl/certs/ca-certificates.crt';
@@ -45,7 +45,6 @@ const systemAuthorities = '/etc/ssl/certs/ca-certificates.crt';
 export interface UpstreamTlsOptions {
   readonly spec: ClusterSpec;
   readonly isHttp2: boolean;
-  /** Gateways fetch `credentialName` secrets; sidecars may too, since Istio 1.24. */
   readonly tls: ClientTLSSettings;
 }
 
@@ -139,18 +138,20 @@ function originationContext({ spec, tls, isHttp2 }: UpstreamTlsOptions): CommonT
   const context = create(CommonTlsContextSchema, { alpnProtocols: isHttp2 ? ['h2'] : [] });
   const names = acceptedNames(spec, tls);
   if (tls.credentialName) {
-    if (tls.mode === 'MUTUAL') context.tlsCertificateSdsSecretConfigs = [adsSecret(tls.credentialName)];
+    if (tls.mode === 'MUTUAL')
+      context.tlsCertificateSdsSecretConfigs = [adsSecret(certificateSecretName(tls.credentialName))];
     if (tls.insecureSkipVerify === true) return context;
     context.validationContextType = {
       case: 'combinedValidationContext',
       value: create(CommonTlsContext_CombinedCertificateValidationContextSchema, {
         defaultValidationContext: validation(names),
-        validationContextSdsSecretConfig: adsSecret(`${tls.credentialName}-cacert`),
+        validationContextSdsSecretConfig: adsSecret(caSecretName(tls.credentialName)),
       }),
     };
     return context;
   }
-  if (tls.mode === 'MUTUAL') context.tlsCertificates = [fileCertificate(tls)];
+  // Without files (a credential that a sidecar may not fetch) none is shown, and the server decides.
+  if (tls.mode === 'MUTUAL' && tls.clientCertificate) context.tlsCertificates = [fileCertificate(tls)];
   if (tls.insecureSkipVerify === true) return context;
   const checks = validation(names);
   checks.trustedCa = fileSource(tls.caCertificates || systemAuthorities);

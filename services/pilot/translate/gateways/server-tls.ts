@@ -2,7 +2,6 @@
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { type TransportSocket, TransportSocketSchema } from '../../../../gen/envoy/config/core/v3/base_pb.js';
-import { ApiVersion } from '../../../../gen/envoy/config/core/v3/config_source_pb.js';
 import {
   type CertificateValidationContext,
   CertificateValidationContext_TrustChainVerification,
@@ -11,17 +10,14 @@ import {
   TlsParameters_TlsProtocol,
   TlsParametersSchema,
 } from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
-import {
-  type SdsSecretConfig,
-  SdsSecretConfigSchema,
-} from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
+import type { SdsSecretConfig } from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import {
   type CommonTlsContext,
   CommonTlsContextSchema,
   DownstreamTlsContextSchema,
 } from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import type { ServerTLSSettings } from '../../../../mesh/config/schemas/gateway.ts';
-import { agentSecret } from '../clusters/secret-config.ts';
+import { adsSecret, agentSecret, caSecretName, certificateSecretName } from '../clusters/secret-config.ts';
 import { sanMatcher } from '../clusters/upstream-tls.ts';
 
 const protocols: Readonly<Record<string, TlsParameters_TlsProtocol>> = {
@@ -74,9 +70,9 @@ function useCredentials(
   names: readonly string[],
   first: string,
 ): void {
-  context.tlsCertificateSdsSecretConfigs = names.map(credential);
+  context.tlsCertificateSdsSecretConfigs = names.map((name) => adsSecret(certificateSecretName(name)));
   if (validatesClients(tls)) {
-    setValidation(context, validation(tls), credential(tls.caCertCredentialName || `${first}-cacert`));
+    setValidation(context, validation(tls), adsSecret(caSecretName(tls.caCertCredentialName || first)));
   } else if (tls.subjectAltNames?.length) {
     context.validationContextType = { case: 'validationContext', value: validation(tls) };
   }
@@ -136,13 +132,5 @@ function setParameters(context: CommonTlsContext, tls: ServerTLSSettings): void 
     cipherSuites,
     ...(min === undefined ? {} : { tlsMinimumProtocolVersion: min }),
     ...(max === undefined ? {} : { tlsMaximumProtocolVersion: max }),
-  });
-}
-
-/** A secret by name over ADS. With Envoy's own time limit: a secret that is not there must not hold back the whole listener. */
-function credential(name: string): SdsSecretConfig {
-  return create(SdsSecretConfigSchema, {
-    name: name.includes('://') ? name : `kubernetes://${name}`,
-    sdsConfig: { configSourceSpecifier: { case: 'ads', value: {} }, resourceApiVersion: ApiVersion.V3 },
   });
 }
