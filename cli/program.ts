@@ -13,6 +13,7 @@ import { gatewayCommand } from './commands/gateway.ts';
 import { getCommand } from './commands/get.ts';
 import { historyCommand } from './commands/history.ts';
 import { interceptCommand } from './commands/intercept.ts';
+import { natsCommand } from './commands/nats.ts';
 import { proxyConfigCommand } from './commands/proxy-config.ts';
 import { proxyStatusCommand } from './commands/proxy-status.ts';
 import { registryCommand } from './commands/registry.ts';
@@ -58,7 +59,7 @@ export function createProgram(context: CliContext): Command {
         versionCommand(context),
       ],
     ],
-    ['Identity:', [caCommand(context), tokenCommand(context)]],
+    ['Identity:', [caCommand(context), tokenCommand(context), natsCommand(context)]],
     ['Look back:', [eventsCommand(context), historyCommand(context), atCommand(context), replayCommand(context)]],
   ];
   for (const [heading, commands] of groups) {

@@ -1,16 +1,18 @@
-// Adapters and two Pilots as processes of their own, meeting only in NATS: started in any order, equal, and at peace with its death.
+// Adapters, Citadel and two Pilots as processes of their own, each with a NATS key that may do only its work, meeting only in NATS: started in
+// any order, equal, and at peace with its death.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { freePorts } from './support/free-port.ts';
 import { TestNats } from './support/nats.ts';
 import { periplus, periplusJson, RunningPeriplus } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
 
-const nats = await TestNats.start();
-const why = nats instanceof TestNats ? '' : `: skipped, no nats-server can be had: ${nats.why}`;
 const scratch = mkdtempSync(join(tmpdir(), 'periplus-separate-'));
+const keys = await periplusJson<{ role: string; query: string }[]>('nats', 'keys', join(scratch, 'keys'));
+const nats = await TestNats.start({ more: `include "../${basename(scratch)}/keys/authorization.conf"` });
+const why = nats instanceof TestNats ? '' : `: skipped, no nats-server can be had: ${nats.why}`;
 const folder = join(scratch, 'config');
 const running: RunningPeriplus[] = [];
 
@@ -39,6 +41,7 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
   const server = nats as TestNats;
   let pilots: readonly string[] = [];
   let adapters = '';
+  let citadel = '';
 
   afterAll(async () => {
     await Promise.all(running.map((process) => process.stop()));
@@ -46,15 +49,10 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
     rmSync(scratch, { recursive: true, force: true });
   });
 
-  const start = (name: string, admin: number, ...args: string[]) => {
-    const data = [
-      '--data',
-      join(scratch, name),
-      '--name',
-      name,
-      '--log',
-      `${server.url()}?monitoring=${server.monitoringPort}`,
-    ];
+  const start = (name: string, role: string, admin: number, ...args: string[]) => {
+    const key = keys.find((one) => one.role === role)?.query ?? '';
+    const log = `${server.url()}?monitoring=${server.monitoringPort}&${key}`;
+    const data = ['--roles', role, '--data', join(scratch, name), '--name', name, '--log', log];
     const process = new RunningPeriplus(['serve', ...data, '--admin-port', String(admin), ...args]);
     running.push(process);
     return process;
@@ -64,22 +62,21 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
     JSON.stringify(await periplusJson('get', kind, '--server', pilot)).includes(text);
 
   it('start in any order, also before NATS, and agree', async () => {
-    const [one = 0, two = 0, other = 0, xdsOne = 0, xdsTwo = 0] = await freePorts(5);
+    const [one = 0, two = 0, other = 0, third = 0, sign = 0, xdsOne = 0, xdsTwo = 0] = await freePorts(7);
     pilots = [one, two].map((port) => `http://127.0.0.1:${port}`);
     adapters = `http://127.0.0.1:${other}`;
+    citadel = `http://127.0.0.1:${third}`;
     mkdirSync(folder);
     writeFileSync(join(folder, 'a.yaml'), serviceEntry('first', '10.0.0.1'));
     await server.stop();
-    const first = start('pilot-1', one, '--roles', 'pilot', '--xds-port', String(xdsOne));
+    const first = start('pilot-1', 'pilot', one, '--xds-port', String(xdsOne));
+    start('citadel', 'citadel', third, '--citadel-port', String(sign));
     await waitFor(() => first.output.includes('waiting for NATS'), { what: () => `it to wait: ${first.output}` });
     await server.restart();
-    start('adapters', other, '--roles', 'adapters', '--config', folder);
-    start('pilot-2', two, '--roles', 'pilot', '--xds-port', String(xdsTwo));
-    await Promise.all(
-      running.map((process, i) =>
-        process.untilServing(`${[...pilots.slice(0, 1), adapters, ...pilots.slice(1)][i]}/readyz`),
-      ),
-    );
+    start('adapters', 'adapters', other, '--config', folder);
+    start('pilot-2', 'pilot', two, '--xds-port', String(xdsTwo));
+    const urls = [pilots[0], citadel, adapters, pilots[1]];
+    await Promise.all(running.map((process, i) => process.untilServing(`${urls[i]}/readyz`)));
     for (const pilot of pilots) await waitFor(() => holds(pilot, 'services', 'first.mesh'), { what: 'the service' });
     expect(await services(pilots[0] ?? '')).toEqual(await services(pilots[1] ?? ''));
   });
@@ -114,6 +111,8 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
     const metrics = await (await fetch(`${adapters}/metrics`)).text();
     expect(metrics).toMatch(/periplus_part_ready\{part="adapter files default"\} 1/);
     expect((await fetch(`${adapters}/api/v1/services`)).status).toBe(404);
+    expect(await (await fetch(`${citadel}/readyz`)).json()).toMatchObject({ ready: true });
+    expect(await (await fetch(`${citadel}/metrics`)).text()).toMatch(/periplus_part_ready\{part="citadel"\} 1/);
   });
 
   it('refuse, when started again, a log that has lost what they had seen', async () => {
@@ -122,7 +121,7 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
     rmSync(server.store, { recursive: true });
     await server.restart();
     const [port = 0, xds = 0] = await freePorts(2);
-    const again = start('pilot-1', port, '--roles', 'pilot', '--xds-port', String(xds));
+    const again = start('pilot-1', 'pilot', port, '--xds-port', String(xds));
     await waitFor(() => again.process.exitCode !== null, { what: () => `it to end: ${again.output}` });
     expect(again.process.exitCode).toBe(1);
     expect(again.output).toMatch(/position 1: the log ends before it/);

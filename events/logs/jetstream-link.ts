@@ -135,7 +135,13 @@ export async function openLink(options: LinkOptions): Promise<NatsLink> {
     try {
       return new NatsLink(await connect(connectionOptions(options)), logger, address.inboxPrefix);
     } catch (error) {
+      if (error instanceof MeshError) throw error;
       if (isRefusal(error)) throw new MeshError('invalid', `NATS refuses the credentials: ${messageOf(error)}`);
+      if (isUntrusted(error))
+        throw new MeshError(
+          'invalid',
+          `the NATS server's certificate is not trusted: ${messageOf(error)}; give its CA by ?ca=FILE`,
+        );
       if (!waiting) logger.warn({ servers: address.servers, error: messageOf(error) }, 'waiting for NATS');
       waiting = true;
       await clock.sleep(retryMs, signal).catch(() => {});
@@ -158,27 +164,36 @@ function connectionOptions({ address, name }: LinkOptions): ConnectionOptions {
     ...(address.inboxPrefix === undefined ? {} : { inboxPrefix: address.inboxPrefix }),
     ...(address.user === undefined ? {} : { user: address.user, pass: address.password ?? '' }),
     ...(address.token === undefined ? {} : { token: address.token }),
-    ...(address.tls ? { tls: address.caFile === undefined ? {} : { caFile: address.caFile } } : {}),
+    ...(address.tls ? { tls: address.caFile === undefined ? {} : { ca: read('CA file', address.caFile) } } : {}),
     ...authenticatorOf(address),
   };
 }
 
 function authenticatorOf(address: JetStreamAddress): { readonly authenticator?: Authenticator } {
   if (address.credentialsFile !== undefined)
-    return { authenticator: credsAuthenticator(readSecret(address.credentialsFile)) };
-  if (address.nkeyFile !== undefined) return { authenticator: nkeyAuthenticator(readSecret(address.nkeyFile)) };
+    return { authenticator: credsAuthenticator(secret(address.credentialsFile)) };
+  if (address.nkeyFile !== undefined) return { authenticator: nkeyAuthenticator(secret(address.nkeyFile)) };
   return {};
 }
 
-function readSecret(path: string): Uint8Array {
+const secret = (path: string) => new Uint8Array(Buffer.from(read('credentials', path).trim()));
+
+function read(what: string, path: string): string {
   try {
-    return new Uint8Array(Buffer.from(readFileSync(path, 'utf8').trim()));
+    return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new MeshError('invalid', `the NATS credentials ${path} can't be read: ${messageOf(error)}`, { cause: error });
+    throw new MeshError('invalid', `the NATS ${what} ${path} can't be read: ${messageOf(error)}`, { cause: error });
   }
 }
 
 function isRefusal(error: unknown): boolean {
-  if (error instanceof MeshError) return true;
   return error instanceof Error && /Authorization|UserAuthentication/.test(`${error.name} ${error.constructor.name}`);
+}
+
+/** Node's and OpenSSL's names for a certificate that does not prove what it should (nodejs.org/api/tls.html, X509 certificate error codes). */
+function isUntrusted(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause)
+    if (/CERT|SELF_SIGNED|ISSUER|LEAF_SIGNATURE/.test(String((one as { readonly code?: unknown }).code ?? '')))
+      return true;
+  return false;
 }

@@ -9,7 +9,7 @@ import { kindOf, type StoredMessage } from './shared-stream.ts';
 export interface OutgoingMessage {
   /** Below the log's own prefix. */
   readonly subject: string;
-  /** First part of its events' subjects. */
+  /** `kindOf` all its events' subjects. */
   readonly kind: string;
   /** Canonical texts of its events, in order. */
   readonly texts: readonly string[];
@@ -33,7 +33,7 @@ const headerBytes = 8 * 1024;
 
 /**
  * The messages that store `planned` as one atomic batch. Up to a thousand events take a message each; more are packed, neighbours of one
- * kind (first part of the subject) into one message, so that permissions by subject still hold.
+ * kind (`kindOf` the subject) into one message, so that permissions by subject still hold.
  * Throws MeshError `exhausted` when an event is larger than the server takes, or when even packing leaves too many messages.
  */
 export function messagesOf(planned: readonly PlannedEvent[], maxPayload: number): readonly OutgoingMessage[] {
@@ -72,7 +72,7 @@ export function storedMessage(
   body: string,
   header: (name: string) => string,
 ): StoredMessage {
-  const kind = subjectOfTokens(place.subject.split('.', 1)[0] ?? '');
+  const kind = kindOf(subjectOfTokens(place.subject.split('.', 2).join('.')));
   const endsBatch = header(batchHeaders.id) === '' || header(batchHeaders.commit) !== '';
   return { sequence: place.sequence, kind, texts: body.split('\n'), endsBatch };
 }

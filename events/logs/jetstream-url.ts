@@ -39,9 +39,7 @@ export function parseJetStreamUrl(text: string): JetStreamAddress {
   const match = /^(nats|tls):\/\/(?:([^@/]*)@)?([^/?@]+)(?:\/([^?]*))?(?:\?(.*))?$/.exec(text);
   if (match === null) throw new MeshError('usage', `"${hidden(text)}" is no NATS URL: give nats://HOST:PORT`);
   const [, scheme, credentials, hosts = '', path = '', query = ''] = match;
-  const mesh = path === '' ? defaultMesh : path;
-  if (!/^[A-Za-z0-9_-]{1,32}$/.test(mesh))
-    throw new MeshError('usage', `"${mesh}" can't be the mesh's name in NATS: letters, digits, - and _, at most 32`);
+  const mesh = meshNameOf(path === '' ? defaultMesh : path);
   const options = new URLSearchParams(query);
   for (const name of options.keys())
     if (!parameters.includes(name))
@@ -65,6 +63,12 @@ export function parseJetStreamUrl(text: string): JetStreamAddress {
     ...optional('inboxPrefix', options.get('inbox')),
     ...optional('monitoring', monitoringUrl(options.get('monitoring'), hosts)),
   };
+}
+
+/** The name, checked: it is part of streams' names and of subjects. Throws MeshError `usage`. */
+export function meshNameOf(name: string): string {
+  if (/^[A-Za-z0-9_-]{1,32}$/.test(name)) return name;
+  throw new MeshError('usage', `"${name}" can't be the mesh's name in NATS: letters, digits, - and _, at most 32`);
 }
 
 /** The URL without its password or token, for people. */

@@ -66,7 +66,8 @@ export interface SharedSnapshots {
   load(name: string, position: number): AsyncIterable<LogSnapshot>;
 }
 
-/** First part of an aggregate's subject. */
+/** What permissions to publish go by: the first part of an aggregate's subject, and of `registry` and `system` the second too. */
 export function kindOf(subject: string): string {
-  return subject.split('/', 1)[0] ?? '';
+  const [first = '', second = ''] = subject.split('/', 2);
+  return first === 'registry' || first === 'system' ? `${first}/${second}` : first;
 }
