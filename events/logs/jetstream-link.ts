@@ -193,7 +193,6 @@ function isRefusal(error: unknown): boolean {
 /** Node's and OpenSSL's names for a certificate that does not prove what it should (nodejs.org/api/tls.html, X509 certificate error codes). */
 function isUntrusted(error: unknown): boolean {
   for (let one = error; one instanceof Error; one = one.cause)
-    if (/CERT|SELF_SIGNED|ISSUER|LEAF_SIGNATURE/.test((one as NodeJS.ErrnoException).code ?? ''))
-      return true;
+    if (/CERT|SELF_SIGNED|ISSUER|LEAF_SIGNATURE/.test((one as NodeJS.ErrnoException).code ?? '')) return true;
   return false;
 }
