@@ -33,6 +33,13 @@ export function withServeOptions(command: Command): Command {
       'believe tokens: kubernetes=ISSUER,JWKS-URL[,AUDIENCE] or nomad=…; may be repeated',
       collect,
     )
+    .option('--token-audience <name>', 'what tokens shown to Citadel have to be made for (default: periplus-citadel)')
+    .option(
+      '--attest-nomad <url>',
+      "believe workload identities of this Nomad, of allocations that run: URL[,ISSUER]; Citadel's own token: $NOMAD_TOKEN",
+    )
+    .option('--attest-consul <url>', 'believe ACL tokens of this Consul that stand for one service (`consul login`)')
+    .option('--attest-ca <file>', 'believe client certificates that these CAs signed and that name a SPIFFE ID; PEM')
     .option(
       '--citadel-web-port <port>',
       `OIDC discovery and the trust bundle, over HTTPS, of the role citadel (default: ${defaultCitadelWebPort})`,

@@ -7,7 +7,7 @@ import type { AdapterStatus } from '../adapters/adapter-status.ts';
 import { createConsulAdapter } from '../adapters/consul/adapter.ts';
 import { createFilesAdapter } from '../adapters/files/adapter.ts';
 import { createFileCredentials } from '../adapters/files/credentials.ts';
-import { type ClusterAccess, inClusterAccess } from '../adapters/kubernetes/access.ts';
+import { type ClusterAccess, currentToken, inClusterAccess } from '../adapters/kubernetes/access.ts';
 import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
 import { createKubernetesCredentials } from '../adapters/kubernetes/credentials.ts';
 import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
@@ -89,7 +89,7 @@ export async function compose(
   const { clock, logger } = means;
   const container = new Container({ defaultScope: 'Singleton' });
   // A kubeconfig that can't be used is wrong usage now; later it would be a platform that is lost.
-  await Promise.all(config.kubernetes.map(kubernetesAccess));
+  await Promise.all([...config.kubernetes, config.tokenReview ?? []].flat().map(kubernetesAccess));
 
   // The log. Facts are the only input of translation; deliveries is a leaf that people read.
   // Everything below meets in it, and nowhere else.
@@ -268,13 +268,21 @@ function credentialSources(
 }
 
 async function openCitadel(
-  { citadel: config, host, name }: ProcessConfig,
+  { citadel: config, host, name, tokenReview }: ProcessConfig,
   { logs, ...means }: { readonly logs: MeshLogs; readonly clock: Clock; readonly logger: Logger },
 ): Promise<Citadel | undefined> {
   if (config === undefined) return undefined;
   // The X.509 library takes a while to import: only those who use it wait for it.
   const { createCitadel } = await import('../services/citadel/citadel.ts');
-  return createCitadel({ config, facts: logs.facts, host, name, clock: means.clock, logger: means.logger });
+  const kubernetes = tokenReview && {
+    kubernetes: async () => {
+      const { token: source, ...access } = await kubernetesAccess(tokenReview);
+      const token = await currentToken(source);
+      return { ...access, ...(token !== undefined && { token }) };
+    },
+  };
+  const parts = { facts: logs.facts, host, name, clock: means.clock, logger: means.logger };
+  return createCitadel({ config, ...parts, ...kubernetes });
 }
 
 function citadelReadiness(citadel: Citadel | undefined) {

@@ -1,7 +1,8 @@
 // The part of a process's configuration that is Citadel's.
 import { join, resolve } from 'node:path';
 import { MeshError } from '../lib/mesh-error.ts';
-import type { CitadelConfig, TokenIssuer } from '../services/citadel/citadel.ts';
+import type { AttestConfig, TokenIssuer } from '../services/citadel/attest/configured.ts';
+import type { CitadelConfig } from '../services/citadel/citadel.ts';
 
 /** Flags of `serve` and `up` for the role citadel. */
 export interface CitadelFlags {
@@ -14,6 +15,11 @@ export interface CitadelFlags {
   readonly citadelWebCert?: string;
   readonly citadelWebKey?: string;
   readonly jwtIssuer?: string;
+  readonly tokenAudience?: string;
+  /** `URL[,ISSUER]`. */
+  readonly attestNomad?: string;
+  readonly attestConsul?: string;
+  readonly attestCa?: string;
 }
 
 /** As Istio's Citadel. */
@@ -37,7 +43,8 @@ export function citadelConfigOf(
     readonly env?: Readonly<Record<string, string | undefined>>;
   },
 ): CitadelConfig | undefined {
-  const { citadelPort, trustDomain = defaultTrustDomain, caCerts, tokenIssuer = [] } = flags;
+  const { citadelPort, trustDomain = defaultTrustDomain, caCerts } = flags;
+  const env = means.env ?? process.env;
   if (!means.wanted) {
     const given = citadelFlags.filter((flag) => flags[flag] !== undefined && flags[flag]?.toString() !== '');
     if (given.length > 0)
@@ -48,9 +55,9 @@ export function citadelConfigOf(
     trustDomain,
     port: citadelPort ?? defaultCitadelPort,
     folder: join(means.dataDirectory, 'citadel'),
-    passphrase: (means.env ?? process.env)[passphraseVariable] || undefined,
+    passphrase: env[passphraseVariable] || undefined,
     pluggedIn: caCerts === undefined ? undefined : resolve(means.workingDirectory, caCerts),
-    tokenIssuers: tokenIssuer.map(tokenIssuerOf),
+    attest: attestConfigOf(flags, { workingDirectory: means.workingDirectory, env }),
     web: webConfigOf(flags, means.workingDirectory),
   };
 }
@@ -65,9 +72,43 @@ const citadelFlags = [
   'citadelWebCert',
   'citadelWebKey',
   'jwtIssuer',
+  'tokenAudience',
+  'attestNomad',
+  'attestConsul',
+  'attestCa',
 ] as const satisfies readonly (keyof CitadelFlags)[];
 
 const flagName = (flag: string) => `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+function attestConfigOf(
+  flags: CitadelFlags,
+  { workingDirectory, env }: { workingDirectory: string; env: Readonly<Record<string, string | undefined>> },
+): AttestConfig {
+  const { tokenIssuer = [], tokenAudience = defaultTokenAudience, attestNomad, attestConsul, attestCa } = flags;
+  if (tokenAudience === '')
+    throw new MeshError('usage', '--token-audience is empty: give the name that tokens are made for');
+  const file = (path: string | undefined) => (path ? resolve(workingDirectory, path) : undefined);
+  const [url = '', issuer, ...more] = attestNomad?.split(',') ?? [];
+  if (attestNomad !== undefined && (!isHttpUrl(url) || issuer === '' || more.length > 0))
+    throw new MeshError(
+      'usage',
+      `--attest-nomad "${attestNomad}": give URL or URL,ISSUER (server setting oidc_issuer)`,
+    );
+  if (attestConsul !== undefined && !isHttpUrl(attestConsul))
+    throw new MeshError('usage', `--attest-consul "${attestConsul}": give the URL of Consul's HTTP API`);
+  return {
+    tokenIssuers: tokenIssuer.map((text) => tokenIssuerOf(text, tokenAudience)),
+    tokenAudience,
+    nomad:
+      attestNomad === undefined
+        ? undefined
+        : { url, issuer, token: env.NOMAD_TOKEN || undefined, caFile: file(env.NOMAD_CACERT) },
+    consul: attestConsul === undefined ? undefined : { url: attestConsul, caFile: file(env.CONSUL_CACERT) },
+    authoritiesFile: file(attestCa),
+  };
+}
+
+const isHttpUrl = (text: string) => URL.canParse(text) && /^https?:[^?#]+$/.test(text);
 
 function webConfigOf(flags: CitadelFlags, workingDirectory: string): CitadelConfig['web'] {
   const { citadelWebPort: port = defaultCitadelWebPort, citadelWebCert, citadelWebKey, jwtIssuer } = flags;
@@ -85,9 +126,9 @@ function webConfigOf(flags: CitadelFlags, workingDirectory: string): CitadelConf
   };
 }
 
-function tokenIssuerOf(text: string): TokenIssuer {
+function tokenIssuerOf(text: string, defaultAudience: string): TokenIssuer {
   const [platform, rest] = splitOnce(text, '=');
-  const [issuer = '', jwksUrl = '', audience = defaultTokenAudience, ...more] = rest.split(',');
+  const [issuer = '', jwksUrl = '', audience = defaultAudience, ...more] = rest.split(',');
   const known = platform === 'kubernetes' || platform === 'nomad';
   if (known && URL.canParse(issuer) && URL.canParse(jwksUrl) && audience !== '' && more.length === 0)
     return { platform, issuer, jwksUrl, audience };

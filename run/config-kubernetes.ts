@@ -22,7 +22,7 @@ export interface KubernetesFlags {
 /** Instead of a kubeconfig's path. */
 const inCluster = 'in-cluster';
 
-/** The clusters that `flags` mean; `wanted`: this process has the role adapters, or pilot. Throws MeshError `usage`. */
+/** The clusters that `flags` mean; `wanted`: this process has a role that reads them. Throws MeshError `usage`. */
 export function kubernetesClustersOf(
   { kubeconfig, kubeContext = [] }: KubernetesFlags,
   { workingDirectory, wanted }: { readonly workingDirectory: string; readonly wanted: boolean },
@@ -31,7 +31,8 @@ export function kubernetesClustersOf(
     if (kubeContext.length > 0) throw new MeshError('usage', '--kube-context needs --kubeconfig FILE');
     return [];
   }
-  if (!wanted) throw new MeshError('usage', '--kubeconfig is read by the roles adapters and pilot: add one to --roles');
+  if (!wanted)
+    throw new MeshError('usage', '--kubeconfig is read by the roles adapters, pilot and citadel: add one to --roles');
   if (kubeconfig === '') throw new MeshError('usage', '--kubeconfig is empty: give a file, or in-cluster');
   if (kubeconfig === inCluster) {
     if (kubeContext.length > 0)

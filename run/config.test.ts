@@ -61,7 +61,13 @@ describe('processConfigOf', () => {
       folder: '/w/.periplus/citadel',
       passphrase: undefined,
       pluggedIn: '/w/certs',
-      tokenIssuers: [{ platform: 'nomad', issuer, jwksUrl: `${issuer}/jwks`, audience: 'periplus-citadel' }],
+      attest: {
+        tokenIssuers: [{ platform: 'nomad', issuer, jwksUrl: `${issuer}/jwks`, audience: 'periplus-citadel' }],
+        tokenAudience: 'periplus-citadel',
+        nomad: undefined,
+        consul: undefined,
+        authoritiesFile: undefined,
+      },
       web: { port: 8061, issuer: undefined, certificate: undefined },
     });
   });
@@ -86,8 +92,8 @@ describe('processConfigOf', () => {
     ['a context of no kubeconfig', { kubeContext: ['east'] }, /--kube-context needs --kubeconfig/],
     [
       'a kubeconfig that nobody reads',
-      { kubeconfig: 'x', roles: 'citadel', log: 'nats://h:1' },
-      /roles adapters and pilot/,
+      { kubeconfig: 'x', roles: 'mixer', log: 'nats://h:1' },
+      /adapters, pilot and citadel/,
     ],
     ['a context given twice', { kubeconfig: 'x', kubeContext: ['a', 'b', 'a'] }, /given twice/],
     ['docker', { docker: true }, /--docker is not in this version yet/],

@@ -49,6 +49,8 @@ export interface ProcessConfig {
   readonly citadel: CitadelConfig | undefined;
   /** Undefined without the role mixer. */
   readonly mixer: MixerConfig | undefined;
+  /** Cluster that Citadel asks about tokens. */
+  readonly tokenReview: KubernetesClusterConfig | undefined;
 }
 
 /** Flags of `serve` and `up`, as text and numbers; what is absent takes its default. */
@@ -91,12 +93,15 @@ export function processConfigOf(
       'usage',
       'without the role pilot there must be a log that processes share: --log nats://HOST:PORT',
     );
+  const readsClusters = roles.has('adapters') || roles.has('pilot') || roles.has('citadel');
+  const clusters = kubernetesClustersOf(flags, { ...defaults, wanted: readsClusters });
   return {
     roles,
     log,
     configDirectory: flags.config === undefined ? undefined : resolve(defaults.workingDirectory, flags.config),
     secretsDirectory: flags.secrets === undefined ? undefined : resolve(defaults.workingDirectory, flags.secrets),
-    kubernetes: kubernetesClustersOf(flags, { ...defaults, wanted: roles.has('adapters') || roles.has('pilot') }),
+    kubernetes: roles.has('adapters') || roles.has('pilot') ? clusters : [],
+    tokenReview: roles.has('citadel') ? clusters[0] : undefined,
     consul: consulDatacentersOf(flags, { env: {}, ...defaults, wanted: roles.has('adapters') }),
     dataDirectory,
     host,

@@ -13,7 +13,10 @@ export function serveCommand(context: CliContext): Command {
       'pilot, adapters, citadel, mixer: any of them, separated by commas (default: pilot,adapters)',
     )
     .option('--config <dir>', 'folder of YAML to watch: services, endpoints and Istio resources')
-    .option('--kubeconfig <file>', 'read a Kubernetes cluster; "in-cluster" is the one that this process runs in')
+    .option(
+      '--kubeconfig <file>',
+      'read a Kubernetes cluster, and ask it about tokens shown to Citadel; "in-cluster": where this process runs',
+    )
     .option(
       '--kube-context <name...>',
       "contexts of the kubeconfig; the first one's Istio resources configure the mesh",

@@ -18,7 +18,13 @@ const config = {
   port: 0,
   passphrase: undefined,
   pluggedIn: undefined,
-  tokenIssuers: [],
+  attest: {
+    tokenIssuers: [],
+    tokenAudience: 'periplus-citadel',
+    nomad: undefined,
+    consul: undefined,
+    authoritiesFile: undefined,
+  },
   web: { port: 0, issuer: undefined, certificate: undefined },
 };
 const common = { facts: new MemoryLog(), host: '127.0.0.1', name: 'test', clock: systemClock, logger: silentLogger };
@@ -79,8 +85,9 @@ it('gives callers tokens of their own identity, which anybody can verify by OIDC
       );
     });
   };
-  const { svids } = await fetchJwt({ audience });
-  const token = svids[0]?.svid ?? '';
+  const answer = await fetchJwt({ audience });
+  expect(answer).toMatchObject({ svids: [{ spiffeId }] });
+  const token = answer.svids[0]?.svid ?? '';
   const discovery = await documentOf(webPort, '/.well-known/openid-configuration', { ca });
   const keysUrl = new URL(String(discovery.body.jwks_uri));
   const keys = await documentOf(Number(keysUrl.port), keysUrl.pathname, { ca });
@@ -112,5 +119,7 @@ it('is not made with a trust domain or an issuer that can not be', () => {
   const make = (more: object) => () => createCitadel({ ...common, config: { ...config, folder: '/nowhere', ...more } });
   expect(make({ trustDomain: 'a/b' })).toThrow('trust domain');
   const issuer = { platform: 'nomad', issuer: 'https://nomad?x', jwksUrl: 'https://nomad/jwks', audience: 'a' };
-  expect(make({ tokenIssuers: [issuer] })).toThrow('issuer');
+  expect(make({ attest: { ...config.attest, tokenIssuers: [issuer] } })).toThrow('issuer');
+  for (const authoritiesFile of ['/nowhere/ca.pem', import.meta.filename])
+    expect(make({ attest: { ...config.attest, authoritiesFile } })).toThrow(authoritiesFile);
 });

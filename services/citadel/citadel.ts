@@ -9,11 +9,8 @@ import { MeshError } from '../../lib/mesh-error.ts';
 import type { ServerIdentity } from '../../lib/renewable-credentials.ts';
 import type { Service } from '../../lib/service.ts';
 import { controlPlaneId, formatSpiffeId, parseSpiffeId, type SpiffeId } from '../../mesh/spiffe-id.ts';
-import type { Attestor } from './attest/attestor.ts';
-import { createJoinToken, createJoinTokenAttestor } from './attest/join-token.ts';
-import { createJwtAttestor, remoteKeys } from './attest/jwt.ts';
-import { kubernetesIdentity, nomadIdentity } from './attest/jwt-claims.ts';
-import { createX509Attestor } from './attest/x509-pop.ts';
+import { type AttestConfig, type AttestMeans, configuredAttestors } from './attest/configured.ts';
+import { createJoinToken } from './attest/join-token.ts';
 import type { TrustBundle } from './ca/authority-state.ts';
 import { type CaStatus, CertificateAuthority } from './ca/certificate-authority.ts';
 import type { RotationDecision } from './ca/rotation.ts';
@@ -25,15 +22,6 @@ import { FileKeyStore } from './keys/file-key-store.ts';
 import { bundleDocument, discoveryDocument, documentPaths, keySetDocument } from './web/documents.ts';
 import { type WebCertificateFiles, WebServer } from './web/web-server.ts';
 
-/** A platform whose tokens are believed. */
-export interface TokenIssuer {
-  readonly platform: 'kubernetes' | 'nomad';
-  readonly issuer: string;
-  /** Where the issuer publishes its keys. */
-  readonly jwksUrl: string;
-  readonly audience: string;
-}
-
 /** What a Citadel is told. */
 export interface CitadelConfig {
   readonly trustDomain: string;
@@ -44,7 +32,7 @@ export interface CitadelConfig {
   readonly passphrase: string | undefined;
   /** Folder with Istio's `cacerts` files; undefined: a CA of its own. */
   readonly pluggedIn: string | undefined;
-  readonly tokenIssuers: readonly TokenIssuer[];
+  readonly attest: AttestConfig;
   readonly web: {
     readonly port: number;
     /** Claim `iss` of JWT-SVIDs, without a slash at its end; undefined: `https://localhost:PORT`. */
@@ -94,6 +82,8 @@ export interface CitadelOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Kubernetes' API server, to be asked about tokens of service accounts; absent: such tokens are not taken. */
+  readonly kubernetes?: AttestMeans['kubernetes'] & object;
 }
 
 /** Puts one together. Throws MeshError `invalid` for a wrong trust domain or token issuer. */
@@ -104,18 +94,17 @@ export function createCitadel(options: CitadelOptions): Citadel {
   const parts = { trustDomain, facts, clock, name, logger };
   const ca = new CertificateAuthority({ ...parts, keys, ...(pluggedIn !== undefined && { pluggedIn }) });
   const tokens = { facts, clock, source: `/citadel/${name}` };
-  const attestors: readonly Attestor[] = [
-    createJoinTokenAttestor({ ...tokens, trustDomain }),
-    ...config.tokenIssuers.map((issuer) => jwtAttestor(issuer, { trustDomain, clock })),
-    createX509Attestor({ trustDomain, clock }),
-  ];
+  const { kubernetes } = options;
+  const means = { ...tokens, trustDomain, ...(kubernetes && { kubernetes }) };
+  const { attestors, clientRoots } = configuredAttestors(config.attest, means);
   const jwt: JwtAuthority = new JwtAuthority({
     ...parts,
     keys,
     opened: async () => await ca.open(),
     issuer: () => config.web.issuer ?? `https://localhost:${web.port.value ?? config.web.port}`,
   });
-  const server = new CsrServer({ ...parts, ca, jwt, attestors, host: options.host, port: config.port });
+  const port = { host: options.host, port: config.port };
+  const server = new CsrServer({ ...parts, ...port, ca, jwt, attestors, clientRoots });
   const web = webServer(options, { ca, jwt });
   const record = new IssuanceRecord({ ...parts, source: `/citadel/${name}` });
   return {
@@ -176,11 +165,6 @@ function webServer(
         : undefined;
     },
   });
-}
-
-function jwtAttestor(issuer: TokenIssuer, common: { readonly trustDomain: string; readonly clock: Clock }): Attestor {
-  const identityOf = issuer.platform === 'nomad' ? nomadIdentity : kubernetesIdentity;
-  return createJwtAttestor({ ...common, ...issuer, identityOf, keys: remoteKeys(issuer.jwksUrl) });
 }
 
 /** Keeps the bundle in a file: what an agent needs to believe Citadel the first time is copied from there. */

@@ -1,6 +1,7 @@
 // The attestor port: one way of proving who a caller is. attestor-contract.ts is its suite; a new platform is one new file here.
 import type { EvidenceRecord } from '../../../events/identity-facts.ts';
-import type { SpiffeId } from '../../../mesh/spiffe-id.ts';
+import { messageOf } from '../../../lib/mesh-error.ts';
+import { formatSpiffeId, type SpiffeId } from '../../../mesh/spiffe-id.ts';
 
 /** What a caller shows. */
 export interface Credentials {
@@ -36,6 +37,16 @@ export const refused = (reason: string, evidence?: EvidenceRecord): Attestation 
   reason,
   ...(evidence && { evidence }),
 });
+
+/** Proven, unless the names can't be in a SPIFFE ID: nobody's name may become another's path. */
+export function provenIf(id: SpiffeId, evidence: EvidenceRecord): Attestation {
+  try {
+    formatSpiffeId(id);
+    return { outcome: 'proven', id, evidence };
+  } catch (error) {
+    return refused(messageOf(error), evidence);
+  }
+}
 
 /** Asks the attestors in order; the first that knows this kind of credentials decides. */
 export async function attestCaller(attestors: readonly Attestor[], credentials: Credentials): Promise<Attestation> {

@@ -137,7 +137,11 @@ describe('TokenReview', () => {
   });
   afterAll(() => kubernetes.stop());
   const attestor = () =>
-    createTokenReviewAttestor({ apiServer, ownToken: async () => 'own', audience: 'citadel', trustDomain });
+    createTokenReviewAttestor({
+      access: async () => ({ server: apiServer, token: 'own' }),
+      audience: 'citadel',
+      trustDomain,
+    });
 
   attestorContract('token-review', async () => {
     const refuse = (token: string, reason: string) => ({ credentials: { peer, token }, reason });

@@ -1,28 +1,20 @@
 // Proves callers by asking Kubernetes about their token (kubernetes.io, API reference, authentication.k8s.io/v1 TokenReview).
-import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
-import { formatSpiffeId } from '../../../mesh/spiffe-id.ts';
-import { type Attestation, type Attestor, type Credentials, notMine, refused } from './attestor.ts';
+import { MeshError } from '../../../lib/mesh-error.ts';
+import { askPlatform, type PlatformAccess } from './ask-platform.ts';
+import { type Attestation, type Attestor, type Credentials, notMine, provenIf, refused } from './attestor.ts';
 import { serviceAccountIdentity } from './jwt-claims.ts';
 
 /** Where to ask. */
 export interface TokenReviewOptions {
-  /** `https://HOST:PORT`, without a path. */
-  readonly apiServer: string;
-  /** Citadel's own token, read again for each question: the kubelet rotates it. Needs the right to create tokenreviews. */
-  readonly ownToken: () => Promise<string>;
+  /** The API server and our own token there, which needs the right to create tokenreviews; asked anew each time: tokens are rotated. */
+  readonly access: () => Promise<PlatformAccess & { readonly token?: string }>;
   /** The token has to be made for this audience. */
   readonly audience: string;
   readonly trustDomain: string;
-  /** Default the global one; another carries the cluster's CA. */
-  readonly fetch?: typeof fetch;
-  /** Default 5,000: the API server answers in milliseconds. */
-  readonly timeoutMs?: number;
 }
 
 /** Compact JWTs, which all service-account tokens are. */
 const jwtPattern = /^[\w-]+\.[\w-]+\.[\w-]+$/;
-/** Answers are about 1 KiB. */
-const maxAnswerBytes = 256 * 1024;
 
 /** Attests callers that show a service-account token. Put it behind JWT attestors: it takes every JWT that is left. */
 export function createTokenReviewAttestor(options: TokenReviewOptions): Attestor {
@@ -40,34 +32,21 @@ export function createTokenReviewAttestor(options: TokenReviewOptions): Attestor
         return refused('the token is for another audience', evidence);
       const found = serviceAccountIdentity(user.username);
       if (!found.ok) return refused(`the token names no workload: ${found.reason}`, evidence);
-      const id = { trustDomain: options.trustDomain, ...found.identity };
-      try {
-        formatSpiffeId(id);
-      } catch (error) {
-        return refused(messageOf(error), evidence);
-      }
-      return { outcome: 'proven', id, evidence };
+      return provenIf({ trustDomain: options.trustDomain, ...found.identity }, evidence);
     },
   };
 }
 
 async function review(token: string, options: TokenReviewOptions): Promise<Record<string, unknown>> {
-  const { apiServer, audience, timeoutMs = 5_000 } = options;
-  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token, audiences: [audience] } };
-  const url = new URL('/apis/authentication.k8s.io/v1/tokenreviews', apiServer);
-  try {
-    const response = await (options.fetch ?? fetch)(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${await options.ownToken()}` },
-      body: JSON.stringify(body),
-      redirect: 'error',
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`it answered ${response.status}`);
-    if (text.length > maxAnswerBytes) throw new Error('its answer is too long');
-    return Object(Object(JSON.parse(text)).status);
-  } catch (error) {
-    throw new MeshError('unavailable', `Kubernetes can not be asked about a token: ${messageOf(error)}`);
-  }
+  const { token: own, ...access } = await options.access();
+  const spec = { token, audiences: [options.audience] };
+  const { status, json } = await askPlatform(access, {
+    method: 'POST',
+    path: '/apis/authentication.k8s.io/v1/tokenreviews',
+    headers: own === undefined ? {} : { authorization: `Bearer ${own}` },
+    body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec },
+  });
+  if (status === 200 || status === 201) return Object(Object(json).status);
+  const hint = status === 403 ? ': Citadel needs the right to create tokenreviews (deploy/kubernetes/rbac.yaml)' : '';
+  throw new MeshError('unavailable', `Kubernetes answered ${status} when asked about a token${hint}`);
 }

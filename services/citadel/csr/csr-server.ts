@@ -52,6 +52,8 @@ export interface CsrServerOptions {
   readonly trustDomain: string;
   /** Asked in order. */
   readonly attestors: readonly Attestor[];
+  /** PEM: CAs whose client certificates reach the attestors too, beside the trust bundle's. */
+  readonly clientRoots?: readonly string[];
   readonly facts: EventLog;
   readonly host: string;
   /** 8060, as Istio's Citadel; 0: any free port. */
@@ -84,7 +86,7 @@ export class CsrServer implements Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { ca, jwt, trustDomain, clock, host, port, dnsNames = [] } = this.#options;
+    const { ca, jwt, trustDomain, clock, host, port, dnsNames = [], clientRoots = [] } = this.#options;
     const credentials = new RenewableCredentials({ requireClient: false });
     const server = new Server({
       'grpc.max_receive_message_length': this.#limits.maxRequestBytes,
@@ -113,7 +115,7 @@ export class CsrServer implements Service {
       let listening = false;
       const id = controlPlaneId(trustDomain, 'citadel');
       for await (const identity of serverIdentities({ ca, id, dnsNames: names, clock, signal })) {
-        credentials.renew(identity);
+        credentials.renew({ ...identity, roots: [...identity.roots, ...clientRoots] });
         if (!listening) this.port.set(await listen(server, { host, port, credentials }));
         listening = true;
       }

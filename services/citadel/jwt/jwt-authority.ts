@@ -63,6 +63,7 @@ export class JwtAuthority implements Service {
   #state: JwtKeyState = noJwtKeys;
   #position = 0;
   #version = 0;
+  #opened: Promise<void> | undefined;
   #changing: Promise<unknown> = Promise.resolve();
 
   constructor(options: JwtAuthorityOptions) {
@@ -89,9 +90,11 @@ export class JwtAuthority implements Service {
 
   /** Reads the log and sees to it that there is a key. Rejects with MeshError when there is no CA or no place for keys. */
   async open(): Promise<void> {
-    if (this.#position > 0) return;
-    await this.#options.opened();
-    await this.#exclusively(() => this.#follow());
+    this.#opened ??= this.#options.opened().then(() => this.#exclusively(() => this.#follow()));
+    await this.#opened.catch((error) => {
+      this.#opened = undefined;
+      throw error;
+    });
   }
 
   /**
