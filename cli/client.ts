@@ -1,10 +1,15 @@
 // Talks to the admin API: requests with clear errors, and streams that resume where they broke off.
 import { MeshError, type MeshErrorCode, messageOf } from '../lib/mesh-error.ts';
 import type { RotationDecision } from '../services/citadel/ca/rotation.ts';
+import type { Role } from '../services/pilot/admin/auth/caller.ts';
+import type { TokenRecord } from '../services/pilot/admin/auth/token-store.ts';
 import type { ReleaseResponse } from '../services/pilot/admin/routes-losses.ts';
+import type { NewTokenAnswer } from '../services/pilot/admin/routes-tokens.ts';
 import type { ApiError, ApplyRequest, ChangeResponse, DeleteRequest } from '../services/pilot/admin/schemas.ts';
 import { readServerSentEvents, type ServerSentEvent } from '../services/pilot/admin/server-sent-events.ts';
+import type { Credentials } from './credentials.ts';
 import { RejectedError } from './failure.ts';
+import { tlsFetch } from './tls-fetch.ts';
 
 /** Where the admin API listens unless told otherwise. */
 export const defaultServer = 'http://127.0.0.1:15015';
@@ -15,12 +20,21 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 /** A client of one admin API. Every method throws MeshError: `unavailable` when it can't be reached, else the API's own code. */
 export class AdminClient {
   readonly server: string;
-  readonly #fetch: typeof fetch;
+  readonly #fetch: typeof fetch | undefined;
+  readonly #credentials: () => Promise<Credentials>;
   readonly #signal: AbortSignal;
 
-  constructor(options: { readonly server: string; readonly signal: AbortSignal; readonly fetch?: typeof fetch }) {
+  constructor(options: {
+    readonly server: string;
+    readonly signal: AbortSignal;
+    /** Read once, when the first request needs them. Default: none. */
+    readonly credentials?: () => Promise<Credentials>;
+    readonly fetch?: typeof fetch;
+  }) {
     this.server = normalizeServer(options.server);
-    this.#fetch = options.fetch ?? fetch;
+    this.#fetch = options.fetch;
+    let read: Promise<Credentials> | undefined;
+    this.#credentials = () => (read ??= options.credentials?.() ?? Promise.resolve({}));
     this.#signal = options.signal;
   }
 
@@ -70,6 +84,24 @@ export class AdminClient {
     return this.#post('/api/v1/jwt-svids', request);
   }
 
+  /** A new token of the admin API, shown this once. */
+  createAdminToken(request: {
+    readonly name: string;
+    readonly role: Role;
+    readonly lifeSeconds?: number;
+    readonly actor: string;
+  }): Promise<NewTokenAnswer> {
+    return this.#post('/api/v1/tokens', request);
+  }
+
+  async adminTokens(): Promise<readonly TokenRecord[]> {
+    return (await this.get<{ readonly items: readonly TokenRecord[] }>('/api/v1/tokens')).items;
+  }
+
+  async revokeAdminToken(name: string): Promise<void> {
+    await this.#send(`/api/v1/tokens/${encodeURIComponent(name)}`, { method: 'DELETE' });
+  }
+
   /** One stream of server-sent events, until it ends. `after` resumes behind an event id. */
   async *stream(
     path: string,
@@ -99,10 +131,15 @@ export class AdminClient {
 
   async #send(path: string, init: RequestInit, options: { readonly stream?: boolean } = {}): Promise<Response> {
     const timeout = options.stream ? [] : [AbortSignal.timeout(requestTimeoutMs)];
+    const { token, ...tls } = await this.#credentials();
+    const ownTls = this.server.startsWith('https:') && Object.keys(tls).length > 0;
+    const send = this.#fetch ?? (ownTls ? tlsFetch(tls) : fetch);
+    const headers = { ...init.headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) };
     let response: Response;
     try {
-      response = await this.#fetch(this.server + path, {
+      response = await send(this.server + path, {
         ...init,
+        headers,
         signal: AbortSignal.any([this.#signal, ...timeout]),
       });
     } catch (error) {
@@ -155,6 +192,7 @@ const codes: ReadonlySet<string> = new Set<MeshErrorCode>([
   'unavailable',
   'corrupt',
   'exhausted',
+  'unauthenticated',
   'forbidden',
 ]);
 

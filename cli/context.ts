@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { MeshError } from '../lib/mesh-error.ts';
 import { parseDurationMs, parseWhen, whenSyntax } from '../services/pilot/admin/when.ts';
 import { AdminClient, defaultServer } from './client.ts';
+import { type CredentialOptions, credentialsOf, withCredentials } from './credentials.ts';
 import type { CliIo } from './io.ts';
 import { type OutputFormat, type Style, styleFor } from './output.ts';
 
@@ -37,7 +38,7 @@ export function createContext(io: CliIo, run: RunCommandLine, at?: string): CliC
 }
 
 /** Options that many commands share. */
-export interface SharedOptions {
+export interface SharedOptions extends CredentialOptions {
   readonly server?: string;
   readonly output?: OutputFormat;
   readonly namespace?: string;
@@ -45,9 +46,10 @@ export interface SharedOptions {
   readonly at?: string;
 }
 
-/** Adds `--server URL`. */
+/** Adds `--server URL` and what proves who asks. */
 export function withServer(command: Command): Command {
-  return command.option('--server <url>', `admin API to talk to (default: $PERIPLUS_SERVER or ${defaultServer})`);
+  command.option('--server <url>', `admin API to talk to (default: $PERIPLUS_SERVER or ${defaultServer})`);
+  return withCredentials(command);
 }
 
 /** Adds `-o`, restricted to `formats`; the first is the default. */
@@ -108,7 +110,8 @@ export function collect(text: string, before: readonly string[] | undefined): re
 /** The client for `--server`, else PERIPLUS_SERVER, else the default. */
 export function clientOf(context: CliContext, options: SharedOptions): AdminClient {
   const server = options.server ?? (context.io.env.PERIPLUS_SERVER || defaultServer);
-  return new AdminClient({ server, signal: context.io.signal });
+  const { env, signal } = context.io;
+  return new AdminClient({ server, signal, credentials: () => credentialsOf(options, env) });
 }
 
 /** The moment to read at: `--at`, else that of `at WHEN`. */

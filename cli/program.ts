@@ -1,5 +1,6 @@
 // The command line's table of contents: one file a command, in the groups that `periplus --help` shows.
 import type { Command } from 'commander';
+import { adminCommand } from './commands/admin.ts';
 import { analyzeCommand } from './commands/analyze.ts';
 import { applyCommand } from './commands/apply.ts';
 import { atCommand } from './commands/at.ts';
@@ -59,7 +60,7 @@ export function createProgram(context: CliContext): Command {
         versionCommand(context),
       ],
     ],
-    ['Identity:', [caCommand(context), tokenCommand(context), natsCommand(context)]],
+    ['Identity:', [caCommand(context), tokenCommand(context), adminCommand(context), natsCommand(context)]],
     ['Look back:', [eventsCommand(context), historyCommand(context), atCommand(context), replayCommand(context)]],
   ];
   for (const [heading, commands] of groups) {

@@ -25,6 +25,20 @@ export function withServeOptions(command: Command): Command {
       'metrics and health alone, on a port of their own (Istio: 15014); they are on the admin port too',
       portNumber,
     )
+    .option('--admin-host <address>', 'address of the admin API, when it differs from --host')
+    .option('--admin-tls-cert <file>', "the admin API's certificate, with which it speaks HTTPS")
+    .option('--admin-tls-key <file>', 'its key')
+    .option('--admin-tls-client-ca <file>', 'CA of client certificates')
+    .option(
+      '--admin-client <role=name>',
+      'role read or write for a client certificate: write=spiffe://… or read=CN=anna,O=Example; may be repeated',
+      collect,
+    )
+    .option(
+      '--admin-host-address <address>',
+      "callers from this address count as this machine: a container's host, if it publishes the port on its loopback alone",
+      collect,
+    )
     .option('--citadel-port <port>', `signing API of the role citadel (default: ${defaultCitadelPort})`, portNumber)
     .option('--trust-domain <name>', `trust domain of the role citadel (default: ${defaultTrustDomain})`)
     .option('--ca-certs <dir>', "sign with this CA: a folder with the files of Istio's secret cacerts")

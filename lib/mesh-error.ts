@@ -8,6 +8,7 @@ export type MeshErrorCode =
   | 'unavailable' // a dependency can't be reached or is not ready: 503, exit 3
   | 'corrupt' // stored data fails its checks: 500, exit 1
   | 'exhausted' // a bound was reached (size, queue, streams): 429, exit 1
+  | 'unauthenticated' // nobody knows who asks: 401, exit 1
   | 'forbidden' // 403, exit 1
   | 'usage'; // the command line is wrong: exit 2
 

@@ -26,6 +26,7 @@ import type { CredentialSource } from '../mesh/credential-material.ts';
 import type { Citadel } from '../services/citadel/citadel.ts';
 import type { Mixer } from '../services/mixer/mixer.ts';
 import { createAdminServer } from '../services/pilot/admin/admin-server.ts';
+import { TokenStore } from '../services/pilot/admin/auth/token-store.ts';
 import type { AdminContext, ReadinessCheck } from '../services/pilot/admin/context.ts';
 import { createDeliveriesWatch, type DeliveriesWatch } from '../services/pilot/admin/deliveries-watch.ts';
 import { progressOfStreams } from '../services/pilot/admin/stream-progress.ts';
@@ -172,6 +173,7 @@ export async function compose(
       ],
       moreMetrics: () => pilot.metrics.text() + metricsOfAdapters() + (mixer?.metricsText() ?? ''),
       ...(citadel && { identity: citadel.admin }),
+      access: { ...config.admin, tokens: new TokenStore({ folder: config.admin.tokenFolder, clock }) },
       clock,
       logger: logger.child({ part: 'admin' }),
       version: packageVersion(),
@@ -180,7 +182,9 @@ export async function compose(
   container.bind(ids.adminServer).toDynamicValue((parts) =>
     createAdminServer({
       context: parts.get(ids.admin),
-      host: config.host,
+      host: config.admin.host,
+      monitoringHost: config.host,
+      ...(config.admin.tls && { tls: config.admin.tls }),
       adminPort: config.adminPort,
       ...(config.monitoringPort === undefined ? {} : { monitoringPort: config.monitoringPort }),
       onListening: ({ adminPort }) => parts.get(ids.adminPort).set(adminPort),

@@ -6,6 +6,7 @@ import type { LogLevel } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import type { CitadelConfig } from '../services/citadel/citadel.ts';
 import type { MixerConfig } from '../services/mixer/mixer.ts';
+import { type AdminConfig, type AdminFlags, adminConfigOf } from './config-admin.ts';
 import { type CitadelFlags, citadelConfigOf } from './config-citadel.ts';
 import { type ConsulDatacenterConfig, type ConsulFlags, consulDatacentersOf } from './config-consul.ts';
 import { type KubernetesClusterConfig, type KubernetesFlags, kubernetesClustersOf } from './config-kubernetes.ts';
@@ -40,6 +41,7 @@ export interface ProcessConfig {
   readonly host: string;
   readonly xdsPort: number;
   readonly adminPort: number;
+  readonly admin: AdminConfig;
   /** Metrics and health without the admin API; undefined: not opened. */
   readonly monitoringPort: number | undefined;
   /** Name of this Pilot in events and in `proxy-status`. */
@@ -54,7 +56,7 @@ export interface ProcessConfig {
 }
 
 /** Flags of `serve` and `up`, as text and numbers; what is absent takes its default. */
-export interface ServeFlags extends CitadelFlags, KubernetesFlags, ConsulFlags, MixerFlags {
+export interface ServeFlags extends AdminFlags, CitadelFlags, KubernetesFlags, ConsulFlags, MixerFlags {
   readonly roles?: string;
   readonly log?: string;
   readonly config?: string;
@@ -95,6 +97,7 @@ export function processConfigOf(
     );
   const readsClusters = roles.has('adapters') || roles.has('pilot') || roles.has('citadel');
   const clusters = kubernetesClustersOf(flags, { ...defaults, wanted: readsClusters });
+  const host = flags.host ?? '127.0.0.1';
   return {
     roles,
     log,
@@ -107,6 +110,7 @@ export function processConfigOf(
     host,
     xdsPort: flags.xdsPort ?? defaultPorts.xds,
     adminPort: flags.adminPort ?? defaultPorts.admin,
+    admin: adminConfigOf(flags, { ...defaults, host, dataDirectory }),
     monitoringPort: flags.metricsPort,
     name: flags.name ?? defaults.name,
     logLevel: flags.logLevel ?? 'info',

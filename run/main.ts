@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createLogger, type Logger } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
+import { isLoopbackHost } from '../services/pilot/admin/auth/guard.ts';
 import { type Composition, type ConfigFolders, compose } from './compose.ts';
 import { logStoreName, type ProcessConfig, processConfigOf, type ServeFlags } from './config.ts';
 import { assertPortsFree, type WantedPort } from './ports.ts';
@@ -140,9 +141,10 @@ async function runProcess({ config, folders, logger, io, more }: ProcessPlan): P
 
 function wantedPorts(config: ProcessConfig): readonly WantedPort[] {
   const { host } = config;
+  const adminHost = config.roles.has('pilot') ? config.admin.host : host;
   return [
     ...(config.roles.has('pilot') ? [{ host, port: config.xdsPort, purpose: 'xDS', flag: '--xds-port' }] : []),
-    { host, port: config.adminPort, purpose: 'the admin API', flag: '--admin-port' },
+    { host: adminHost, port: config.adminPort, purpose: 'the admin API', flag: '--admin-port' },
     ...(config.citadel ? [{ host, port: config.citadel.port, purpose: 'Citadel', flag: '--citadel-port' }] : []),
     ...(config.citadel
       ? [{ host, port: config.citadel.web.port, purpose: "Citadel's documents", flag: '--citadel-web-port' }]
@@ -195,17 +197,28 @@ function announce(
   ports: ProcessPorts,
   { io, folders }: { readonly io: ProcessSurroundings; readonly folders: ConfigFolders },
 ): void {
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
   const watched = [...folders.values()].map((folder) => `Watching ${folder}\n`).join('');
   io.err(watched);
   if (!config.roles.has('pilot')) {
-    io.out(`Health     http://${host}:${ports.admin}/readyz   (metrics: /metrics)\n`);
+    io.out(`Health     http://${bracketed(config.host)}:${ports.admin}/readyz   (metrics: /metrics)\n`);
     return;
   }
+  const { host, tls } = config.admin;
+  const url = `${tls ? 'https' : 'http'}://${bracketed(host)}:${ports.admin}`;
   io.out(
-    `Admin API  http://${host}:${ports.admin}/   (OpenAPI: /openapi.json, metrics: /metrics)\nxDS        ${host}:${ports.xds}   (plaintext)\n`,
+    `Admin API  ${url}/   (OpenAPI: /openapi.json, metrics: /metrics)\nxDS        ${bracketed(config.host)}:${ports.xds}   (plaintext)\n`,
   );
+  if (isLoopbackHost(bracketed(host))) return;
+  io.err(
+    'The admin API asks callers from other machines for a token ("periplus admin token create") or a certificate\n',
+  );
+  if (!tls)
+    io.err(
+      'and is not encrypted: whoever can listen on the way reads tokens. Give --admin-tls-cert and --admin-tls-key\n',
+    );
 }
+
+const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host);
 
 function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {

@@ -132,22 +132,19 @@ export async function startControlPlane(facts: readonly BareFact[], credentials:
   const deliveries = createDeliveriesWatch(logs.deliveries);
   const stop = new AbortController();
   const running = [pilot.run(stop.signal), deliveries.run(stop.signal)];
-  const app = await createAdminApp(
-    {
-      logs,
-      snapshots: pilot.snapshots,
-      deliveries,
-      progress: () => progressOfStreams(pilot.streams, pilot),
-      mesh: defaultMeshConfig,
-      readiness: () => [],
-      moreMetrics: () => '',
-      clock,
-      logger,
-      version: 'test',
-      signal: stop.signal,
-    },
-    { loopbackOnly: false },
-  );
+  const app = await createAdminApp({
+    logs,
+    snapshots: pilot.snapshots,
+    deliveries,
+    progress: () => progressOfStreams(pilot.streams, pilot),
+    mesh: defaultMeshConfig,
+    readiness: () => [],
+    moreMetrics: () => '',
+    clock,
+    logger,
+    version: 'test',
+    signal: stop.signal,
+  });
   await waitFor(() => pilot.ready(), { what: 'Pilot', everyMs: 5 });
   return {
     pilot,

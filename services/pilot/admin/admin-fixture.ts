@@ -52,7 +52,7 @@ export async function startAdmin(): Promise<AdminFixture> {
     signal: stopped.signal,
   };
   const running = [deliveries.run(stopped.signal), keepSnapshots(logs, snapshots, stopped.signal)];
-  const app = await createAdminApp(context, { loopbackOnly: true });
+  const app = await createAdminApp(context);
   let serial = 0;
   const eventsOf = (facts: readonly BareFact[]) => facts.map((fact) => ({ event: eventOf(fact, ++serial) }));
   return {

@@ -1,8 +1,10 @@
 // Listens for the admin API (15015) and for monitoring (15014) as one long-running part of the process.
+import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
 import type { Service } from '../../../lib/service.ts';
-import { createAdminApp, createMonitoringApp, isLoopbackHost } from './app.ts';
+import { createAdminApp, createMonitoringApp } from './app.ts';
+import { type AdminTlsFiles, keepAdminTlsFresh, readAdminTls } from './auth/admin-tls.ts';
 import type { AdminContext } from './context.ts';
 
 /** Where to listen. Port 0 takes any free one; see `onListening`. */
@@ -10,6 +12,10 @@ export interface AdminServerOptions {
   /** Everything but `signal`, which `run` supplies. */
   readonly context: Omit<AdminContext, 'signal'>;
   readonly host: string;
+  /** Of the monitoring port. */
+  readonly monitoringHost: string;
+  /** Plain HTTP when absent. */
+  readonly tls?: AdminTlsFiles;
   readonly adminPort: number;
   /** Undefined: no separate monitoring port. */
   readonly monitoringPort?: number;
@@ -24,14 +30,18 @@ export function createAdminServer(options: AdminServerOptions): Service {
     run: async (signal) => {
       const stop = new AbortController();
       const context: AdminContext = { ...options.context, signal: AbortSignal.any([signal, stop.signal]) };
-      const admin = await createAdminApp(context, { loopbackOnly: isLoopbackHost(bracketed(options.host)) });
+      const admin = await createAdminApp(context, options.tls && { tls: await readAdminTls(options.tls) });
       const monitoring = options.monitoringPort === undefined ? undefined : createMonitoringApp(context);
       try {
         const adminPort = await listen(admin, options.host, options.adminPort, 'the admin API');
-        if (monitoring !== undefined) await listen(monitoring, options.host, options.monitoringPort ?? 0, 'metrics');
+        if (monitoring !== undefined)
+          await listen(monitoring, options.monitoringHost, options.monitoringPort ?? 0, 'metrics');
         context.logger.info({ host: options.host, adminPort }, 'admin API listening');
         options.onListening?.({ adminPort });
-        await aborted(signal);
+        const { clock, logger } = context;
+        if (options.tls && admin.server instanceof TlsServer)
+          await keepAdminTlsFresh(admin.server, { files: options.tls, clock, logger, signal });
+        else await aborted(signal);
       } finally {
         stop.abort();
         await Promise.all([admin.close(), monitoring?.close()]);
@@ -39,8 +49,6 @@ export function createAdminServer(options: AdminServerOptions): Service {
     },
   };
 }
-
-const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host);
 
 async function listen(app: FastifyInstance, host: string, port: number, what: string): Promise<number> {
   try {

@@ -1,7 +1,9 @@
 // The admin API as one Fastify application: bounds, errors, OpenAPI, and the routes by topic.
+import type { ServerOptions } from 'node:https';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyInstance } from 'fastify';
-import { MeshError } from '../../../lib/mesh-error.ts';
+import { createBoundedHttpServer } from '../../../lib/bounded-http-server.ts';
+import { registerGuard } from './auth/guard.ts';
 import type { AdminContext } from './context.ts';
 import { registerFailures } from './failures.ts';
 import { registerConfigRoutes } from './routes-config.ts';
@@ -14,30 +16,26 @@ import { registerProxyRoutes } from './routes-proxies.ts';
 import { registerRegistryRoutes } from './routes-registry.ts';
 import { registerReplayRoutes } from './routes-replay.ts';
 import { registerSummaryRoutes } from './routes-summary.ts';
+import { registerTokenRoutes } from './routes-tokens.ts';
 import { registerWaitRoutes } from './routes-wait.ts';
 import { registerWhyDeniedRoutes } from './routes-why-denied.ts';
 
-/** Bounds of the HTTP server. */
+/** Bounds of the admin API's own; those of its port are `httpLimits`. */
 export const adminLimits = {
   /** The largest set of resources that people apply at once is a few MiB; istiod's webhooks stop at 3. */
   bodyBytes: 20 * 1024 * 1024,
-  /** A client must have sent its whole request by then: a slow one can't hold a socket for ever. */
-  requestTimeoutMs: 60_000,
-  /** Idle sockets; longer than the CLI's and browsers' own keep-alive. */
-  keepAliveTimeoutMs: 75_000,
-  headerBytes: 16 * 1024,
 } as const;
 
 /**
- * Builds the API without listening. With `loopbackOnly`, requests whose Host is not a loopback name are refused: a web page that
- * points its own DNS name at 127.0.0.1 must not read or change the mesh.
+ * Builds the API without listening; over TLS with `tls`. Users of this machine need no credentials, others need what `context.access` says.
  */
 export async function createAdminApp(
   context: AdminContext,
-  options: { readonly loopbackOnly: boolean },
+  options: { readonly tls?: ServerOptions } = {},
 ): Promise<FastifyInstance> {
-  const app = createServer(options);
+  const app = createServer(options.tls);
   registerFailures(app, context.logger);
+  registerGuard(app, context);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -65,6 +63,7 @@ export async function createAdminApp(
       registerProxyRoutes(scope, context);
       registerReplayRoutes(scope, context);
       registerSummaryRoutes(scope, context);
+      registerTokenRoutes(scope, context);
       registerWaitRoutes(scope, context);
       registerWhyDeniedRoutes(scope, context);
     },
@@ -75,39 +74,21 @@ export async function createAdminApp(
 
 /** Health, readiness and metrics alone, for the port that monitoring may reach (15014). */
 export function createMonitoringApp(context: AdminContext): FastifyInstance {
-  const app = createServer({ loopbackOnly: false });
+  const app = createServer();
   registerFailures(app, context.logger);
   registerHealthRoutes(app, context);
   return app;
 }
 
-function createServer(options: { readonly loopbackOnly: boolean }): FastifyInstance {
+function createServer(tls?: ServerOptions): FastifyInstance {
   const app = fastify({
     bodyLimit: adminLimits.bodyBytes,
-    requestTimeout: adminLimits.requestTimeoutMs,
-    keepAliveTimeout: adminLimits.keepAliveTimeoutMs,
+    serverFactory: (handler) => createBoundedHttpServer(handler, tls && { tls }),
     forceCloseConnections: true,
-    http: { maxHeaderSize: adminLimits.headerBytes },
     routerOptions: { maxParamLength: 1024 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: false } },
   });
   // Answers are written as they are: a schema documents them but must never drop a field.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  if (options.loopbackOnly) {
-    app.addHook('onRequest', async (request) => {
-      if (!isLoopbackHost(request.headers.host)) {
-        throw new MeshError(
-          'forbidden',
-          'this admin API listens on loopback only; use http://127.0.0.1 or http://localhost',
-        );
-      }
-    });
-  }
   return app;
-}
-
-/** Whether a Host header names this machine. */
-export function isLoopbackHost(host: string | undefined): boolean {
-  const name = (host ?? '').replace(/:\d+$/, '').toLowerCase();
-  return name === 'localhost' || name === '[::1]' || /^127(\.\d{1,3}){3}$/.test(name);
 }

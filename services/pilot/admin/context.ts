@@ -7,6 +7,7 @@ import { MeshError } from '../../../lib/mesh-error.ts';
 import type { MeshConfig } from '../../../mesh/config/mesh-config.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { snapshotAt } from '../replay/snapshots-at.ts';
+import type { AdminAccess } from './auth/guard.ts';
 import type { DeliveriesWatch } from './deliveries-watch.ts';
 import type { IdentityAdmin } from './routes-identity.ts';
 import type { StreamProgress } from './stream-progress.ts';
@@ -35,6 +36,8 @@ export interface AdminContext {
   readonly readiness: () => readonly ReadinessCheck[];
   /** Metrics of other parts, in Prometheus text form. */
   readonly moreMetrics: () => string;
+  /** Who may call beside this machine's users; absent: nobody. */
+  readonly access?: AdminAccess;
   /** The Citadel in this process, if there is one. */
   readonly identity?: IdentityAdmin;
   readonly clock: Clock;

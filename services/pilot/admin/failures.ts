@@ -16,6 +16,7 @@ export class ProblemsError extends MeshError {
 const statusOf: Readonly<Record<MeshErrorCode, number>> = {
   invalid: 400,
   usage: 400,
+  unauthenticated: 401,
   forbidden: 403,
   'not-found': 404,
   conflict: 409,

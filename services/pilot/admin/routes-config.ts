@@ -8,6 +8,7 @@ import { manifestOf } from '../../../mesh/config/print.ts';
 import { hasErrors, type Problem } from '../../../mesh/config/problem.ts';
 import { didYouMean } from '../../../mesh/config/suggest-name.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
+import { actorOf } from './auth/caller.ts';
 import { applyResources, type ChangeOptions, deleteResources } from './change-config.ts';
 import { configKinds } from './config-kinds.ts';
 import { type AdminContext, snapshotFor } from './context.ts';
@@ -141,7 +142,7 @@ function rejected(problems: readonly Problem[]): ProblemsError {
 function optionsOf(request: FastifyRequest<{ Body: ApplyRequest | DeleteRequest }>): ChangeOptions {
   const { traceparent } = request.headers;
   return {
-    actor: request.body.actor ?? 'user:unknown',
+    actor: actorOf(request, request.body.actor),
     dryRun: request.body.dryRun ?? false,
     ...(typeof traceparent === 'string' && isTraceparent(traceparent) ? { traceparent } : {}),
   };

@@ -1,6 +1,7 @@
-// Admin routes of identity: how the CA is, the next step of its rotation, join tokens. Only this machine may ask.
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+// Admin routes of identity: how the CA is, the next step of its rotation, join tokens.
+import type { FastifyInstance } from 'fastify';
 import { MeshError } from '../../../lib/mesh-error.ts';
+import { actorOf } from './auth/caller.ts';
 import type { AdminContext } from './context.ts';
 import { errorSchema } from './schemas.ts';
 
@@ -45,42 +46,36 @@ const rotateBody = {
 
 /** Registers /ca, /ca/rotate, /join-tokens and /jwt-svids; without a Citadel in this process they answer 404 and say so. */
 export function registerIdentityRoutes(app: FastifyInstance, context: AdminContext): void {
-  const identityFor = (request: FastifyRequest): IdentityAdmin => {
-    // A join token is an identity: until the admin API knows who asks, it is for this machine alone.
-    if (!isLoopback(request.ip))
-      throw new MeshError('forbidden', 'the CA and join tokens are managed on the machine where Citadel runs');
+  const identityHere = (): IdentityAdmin => {
     const { identity } = context;
     if (identity) return identity;
     throw new MeshError('not-found', 'this process has not the role citadel');
   };
   const schema = (summary: string) => ({ summary, tags: ['identity'], response });
-  app.get('/ca', { schema: schema('CAs, the trust bundle, and who does not hold it yet') }, async (request) => {
-    return await identityFor(request).caStatus();
-  });
+  app.get(
+    '/ca',
+    { schema: schema('CAs, the trust bundle, and who does not hold it yet') },
+    async () => await identityHere().caStatus(),
+  );
   app.post<{ Body: { actor?: string } }>(
     '/ca/rotate',
     { schema: { ...schema('The next step of replacing the CA’s key, if it is safe'), body: rotateBody } },
-    async (request) => await identityFor(request).rotate(request.body.actor ?? 'user:unknown'),
+    async (request) => await identityHere().rotate(actorOf(request, request.body.actor)),
   );
   app.post<{ Body: { spiffeId: string; lifeSeconds?: number; actor?: string } }>(
     '/join-tokens',
     { schema: { ...schema('A token with which one machine may once get a certificate'), body: joinTokenBody } },
     async (request) => {
-      const { actor = 'user:unknown', ...wanted } = request.body;
-      return await identityFor(request).createJoinToken(wanted, actor);
+      const { actor, ...wanted } = request.body;
+      return await identityHere().createJoinToken(wanted, actorOf(request, actor));
     },
   );
   app.post<{ Body: { spiffeId: string; audience: string[]; lifeSeconds?: number; actor?: string } }>(
     '/jwt-svids',
     { schema: { ...schema('A JWT-SVID in the name of a workload'), body: jwtBody } },
     async (request) => {
-      const { actor = 'user:unknown', ...wanted } = request.body;
-      return await identityFor(request).mintJwtSvid(wanted, actor);
+      const { actor, ...wanted } = request.body;
+      return await identityHere().mintJwtSvid(wanted, actorOf(request, actor));
     },
   );
-}
-
-/** Whether an address of the network layer is this machine's own. */
-function isLoopback(ip: string): boolean {
-  return ip === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(ip);
 }

@@ -10,6 +10,7 @@ import {
 import { eventId } from '../../../events/event-id.ts';
 import { MeshError } from '../../../lib/mesh-error.ts';
 import { compareStrings } from '../../../mesh/compare.ts';
+import { actorOf } from './auth/caller.ts';
 import type { AdminContext } from './context.ts';
 import { errorSchema } from './schemas.ts';
 
@@ -65,7 +66,8 @@ export function registerLossRoutes(app: FastifyInstance, context: AdminContext):
         response,
       },
     },
-    async ({ body }): Promise<ReleaseResponse> => {
+    async (request): Promise<ReleaseResponse> => {
+      const { body } = request;
       const all = await heldLosses(context);
       const items = all.filter(
         ({ platform, instance }) =>
@@ -76,7 +78,7 @@ export function registerLossRoutes(app: FastifyInstance, context: AdminContext):
         const held = known.length === 0 ? 'no adapter holds anything' : `held are losses of ${known.join(', ')}`;
         throw new MeshError('not-found', `there is nothing to release; ${held}`);
       }
-      return { items, position: await requestRelease(context, items, body.actor ?? 'user:unknown') };
+      return { items, position: await requestRelease(context, items, actorOf(request, body.actor)) };
     },
   );
 }

@@ -22,7 +22,8 @@ export type ApiProblem = Static<typeof problemSchema>;
 /** Every error body. */
 export const errorSchema = Type.Object({
   code: Type.String({
-    description: 'invalid, conflict, not-found, unavailable, corrupt, exhausted, forbidden or internal',
+    description:
+      'invalid, conflict, not-found, unavailable, corrupt, exhausted, unauthenticated, forbidden or internal',
   }),
   message: Type.String(),
   problems: Type.Array(problemSchema),
