@@ -131,6 +131,18 @@ describe.skipIf(why !== '')(`docker compose${why}`, () => {
     }
   });
 
+  it('asks containers for a token before they may use the admin API, and this machine for none', async () => {
+    const ask = async (token: string) => {
+      const script = `fetch('http://pilot-1:15015/api/v1/tokens', { headers: ${JSON.stringify(token ? { authorization: `Bearer ${token}` } : {})} }).then((r) => console.log(r.status))`;
+      return (await exec('reviews-v2-sidecar', 'node', '-e', script)).stdout.trim();
+    };
+    expect(await ask('')).toBe('401');
+    const made = await exec('pilot-1', 'periplus', 'admin', 'token', 'create', 'sidecar', '--role', 'read');
+    expect(made.code, made.output).toBe(0);
+    expect(await ask(made.stdout.trim())).toBe('200');
+    expect((await periplusJson<readonly object[]>('admin', 'token', 'list', '--server', server)).length).toBe(1);
+  });
+
   it('applies a canary from the host', async () => {
     const file = 'examples/bookinfo/canary-v3.yaml';
     const { code, stdout, stderr } = await periplus(['apply', '-f', file, '--wait', '--server', server]);
