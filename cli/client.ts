@@ -134,7 +134,8 @@ export class AdminClient {
     const { token, ...tls } = await this.#credentials();
     const ownTls = this.server.startsWith('https:') && Object.keys(tls).length > 0;
     const send = this.#fetch ?? (ownTls ? tlsFetch(tls) : fetch);
-    const headers = { ...init.headers, ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+    const headers = new Headers(init.headers);
+    if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
     let response: Response;
     try {
       response = await send(this.server + path, {
