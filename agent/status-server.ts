@@ -1,5 +1,6 @@
 // The agent's own HTTP port: readiness of the proxy, health of the application, and all metrics in one.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createBoundedHttpServer } from '../lib/bounded-http-server.ts';
 import { messageOf } from '../lib/mesh-error.ts';
 import type { Service } from '../lib/service.ts';
 import type { Readiness } from './envoy-admin.ts';
@@ -35,7 +36,7 @@ export class StatusServer implements Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const server = createServer((request, response) => void this.#answer(request, response));
+    const server = createBoundedHttpServer((request, response) => void this.#answer(request, response));
     await listen(server, this.#host, this.#port);
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();

@@ -38,6 +38,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   ajv: ['mesh/config/'],
   '@grpc/grpc-js': [
     'lib/renewable-credentials.ts',
+    'lib/grpc-port.ts',
     'services/pilot/xds/',
     'services/citadel/',
     'services/mixer/',

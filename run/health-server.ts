@@ -1,6 +1,7 @@
 // Health, readiness and metrics of a process that has no admin API, because it has not the role pilot.
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { MeshLogs } from '../events/event-log.ts';
+import { createBoundedHttpServer } from '../lib/bounded-http-server.ts';
 import { MeshError, messageOf } from '../lib/mesh-error.ts';
 import { formatMetrics } from '../lib/prometheus-text.ts';
 import type { Service } from '../lib/service.ts';
@@ -51,8 +52,9 @@ export function createHealthServer(options: HealthServerOptions): Service {
 }
 
 function serverOf(options: HealthServerOptions): Server {
-  return createServer((request, response) => {
-    void answerTo(new URL(request.url ?? '/', 'http://localhost').pathname, options)
+  return createBoundedHttpServer((request, response) => {
+    // Not parsed as a URL: what a client sends need not be one.
+    void answerTo((request.url ?? '/').split('?')[0] ?? '/', options)
       .catch((error): Answer => json(503, { error: messageOf(error) }))
       .then(({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body));
   });

@@ -5,9 +5,10 @@ import type { EventLog } from '../../../events/event-log.ts';
 import type { IstioCertificateRequest, IstioCertificateResponse } from '../../../gen/istio/v1/auth/ca_pb.js';
 import type { JwtSvidRequest, JwtSvidResponse } from '../../../gen/periplus/citadel/v1/jwt_svid_pb.js';
 import type { Clock } from '../../../lib/clock.ts';
+import { type ConnectionLimits, defaultConnectionLimits } from '../../../lib/connection-guard.ts';
+import { type GrpcLimits, type GrpcPort, grpcServerOptions, openGrpcPort } from '../../../lib/grpc-port.ts';
 import { Latest } from '../../../lib/latest.ts';
 import type { Logger } from '../../../lib/logger.ts';
-import { MeshError } from '../../../lib/mesh-error.ts';
 import { RenewableCredentials } from '../../../lib/renewable-credentials.ts';
 import type { Service } from '../../../lib/service.ts';
 import { controlPlaneId } from '../../../mesh/spiffe-id.ts';
@@ -23,9 +24,7 @@ import { type Rate, RateLimit } from './rate-limit.ts';
 import { serverIdentities } from './server-certificate.ts';
 
 /** Bounds of the server; `defaultCsrLimits` says why each is what it is. */
-export interface CsrLimits {
-  readonly maxRequestBytes: number;
-  readonly maxStreamsPerConnection: number;
+export interface CsrLimits extends GrpcLimits {
   /** Requests being worked on, of all callers. */
   readonly maxInFlight: number;
   /** Of one address. */
@@ -38,10 +37,18 @@ export interface CsrLimits {
 export const defaultCsrLimits: CsrLimits = {
   maxRequestBytes: 64 * 1024, // a request with an RSA-8192 key has 4 KiB
   maxStreamsPerConnection: 16, // an agent asks once in half an hour
+  maxSessionMiB: 4, // 16 of the largest requests with their answers, twice
+  idleMs: 15_000, // agents close theirs by themselves
   maxInFlight: 5_000, // a whole mesh that starts at once waits its turn: 10 s of signing
   rate: { perSecond: 50, burst: 500 }, // a node of 500 workloads that restarts, behind one address
   deadlineMs: 15_000, // longer than a busy CA takes; callers try again
   maxConnectionMs: 60_000, // a connection that sends half a request is gone after this
+};
+
+/** A request is small and agents ask seldom: fewer connections than Pilot, and less of what nobody vouches for. */
+const connectionLimits: ConnectionLimits = {
+  ...defaultConnectionLimits,
+  maxUnprovenBytes: 16 * 1024 * 1024, // 256 of the largest requests at once
 };
 
 /** What the server is made of. */
@@ -76,6 +83,7 @@ export class CsrServer implements Service {
   readonly #limits: CsrLimits;
   readonly #means: CallerMeans & { readonly record: IssuanceRecord };
   #inFlight = 0;
+  #listening: GrpcPort | undefined;
 
   constructor(options: CsrServerOptions) {
     const { clock, attestors } = options;
@@ -89,8 +97,7 @@ export class CsrServer implements Service {
     const { ca, jwt, trustDomain, clock, host, port, dnsNames = [], clientRoots = [] } = this.#options;
     const credentials = new RenewableCredentials({ requireClient: false });
     const server = new Server({
-      'grpc.max_receive_message_length': this.#limits.maxRequestBytes,
-      'grpc.max_concurrent_streams': this.#limits.maxStreamsPerConnection,
+      ...grpcServerOptions(this.#limits),
       'grpc.max_connection_age_ms': this.#limits.maxConnectionMs,
       'grpc.max_connection_age_grace_ms': this.#limits.deadlineMs,
     });
@@ -112,14 +119,16 @@ export class CsrServer implements Service {
     }
     try {
       const names = ['localhost', ...dnsNames];
-      let listening = false;
       const id = controlPlaneId(trustDomain, 'citadel');
       for await (const identity of serverIdentities({ ca, id, dnsNames: names, clock, signal })) {
         credentials.renew({ ...identity, roots: [...identity.roots, ...clientRoots] });
-        if (!listening) this.port.set(await listen(server, { host, port, credentials }));
-        listening = true;
+        if (this.#listening) continue;
+        this.#listening = await openGrpcPort(server, { what: 'Citadel', host, port, credentials, limits: connectionLimits });
+        this.port.set(this.#listening.port);
       }
     } finally {
+      this.#listening?.close();
+      this.#listening = undefined;
       server.forceShutdown();
     }
   }
@@ -140,6 +149,8 @@ export class CsrServer implements Service {
     work: (request: Request, credentials: Credentials) => Promise<Response | Denial>,
   ): Promise<Response | Denial> {
     const { deadlineMs, maxInFlight } = this.#limits;
+    // A whole request came over it.
+    this.#listening?.guard.prove(call.getPeer());
     if (this.#inFlight >= maxInFlight)
       return { ok: false, code: 'resource-exhausted', message: 'Citadel is busy; try again later' };
     const credentials = credentialsOf(call);
@@ -175,19 +186,4 @@ function credentialsOf(call: ServerUnaryCall<unknown, unknown>): Credentials | s
   if (value !== undefined && token === undefined) return 'the authorization is not "Bearer TOKEN"';
   const peerCertificate = call.getAuthContext().sslPeerCertificate?.raw;
   return { peer: call.getPeer(), ...(token !== undefined && { token }), ...(peerCertificate && { peerCertificate }) };
-}
-
-function listen(
-  server: Server,
-  at: { host: string; port: number; credentials: RenewableCredentials },
-): Promise<number> {
-  const { host, port, credentials } = at;
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, bound) => {
-      if (!error) resolve(bound);
-      else
-        reject(new MeshError('unavailable', `Citadel can't listen on ${address}: ${error.message}`, { cause: error }));
-    });
-  });
 }

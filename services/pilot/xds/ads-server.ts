@@ -10,8 +10,9 @@ import {
 } from '@grpc/grpc-js';
 import type { Node } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import type { Clock } from '../../../lib/clock.ts';
+import { type GrpcLimits, type GrpcPort, grpcServerOptions, openGrpcPort } from '../../../lib/grpc-port.ts';
 import type { Logger } from '../../../lib/logger.ts';
-import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
+import { messageOf } from '../../../lib/mesh-error.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
 import { typeUrls } from '../translate/translation.ts';
 import { AdsStream } from './ads-stream.ts';
@@ -27,10 +28,8 @@ import type { StreamObserver } from './stream-observer.ts';
 import { WriteBudget } from './write-budget.ts';
 
 /** Bounds of the server; `defaultAdsLimits` says why each is what it is. */
-export interface AdsLimits extends StreamLimits {
-  readonly maxRequestBytes: number;
+export interface AdsLimits extends StreamLimits, GrpcLimits {
   readonly maxStreams: number;
-  readonly maxStreamsPerConnection: number;
   /** A stream that says nothing for this long after opening is closed. */
   readonly firstRequestMs: number;
   readonly keepaliveMs: number;
@@ -48,6 +47,8 @@ export const defaultAdsLimits: AdsLimits = {
   maxRequestBytes: 4 * 1024 * 1024, // grpc's own default: 40,000 names with their versions
   maxStreams: 10_000, // some 400 MB of idle connections: beyond it, more Pilots
   maxStreamsPerConnection: 100, // Envoy opens one; a test client several
+  maxSessionMiB: 64, // a response of 1,000 resources has some 4 MiB, and several types wait at once
+  idleMs: 30_000, // Envoy's stream lasts as long as its connection; opening one anew costs milliseconds
   firstRequestMs: 15_000, // Envoy sends its first request with the stream
   keepaliveMs: 30_000, // as istiod
   keepaliveTimeoutMs: 10_000, // as istiod
@@ -99,6 +100,9 @@ export class AdsServer {
   readonly #budget: WriteBudget;
   readonly #responses: ResponseCache;
   readonly #streams = new Map<AdsStream, CallTransport>();
+  /** Streams of which nobody knows whose they are, the oldest first. */
+  readonly #strangers = new Set<AdsStream>();
+  #ports: readonly GrpcPort[] = [];
   /** Stream ids must differ between runs of one Pilot: they name events. */
   readonly #run = randomUUID().slice(0, 8);
   #opened = 0;
@@ -171,11 +175,12 @@ export class AdsServer {
       DeltaAggregatedResources: this.#handler('delta'),
     });
     try {
-      const ports: number[] = [];
-      for (const address of addresses) ports.push(await bind(server, address));
-      onListening(ports);
+      this.#ports = [];
+      for (const address of addresses) this.#ports = [...this.#ports, await open(server, address)];
+      onListening(this.#ports.map(({ port }) => port));
       await this.#watch(signal);
     } finally {
+      for (const port of this.#ports) port.close();
       for (const stream of [...this.#streams.keys()]) stream.end('unavailable', 'this Pilot is stopping');
       // Proxies are told why; those that do not listen are not waited for.
       const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
@@ -197,11 +202,16 @@ export class AdsServer {
       means: this.#means,
     });
     call.on('error', (error) => this.#close(stream, messageOf(error)));
-    if (this.#streams.size >= this.#limits.maxStreams) {
+    const full = this.#streams.size >= this.#limits.maxStreams;
+    const [stranger] = this.#strangers;
+    // A crowd that opens streams and says nothing must not keep proxies out.
+    if (full && stranger) stranger.end('exhausted', 'this Pilot is full, and no request came');
+    else if (full) {
       stream.end('exhausted', `this Pilot serves at most ${this.#limits.maxStreams} streams`);
       return;
     }
     this.#streams.set(stream, transport);
+    this.#strangers.add(stream);
     call.on('data', (bytes: Buffer) => this.#receive(stream, bytes));
     call.on('end', () => {
       this.#close(stream, 'the proxy closed the stream');
@@ -214,6 +224,8 @@ export class AdsServer {
   #receive(stream: AdsStream, bytes: Buffer): void {
     try {
       stream.receive(bytes);
+      if (stream.identity && this.#strangers.delete(stream))
+        for (const { guard } of this.#ports) guard.prove(this.#streams.get(stream)?.peer ?? '');
     } catch (error) {
       // A fault of ours must cost this stream, not all.
       this.#logger.error(
@@ -228,6 +240,7 @@ export class AdsServer {
     const transport = this.#streams.get(stream);
     if (!transport) return;
     this.#streams.delete(stream);
+    this.#strangers.delete(stream);
     transport.release();
     if (stream.identity) this.#cache.leave(stream, stream.identity.context);
     stream.closed(reason);
@@ -270,8 +283,7 @@ export class AdsServer {
 
 function serverOptions(limits: AdsLimits): ServerOptions {
   return {
-    'grpc.max_receive_message_length': limits.maxRequestBytes,
-    'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
+    ...grpcServerOptions(limits),
     'grpc.keepalive_time_ms': limits.keepaliveMs,
     'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
     'grpc.keepalive_permit_without_calls': 1,
@@ -279,12 +291,11 @@ function serverOptions(limits: AdsLimits): ServerOptions {
   };
 }
 
-function bind(server: Server, address: ListenAddress): Promise<number> {
-  const at = `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(at, address.credentials ?? ServerCredentials.createInsecure(), (error, port) => {
-      if (error) reject(new MeshError('unavailable', `xDS can't listen on ${at}: ${error.message}`, { cause: error }));
-      else resolve(port);
-    });
+function open(server: Server, { host, port, credentials }: ListenAddress): Promise<GrpcPort> {
+  return openGrpcPort(server, {
+    what: 'xDS',
+    host,
+    port,
+    credentials: credentials ?? ServerCredentials.createInsecure(),
   });
 }
