@@ -1,0 +1,179 @@
+// Every port before anybody knows who asks: crowds, garbage and bombs. Memory and connections stay bounded, and who behaves is served.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, credentials } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { httpLimits } from '../../lib/bounded-http-server.ts';
+import { defaultConnectionLimits } from '../../lib/connection-guard.ts';
+import { AdsClient } from '../../services/pilot/xds/ads-client-fixture.ts';
+import {
+  dribble,
+  garbage,
+  halfOpenCalls,
+  type Release,
+  resetCalls,
+  shout,
+  silence,
+  type Target,
+  unpackingMessage,
+} from '../support/crowd.ts';
+import { freePorts } from '../support/free-port.ts';
+import { RunningPeriplus } from '../support/periplus.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+/** What is held for a crowd by the kernel, V8 and TLS, beside the 64 MiB that strangers may send together. Without bounds it is gigabytes. */
+const mayGrowByMiB = 400;
+const adsPath = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+const csrPath = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
+
+describe('a besieged port', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'periplus-siege-'));
+  const targets: Record<'xds' | 'citadel' | 'admin' | 'monitoring', Target> = {
+    xds: { port: 0, tls: false },
+    citadel: { port: 0, tls: true },
+    admin: { port: 0, tls: false },
+    monitoring: { port: 0, tls: false },
+  };
+  let server: RunningPeriplus;
+
+  beforeAll(async () => {
+    const [xds = 0, citadel = 0, admin = 0, monitoring = 0] = await freePorts(4);
+    targets.xds = { port: xds, tls: false, method: adsPath };
+    targets.citadel = { port: citadel, tls: true, method: csrPath };
+    targets.admin = { port: admin, tls: false };
+    targets.monitoring = { port: monitoring, tls: false };
+    const ports = ['--xds-port', xds, '--citadel-port', citadel, '--admin-port', admin, '--metrics-port', monitoring];
+    const args = ['--roles', 'pilot,citadel', '--log', 'memory:', '--data', folder, '--log-level', 'error'];
+    server = new RunningPeriplus(['serve', ...args, ...ports.map(String)]);
+    await server.untilServing(`http://127.0.0.1:${admin}/readyz`);
+  });
+  afterAll(async () => {
+    await server?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const residentMiB = () =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.process.pid}/status`, 'utf8'))?.[1]) / 1024;
+  const descriptors = () => readdirSync(`/proc/${server.process.pid}/fd`).length;
+
+  /** Who behaves is served: each port does what it is for. */
+  const served: Record<keyof typeof targets, () => Promise<boolean>> = {
+    admin: () => healthy(targets.admin.port),
+    monitoring: () => healthy(targets.monitoring.port),
+    xds: async () => {
+      const client = new AdsClient(targets.xds.port, 'delta');
+      try {
+        client.delta({ typeUrl: 'type.googleapis.com/envoy.config.cluster.v3.Cluster' });
+        return await Promise.race([client.next().then(() => true), client.status.then(() => false)]);
+      } finally {
+        client.close();
+      }
+    },
+    citadel: async () => {
+      const root = readFileSync(join(folder, 'citadel', 'root-cert.pem'));
+      const client = new Client(`localhost:${targets.citadel.port}`, credentials.createSsl(root), {
+        'grpc.use_local_subchannel_pool': 1,
+      });
+      const same = (bytes: Buffer) => bytes;
+      return await new Promise<boolean>((resolve) => {
+        const deadline = Date.now() + 20_000;
+        // What is no signing request is told so: 3, INVALID_ARGUMENT.
+        client.makeUnaryRequest(csrPath, same, same, Buffer.alloc(0), { deadline }, (error) =>
+          resolve(error?.code === 3),
+        );
+      }).finally(() => client.close());
+    },
+  };
+  async function healthy(port: number): Promise<boolean> {
+    const answer = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(20_000) });
+    return answer.status === 200;
+  }
+
+  /** Runs `siege`, and while its crowd is there asks everywhere; memory is looked at all the time. */
+  async function besieged(siege: () => Promise<Release | undefined>, meanwhile: () => Promise<void> = async () => {}) {
+    const before = residentMiB();
+    let most = before;
+    const timer = setInterval(() => {
+      if (server.process.exitCode === null) most = Math.max(most, residentMiB());
+    }, 50);
+    let release: Release | undefined;
+    try {
+      release = await siege();
+      for (const [name, ask] of Object.entries(served)) expect(await ask(), `${name} serves`).toBe(true);
+      await meanwhile();
+    } finally {
+      clearInterval(timer);
+      release?.();
+    }
+    expect(server.process.exitCode, server.output).toBeNull();
+    expect(most - before).toBeLessThan(mayGrowByMiB);
+  }
+
+  const names = Object.keys(targets) as (keyof typeof targets)[];
+  const strangers = defaultConnectionLimits.maxUnproven;
+
+  it.each(names)('%s: holds a bounded number of silent connections, and not for long', async (name) => {
+    const before = descriptors();
+    await besieged(
+      () => silence(targets[name], 3_000),
+      async () => {
+        expect(descriptors() - before).toBeLessThan(strangers + 100);
+        await waitFor(() => descriptors() - before < 100, {
+          what: 'the silent ones to be closed',
+          limitMs: defaultConnectionLimits.firstByteMs + 20_000,
+        });
+      },
+    );
+  });
+
+  it.each(['admin', 'monitoring'] as const)('%s: cuts off who dribbles', async (name) => {
+    const before = descriptors();
+    await besieged(
+      () => dribble(targets[name], 500),
+      async () => {
+        await waitFor(() => descriptors() - before < 100, {
+          what: 'those who dribble to be cut off',
+          limitMs: httpLimits.headersTimeoutMs + 20_000,
+        });
+      },
+    );
+  });
+
+  it.each(['xds', 'citadel'] as const)('%s: cuts off who dribbles HTTP/2', async (name) => {
+    const before = descriptors();
+    await besieged(
+      () => dribble(targets[name], 300, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+      async () => {
+        await waitFor(() => descriptors() - before < 100, {
+          what: 'those who dribble to be cut off',
+          limitMs: defaultConnectionLimits.provenMs + 30_000,
+        });
+      },
+    );
+  });
+
+  it.each(names)('%s: survives garbage', async (name) => {
+    await besieged(async () => {
+      await shout(targets[name], 170, garbage);
+      await shout({ ...targets[name], tls: false }, 85, garbage);
+      return undefined;
+    });
+  });
+
+  it.each(['xds', 'citadel'] as const)('%s: serves others while thousands of calls are half open', async (name) => {
+    await besieged(() => halfOpenCalls(targets[name], { sessions: 150, streams: 100 }));
+  });
+
+  it.each(['xds', 'citadel'] as const)('%s: holds a bounded part of messages that never end', async (name) => {
+    await besieged(() => halfOpenCalls(targets[name], { sessions: 60, streams: 16, bytes: 3 * 1024 * 1024 }));
+  });
+
+  it.each(['xds', 'citadel'] as const)('%s: does not unpack what is too large, and bears resets', async (name) => {
+    await besieged(async () => {
+      for (let i = 0; i < 10; i++) expect(['8', 'closed']).toContain(await unpackingMessage(targets[name], 200));
+      await resetCalls(targets[name], 20_000);
+      return undefined;
+    });
+  });
+});
