@@ -11,7 +11,7 @@ export interface ConnectionLimits {
   readonly firstByteMs: number;
   /** A connection that has not shown to be useful by then is closed. */
   readonly provenMs: number;
-  /** What all that have not shown to be useful may have sent together; beyond it the one that sent most is closed. */
+  /** What all that have not shown to be useful may have sent together; beyond it those that sent most are closed. */
   readonly maxUnprovenBytes: number;
 }
 
@@ -24,8 +24,8 @@ export const defaultConnectionLimits: ConnectionLimits = {
   maxUnprovenBytes: 64 * 1024 * 1024, // 16 of the largest first requests at once
 };
 
-/** How often what they have sent is added up: at 1 GB/s some 50 MB more than allowed. */
-const bytesCheckMs = 50;
+/** How often what they have sent is added up: at 1 GB/s some 20 MB more than allowed. */
+const bytesCheckMs = 20;
 
 /** The bounds at work. */
 export interface ConnectionGuard {
@@ -47,12 +47,13 @@ export function guardConnections(server: Server, limits: ConnectionLimits = defa
       return;
     }
     let sum = 0;
-    let largest: Socket | undefined;
-    for (const socket of unproven.values()) {
-      sum += socket.bytesRead;
-      if (socket.bytesRead > (largest?.bytesRead ?? 0)) largest = socket;
+    for (const { bytesRead } of unproven.values()) sum += bytesRead;
+    if (sum <= limits.maxUnprovenBytes) return;
+    for (const socket of [...unproven.values()].sort((a, b) => b.bytesRead - a.bytesRead)) {
+      if (sum <= limits.maxUnprovenBytes) return;
+      sum -= socket.bytesRead;
+      socket.destroy();
     }
-    if (sum > limits.maxUnprovenBytes) largest?.destroy();
   };
   server.on('connection', (socket: Socket) => {
     if (unproven.size >= limits.maxUnproven || all >= limits.maxConnections) {

@@ -140,19 +140,6 @@ describe('a besieged port', () => {
     );
   });
 
-  it.each(['xds', 'citadel'] as const)('%s: cuts off who dribbles HTTP/2', async (name) => {
-    const before = descriptors();
-    await besieged(
-      () => dribble(targets[name], 300, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-      async () => {
-        await waitFor(() => descriptors() - before < 100, {
-          what: 'those who dribble to be cut off',
-          limitMs: defaultConnectionLimits.provenMs + 30_000,
-        });
-      },
-    );
-  });
-
   it.each(names)('%s: survives garbage', async (name) => {
     await besieged(async () => {
       await shout(targets[name], 170, garbage);

@@ -56,14 +56,10 @@ export async function silence(target: Target, count: number): Promise<Release> {
   return releaseOf(await open({ ...target, tls: false }, count));
 }
 
-/** Connections that send `text` a byte at a time, for ever. */
-export async function dribble(
-  target: Target,
-  count: number,
-  text = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: ',
-): Promise<Release> {
+/** Connections that send an HTTP/1 head a byte at a time, for ever. */
+export async function dribble(target: Target, count: number): Promise<Release> {
   const sockets = await open(target, count);
-  const bytes = Buffer.from(text.padEnd(4_096, 'x'));
+  const bytes = Buffer.from('GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: '.padEnd(4_096, 'x'));
   let at = 0;
   const timer = setInterval(() => {
     for (const socket of sockets)
@@ -135,12 +131,13 @@ const headersOf = (target: Target, more: Readonly<Record<string, string>> = {}) 
   ...more,
 });
 
-/** Sessions that each open `streams` calls and begin a message of `bytes` bytes that never ends. */
+/** Sessions that each open `streams` calls and begin a message that never ends; comes back once `bytes` of each are sent or refused. */
 export async function halfOpenCalls(
   target: Target,
   { sessions, streams, bytes = 0 }: { readonly sessions: number; readonly streams: number; readonly bytes?: number },
 ): Promise<Release> {
   const all = Array.from({ length: sessions }, () => session(target));
+  const sent: Promise<void>[] = [];
   const head = Buffer.alloc(5);
   head.writeUInt32BE(bytes + 1, 1);
   const message = Buffer.concat([head, Buffer.alloc(bytes)]);
@@ -151,10 +148,18 @@ export async function halfOpenCalls(
         const stream = each.request(headersOf(target));
         stream.on('error', () => {});
         stream.resume();
-        if (bytes > 0) stream.write(message);
+        if (bytes > 0)
+          sent.push(
+            new Promise((resolve) => {
+              stream.once('close', () => resolve());
+              stream.write(message, () => resolve());
+            }),
+          );
       }
     }),
   );
+  // A call that is refused half-way is neither sent nor closed: it need not be waited for.
+  await Promise.race([Promise.all(sent), new Promise((resolve) => setTimeout(resolve, 5_000))]);
   return releaseOf(all);
 }
 

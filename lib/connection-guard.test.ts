@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type ConnectionGuard, type ConnectionLimits, guardConnections } from './connection-guard.ts';
+
+/** Far away: what a case is not about. */
+const wide: ConnectionLimits = {
+  maxConnections: 100,
+  maxUnproven: 100,
+  firstByteMs: 600_000,
+  provenMs: 600_000,
+  maxUnprovenBytes: 1e9,
+};
+
+describe('a guarded port', () => {
+  let server: Server;
+  let guard: ConnectionGuard;
+  const clients: Socket[] = [];
+  const accepted: Socket[] = [];
+
+  async function listen(limits: Partial<ConnectionLimits>) {
+    server = createServer();
+    guard = guardConnections(server, { ...wide, ...limits });
+    server.on('connection', (socket) => accepted.push(socket.on('error', () => {}).resume()));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+  }
+  /** Connects and waits until the server has seen it. */
+  async function join(): Promise<{ readonly client: Socket; readonly closed: Promise<unknown> }> {
+    const seen = once(server, 'connection');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    client.on('error', () => {}).resume();
+    const closed = once(client, 'close');
+    clients.push(client);
+    await Promise.all([seen, once(client, 'connect')]);
+    return { client, closed };
+  }
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.destroy();
+    accepted.splice(0);
+    server.close();
+    await once(server, 'close');
+  });
+
+  it('closes a connection that sends nothing', async () => {
+    await listen({ firstByteMs: 20 });
+    await (await join()).closed;
+  });
+
+  it('closes a connection that sends and never shows to be useful, and keeps one that did', async () => {
+    await listen({ provenMs: 50 });
+    const useful = await join();
+    guard.prove(accepted[0] as Socket);
+    const useless = await join();
+    useful.client.write('x');
+    useless.client.write('x');
+    await Promise.all([useless.closed, once(accepted[1] as Socket, 'close')]);
+    expect(useful.client.destroyed).toBe(false);
+    expect(guard.count()).toEqual({ all: 1, unproven: 0 });
+  });
+
+  it('makes room by closing the oldest stranger, never one that is useful', async () => {
+    await listen({ maxUnproven: 2 });
+    const useful = await join();
+    guard.prove(`127.0.0.1:${useful.client.localPort}`);
+    const oldest = await join();
+    await join();
+    const newest = await join();
+    await oldest.closed;
+    expect([useful, newest].map(({ client }) => client.destroyed)).toEqual([false, false]);
+  });
+
+  it('refuses the next when all that are there are useful', async () => {
+    await listen({ maxConnections: 2 });
+    for (let i = 0; i < 2; i++) {
+      await join();
+      guard.prove(accepted[i] as Socket);
+    }
+    await (await join()).closed;
+    expect(guard.count()).toEqual({ all: 2, unproven: 0 });
+  });
+
+  it('closes who sent most when strangers sent too much together', async () => {
+    await listen({ maxUnprovenBytes: 1_000_000 });
+    const [small, large] = [await join(), await join()];
+    small.client.write(Buffer.alloc(100_000));
+    large.client.write(Buffer.alloc(950_000));
+    await large.closed;
+    expect(small.client.destroyed).toBe(false);
+  });
+});
