@@ -97,7 +97,6 @@ export function processConfigOf(
     );
   const readsClusters = roles.has('adapters') || roles.has('pilot') || roles.has('citadel');
   const clusters = kubernetesClustersOf(flags, { ...defaults, wanted: readsClusters });
-  const host = flags.host ?? '127.0.0.1';
   return {
     roles,
     log,

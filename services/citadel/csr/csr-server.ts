@@ -123,7 +123,13 @@ export class CsrServer implements Service {
       for await (const identity of serverIdentities({ ca, id, dnsNames: names, clock, signal })) {
         credentials.renew({ ...identity, roots: [...identity.roots, ...clientRoots] });
         if (this.#listening) continue;
-        this.#listening = await openGrpcPort(server, { what: 'Citadel', host, port, credentials, limits: connectionLimits });
+        this.#listening = await openGrpcPort(server, {
+          what: 'Citadel',
+          host,
+          port,
+          credentials,
+          limits: connectionLimits,
+        });
         this.port.set(this.#listening.port);
       }
     } finally {

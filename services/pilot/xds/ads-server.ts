@@ -102,7 +102,7 @@ export class AdsServer {
   readonly #streams = new Map<AdsStream, CallTransport>();
   /** Streams of which nobody knows whose they are, the oldest first. */
   readonly #strangers = new Set<AdsStream>();
-  #ports: readonly GrpcPort[] = [];
+  readonly #ports: GrpcPort[] = [];
   /** Stream ids must differ between runs of one Pilot: they name events. */
   readonly #run = randomUUID().slice(0, 8);
   #opened = 0;
@@ -175,12 +175,11 @@ export class AdsServer {
       DeltaAggregatedResources: this.#handler('delta'),
     });
     try {
-      this.#ports = [];
-      for (const address of addresses) this.#ports = [...this.#ports, await open(server, address)];
+      for (const address of addresses) this.#ports.push(await open(server, address));
       onListening(this.#ports.map(({ port }) => port));
       await this.#watch(signal);
     } finally {
-      for (const port of this.#ports) port.close();
+      for (const port of this.#ports.splice(0)) port.close();
       for (const stream of [...this.#streams.keys()]) stream.end('unavailable', 'this Pilot is stopping');
       // Proxies are told why; those that do not listen are not waited for.
       const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
