@@ -6,12 +6,14 @@ import { defaultBackoff, type Service, supervise } from '../lib/service.ts';
 import { controlPlaneId, formatSpiffeId } from '../mesh/spiffe-id.ts';
 import { bootstrapOf } from './bootstrap.ts';
 import type { EnvoyAdmin, Readiness } from './envoy-admin.ts';
+import { envoyEnvironment } from './envoy-environment.ts';
 import { EnvoyProcess } from './envoy-process.ts';
 import { HealthReporter } from './health-reporter.ts';
 import { httpRequest } from './http-request.ts';
 import { AgentIdentity, type IdentitySource, sdsSocketIn } from './identity/agent-identity.ts';
+import { istioMetrics } from './istio-metrics.ts';
 import { type Health, Probe, type ProbeOptions } from './probe.ts';
-import { type ProxyIdentity, proxyNode } from './proxy-node.ts';
+import { ownFacts, type ProxyIdentity, proxyNode } from './proxy-node.ts';
 import type { StatsInclusion } from './stats-config.ts';
 import { StatusServer } from './status-server.ts';
 
@@ -85,6 +87,7 @@ export class Agent implements Service {
       bootstrap: agentBootstrap(options),
       folder: options.folder,
       concurrency: options.concurrency ?? 2,
+      environment: envoyEnvironment(identity),
       drainSeconds: options.drainSeconds ?? 5,
       logLevel: options.envoyLogLevel ?? 'warning',
       logger,
@@ -94,6 +97,7 @@ export class Agent implements Service {
       readiness: () => this.readiness(),
       appHealth: () => this.#health,
       metrics: this.#metricsSources(),
+      envoyMetrics: () => this.#envoyMetrics(),
       ownMetrics: () => this.#ownMetrics(),
     };
     this.#status = new StatusServer({ host: options.host ?? loopback, port: portsOf(options).status, sources });
@@ -151,11 +155,12 @@ export class Agent implements Service {
 
   #metricsSources(): Record<string, () => Promise<string>> {
     const { appMetricsUrl } = this.#options;
-    const envoy = async () => {
-      if (!this.#envoy.admin) throw new MeshError('unavailable', 'Envoy does not run');
-      return this.#envoy.admin.metrics();
-    };
-    return { envoy, ...(appMetricsUrl && { application: () => fetchText(appMetricsUrl) }) };
+    return { envoy: () => this.#envoyMetrics(), ...(appMetricsUrl && { application: () => fetchText(appMetricsUrl) }) };
+  }
+
+  async #envoyMetrics(): Promise<string> {
+    if (!this.#envoy.admin) throw new MeshError('unavailable', 'Envoy does not run');
+    return istioMetrics(await this.#envoy.admin.metrics(), ownFacts(this.#options.identity));
   }
 
   #ownMetrics(): string {

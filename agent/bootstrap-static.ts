@@ -55,18 +55,22 @@ export function splitAddress(address: string): { readonly host: string; readonly
   return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
 }
 
-/** Serves `/stats/prometheus` from the admin interface and nothing else of it. */
+/** Serves `/stats/prometheus`: Envoy's own metrics, which the agent completes with Istio's labels. */
 export function scrapeListener(at: { address: string; port: number }): Json {
-  return httpListener('prometheus', at, '/stats/prometheus', 'prometheus_stats');
+  return httpListener('prometheus', at, { path: '/stats/prometheus', rewrite: '/stats/envoy' });
 }
 
 /** Serves the agent's `/healthz/ready`: answered through Envoy, so that a proxy that hangs is not ready. */
 export function statusListener(at: { address: string; port: number }): Json {
-  return httpListener('readiness', at, '/healthz/ready', 'agent');
+  return httpListener('readiness', at, { path: '/healthz/ready' });
 }
 
-function httpListener(name: string, at: { address: string; port: number }, path: string, cluster: string): Json {
-  const routes = [{ match: { path }, route: { cluster } }];
+function httpListener(
+  name: string,
+  at: { address: string; port: number },
+  { path, rewrite }: { readonly path: string; readonly rewrite?: string },
+): Json {
+  const routes = [{ match: { path }, route: { cluster: 'agent', ...(rewrite && { prefix_rewrite: rewrite }) } }];
   return {
     name,
     address: { socket_address: { address: at.address, port_value: at.port } },

@@ -65,7 +65,6 @@ export function bootstrapOf(options: BootstrapOptions): Record<string, Json> {
       clusters: [
         xdsCluster(options.pilotAddresses, options.pilotId),
         ...(options.sdsSocket === undefined ? [] : [sdsCluster(options.sdsSocket)]),
-        loopbackCluster('prometheus_stats', options.admin),
         loopbackCluster('agent', options.agentStatus),
       ],
       listeners: [

@@ -20,6 +20,8 @@ export interface EnvoyProcessOptions {
   /** Folder of its own for bootstrap and admin address; made if absent. */
   readonly folder: string;
   readonly concurrency: number;
+  /** Variables added to those of this process. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Time that listeners serve on when the process is to stop. */
   readonly drainSeconds: number;
   /** Envoy's own log, which is passed on to `logger`. */
@@ -96,6 +98,7 @@ export class EnvoyProcess implements Service {
     // Its own process group: Ctrl-C on the terminal must reach the agent alone, which then drains Envoy.
     const child = spawn(binary, [...identity, ...limits, ...logging], {
       detached: true,
+      env: { ...process.env, ...this.#options.environment },
       stdio: ['ignore', 'inherit', 'pipe'],
     });
     guardChild(child);

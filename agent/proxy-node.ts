@@ -1,5 +1,8 @@
 // Who a proxy is: Envoy's node with Istio's id format and metadata, from which Pilot makes its ProxyContext.
 
+import { statsCapability } from '../mesh/telemetry/metric-tags.ts';
+import { type WorkloadFacts, workloadFacts } from '../mesh/telemetry/workload-facts.ts';
+
 /** A value that proto3 JSON can hold. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
@@ -31,6 +34,14 @@ export interface ProxyIdentity {
   readonly metadata?: Readonly<Record<string, Json>>;
 }
 
+/** What telemetry says of the workload. */
+export function ownFacts({ name, workloadName = name, namespace, labels, clusterId }: ProxyIdentity): WorkloadFacts {
+  return workloadFacts({ workload: workloadName, namespace, labels, cluster: clusterId ?? defaultCluster });
+}
+
+/** Istio's name for the only cluster. */
+const defaultCluster = 'Kubernetes';
+
 /** Istio's node id: `sidecar~IP~NAME.NAMESPACE~NAMESPACE.svc.cluster.local`. */
 export function nodeIdOf(identity: ProxyIdentity): string {
   const domain = identity.dnsDomain ?? `${identity.namespace}.svc.cluster.local`;
@@ -57,11 +68,12 @@ export function proxyNode(
       WORKLOAD_NAME: identity.workloadName ?? identity.name,
       LABELS: sorted(identity.labels),
       SERVICE_ACCOUNT: identity.serviceAccount ?? 'default',
-      CLUSTER_ID: identity.clusterId ?? 'Kubernetes',
+      CLUSTER_ID: identity.clusterId ?? defaultCluster,
       NETWORK: identity.network ?? '',
       INSTANCE_IPS: identity.addresses.join(','),
       INTERCEPTION_MODE: identity.interceptionMode ?? 'NONE',
       MESH_ID: 'cluster.local',
+      PERIPLUS_TELEMETRY: statsCapability,
       PROXY_CONFIG: proxyConfig,
       ...identity.metadata,
     },

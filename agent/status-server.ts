@@ -14,12 +14,14 @@ export interface StatusSources {
   appHealth(): Health | undefined;
   /** Prometheus texts by source; one that rejects is left out and counted. */
   readonly metrics: Readonly<Record<string, () => Promise<string>>>;
+  /** Envoy's metrics alone, as on Istio's port 15090. */
+  envoyMetrics(): Promise<string>;
   /** The agent's own metrics. */
   ownMetrics(): string;
 }
 
 /**
- * Serves `GET /healthz/ready` (200 or 503 with the reason), `/app-health` (likewise), `/stats/prometheus` and `/metrics`.
+ * Serves `GET /healthz/ready` (200 or 503 with the reason), `/app-health` (likewise), `/stats/prometheus`, `/metrics` and `/stats/envoy`.
  * Rejects when the address can't be bound.
  */
 export class StatusServer implements Service {
@@ -56,7 +58,9 @@ export class StatusServer implements Service {
         const health = this.#sources.appHealth();
         send(response, health?.healthy ? 200 : 503, health ? `${health.reason || 'healthy'}\n` : 'not known\n');
       } else if (path === '/stats/prometheus' || path === '/metrics') {
-        send(response, 200, await this.#allMetrics(), 'text/plain; version=0.0.4; charset=utf-8');
+        send(response, 200, await this.#allMetrics(), prometheusText);
+      } else if (path === '/stats/envoy') {
+        send(response, 200, await this.#sources.envoyMetrics(), prometheusText);
       } else send(response, 404, 'try /healthz/ready, /app-health or /stats/prometheus\n');
     } catch (error) {
       send(response, 500, `${messageOf(error)}\n`);
@@ -81,6 +85,8 @@ export class StatusServer implements Service {
     return [`# HELP ${name} Metrics sources that could not be read.`, `# TYPE ${name} counter`, ...samples].join('\n');
   }
 }
+
+const prometheusText = 'text/plain; version=0.0.4; charset=utf-8';
 
 function send(response: ServerResponse, status: number, body: string, contentType = 'text/plain; charset=utf-8'): void {
   response.writeHead(status, { 'content-type': contentType });

@@ -49,7 +49,13 @@ export interface MeshConfig {
   readonly trustDomainAliases?: readonly string[];
   /** How paths are normalised before they are matched; absent means DEFAULT, which is BASE. */
   readonly pathNormalization?: 'DEFAULT' | 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
-  /** External authorizers that AuthorizationPolicies of action CUSTOM name. */
+  /** Providers of telemetry where no Telemetry names others. */
+  readonly defaultProviders?: {
+    readonly tracing?: readonly string[];
+    readonly metrics?: readonly string[];
+    readonly accessLogging?: readonly string[];
+  };
+  /** Who authorizes (AuthorizationPolicies of action CUSTOM), logs and traces (Telemetry). */
   readonly extensionProviders?: readonly ExtensionProvider[];
 }
 
@@ -119,6 +125,7 @@ export function meshConfigOf(spec: MeshConfigSpec, base: MeshConfig = defaultMes
     trustDomainAliases: spec.trustDomainAliases,
     pathNormalization: spec.pathNormalization?.normalization,
     extensionProviders: spec.extensionProviders,
+    defaultProviders: spec.defaultProviders,
   });
 }
 

@@ -1,5 +1,18 @@
-// MeshConfig.extensionProviders (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ExtensionProvider): external authorizers.
-import { duration, flag, list, map, object, openObject, required, type Static, text, uint32 } from './schema.ts';
+// MeshConfig.extensionProviders (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ExtensionProvider): who authorizes, logs and traces.
+import {
+  anything,
+  duration,
+  flag,
+  list,
+  map,
+  object,
+  openObject,
+  required,
+  type Static,
+  struct,
+  text,
+  uint32,
+} from './schema.ts';
 
 const bodySchema = object({ maxRequestBytes: uint32, allowPartialMessage: flag, packAsBytes: flag });
 const common = {
@@ -23,11 +36,53 @@ const httpSchema = object({
 });
 const grpcSchema = object(common);
 
-/** Schema of one provider; tracing, metrics and logging providers are accepted and have no effect. */
+const server = { service: required(text), port: required(uint32) } as const;
+const fileLogSchema = object({
+  path: text,
+  logFormat: object({ text, labels: struct }),
+  omitEmptyValues: flag,
+});
+const httpAlsSchema = object({
+  ...server,
+  logName: text,
+  filterStateObjectsToLog: list(text),
+  additionalRequestHeadersToLog: list(text),
+  additionalResponseHeadersToLog: list(text),
+  additionalResponseTrailersToLog: list(text),
+});
+const tcpAlsSchema = object({ ...server, logName: text, filterStateObjectsToLog: list(text) });
+const otelAlsSchema = object({ ...server, logName: text, logFormat: object({ text, labels: struct }) });
+const openTelemetrySchema = object({
+  ...server,
+  maxTagLength: uint32,
+  http: object({ path: required(text), timeout: duration, headers: anything }),
+  resourceDetectors: object({ environment: object({}), dynatrace: object({}) }),
+  dynatraceSampler: anything,
+  grpc: anything,
+  serviceAttributeEnrichment: text,
+});
+const zipkinSchema = object({
+  ...server,
+  maxTagLength: uint32,
+  enable64bitTraceId: flag,
+  path: text,
+  timeout: duration,
+  headers: anything,
+  traceContextOption: text,
+});
+
+/** Schema of one provider; Lightstep, Datadog, Stackdriver, OpenCensus and SkyWalking are accepted and have no effect. */
 export const extensionProviderSchema = openObject({
   name: required(text),
   envoyExtAuthzHttp: httpSchema,
   envoyExtAuthzGrpc: grpcSchema,
+  envoyFileAccessLog: fileLogSchema,
+  envoyHttpAls: httpAlsSchema,
+  envoyTcpAls: tcpAlsSchema,
+  envoyOtelAls: otelAlsSchema,
+  opentelemetry: openTelemetrySchema,
+  zipkin: zipkinSchema,
+  prometheus: object({}),
 });
 
 /** A provider. */
@@ -36,3 +91,15 @@ export interface ExtensionProvider extends Static<typeof extensionProviderSchema
 export interface ExtAuthzHttpProvider extends Static<typeof httpSchema> {}
 /** An authorizer that is asked over gRPC. */
 export interface ExtAuthzGrpcProvider extends Static<typeof grpcSchema> {}
+/** An access log in a file of the proxy. */
+export interface FileLogProvider extends Static<typeof fileLogSchema> {}
+/** An access-log service for HTTP. */
+export interface HttpAlsProvider extends Static<typeof httpAlsSchema> {}
+/** An access-log service for TCP. */
+export interface TcpAlsProvider extends Static<typeof tcpAlsSchema> {}
+/** A receiver of OpenTelemetry's log records. */
+export interface OtelAlsProvider extends Static<typeof otelAlsSchema> {}
+/** A receiver of OpenTelemetry's spans. */
+export interface OpenTelemetryProvider extends Static<typeof openTelemetrySchema> {}
+/** A receiver of Zipkin's spans. */
+export interface ZipkinProvider extends Static<typeof zipkinSchema> {}

@@ -3,6 +3,8 @@ import { createRegistry, type Registry } from '@bufbuild/protobuf';
 import { file_envoy_extensions_access_loggers_file_v3_file } from '../../../gen/envoy/extensions/access_loggers/file/v3/file_pb.js';
 import { file_envoy_extensions_access_loggers_filters_cel_v3_cel } from '../../../gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js';
 import { file_envoy_extensions_access_loggers_grpc_v3_als } from '../../../gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js';
+import { file_envoy_extensions_access_loggers_open_telemetry_v3_logs_service } from '../../../gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js';
+import { file_envoy_extensions_access_loggers_stats_v3_stats } from '../../../gen/envoy/extensions/access_loggers/stats/v3/stats_pb.js';
 import { file_envoy_extensions_access_loggers_stream_v3_stream } from '../../../gen/envoy/extensions/access_loggers/stream/v3/stream_pb.js';
 import { file_envoy_extensions_clusters_aggregate_v3_cluster } from '../../../gen/envoy/extensions/clusters/aggregate/v3/cluster_pb.js';
 import { file_envoy_extensions_clusters_dynamic_forward_proxy_v3_cluster } from '../../../gen/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.js';
@@ -143,6 +145,8 @@ export const anyTypes: Registry = createRegistry(
   file_envoy_extensions_access_loggers_file_v3_file,
   file_envoy_extensions_access_loggers_filters_cel_v3_cel,
   file_envoy_extensions_access_loggers_grpc_v3_als,
+  file_envoy_extensions_access_loggers_open_telemetry_v3_logs_service,
+  file_envoy_extensions_access_loggers_stats_v3_stats,
   file_envoy_extensions_access_loggers_stream_v3_stream,
   file_envoy_extensions_clusters_aggregate_v3_cluster,
   file_envoy_extensions_clusters_dynamic_forward_proxy_v3_cluster,

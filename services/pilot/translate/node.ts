@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { fromJson, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
 import { type Node, NodeSchema } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import { messageOf } from '../../../lib/mesh-error.ts';
+import { statsCapability } from '../../../mesh/telemetry/metric-tags.ts';
 import { compareNames } from './names.ts';
 import type { ProxyContext } from './proxy-context.ts';
 
@@ -65,6 +66,7 @@ function readNode(node: Node): ProxyContext {
   const labels = readLabels(metadata);
   const addresses = readAddresses(metadata, address);
   const identity = choice(metadata, 'PERIPLUS_IDENTITY', ['SDS']);
+  const telemetry = choice(metadata, 'PERIPLUS_TELEMETRY', [statsCapability]);
   return {
     type,
     generator: choice(metadata, 'GENERATOR', ['envoy', 'grpc']) ?? 'envoy',
@@ -80,6 +82,7 @@ function readNode(node: Node): ProxyContext {
     interceptionMode,
     httpProxyPort: readPort(metadata, 'HTTP_PROXY_PORT'),
     ...(identity ? { identity } : {}),
+    ...(telemetry ? { telemetry } : {}),
     ...readOther(metadata),
   };
 }
@@ -94,6 +97,7 @@ const fields = [
   'NAMESPACE',
   'NETWORK',
   'PERIPLUS_IDENTITY',
+  'PERIPLUS_TELEMETRY',
   'SERVICE_ACCOUNT',
 ];
 /** Contexts are recorded in the log: what looks like a secret is not. */

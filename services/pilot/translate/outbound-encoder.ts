@@ -35,6 +35,7 @@ export function outboundEncoder(context: ProxyContext, { mesh, config }: Snapsho
   const policies = config.list<PeerAuthenticationSpec>('PeerAuthentication');
   const takesTls: TakesTls = (endpoint, port) => takesMutualTls(endpoint, port, policies, mesh.rootNamespace);
   const isRouter = context.type === 'router';
+  const isReporting = context.telemetry !== undefined;
   const isProxyless = context.generator === 'grpc';
   const isIpv6Only = context.isIpv6Only === true;
   const identitiesOf = (spec: ClusterSpec, endpoints: readonly Endpoint[]) =>
@@ -43,19 +44,19 @@ export function outboundEncoder(context: ProxyContext, { mesh, config }: Snapsho
     const autoTls = identities ? { autoTls: { identities } } : {};
     const cluster = isProxyless
       ? proxylessCluster(spec, assignment)
-      : outboundCluster(spec, { mesh, isRouter, isIpv6Only, loadAssignment: assignment, ...autoTls });
+      : outboundCluster(spec, { mesh, isRouter, isReporting, isIpv6Only, loadAssignment: assignment, ...autoTls });
     return cluster && encodeResource(typeUrls.cluster, cluster.name, ClusterSchema, cluster);
   };
   return {
     cluster: (spec, endpoints) => {
       const identities = identitiesOf(spec, endpoints);
-      const deps = [spec, mesh, isRouter, isProxyless, identities?.join()];
+      const deps = [spec, mesh, isRouter, isReporting, isProxyless, identities?.join()];
       return memo.get('cluster', deps, () => encode(spec, identities));
     },
     namedCluster: (spec, endpoints) => {
       const use = localityUse(policyWithDefaults(spec, mesh), mesh);
       const identities = identitiesOf(spec, endpoints);
-      const place = [isRouter, isProxyless, isIpv6Only, placeKey(use, context), identities?.join()];
+      const place = [isRouter, isReporting, isProxyless, isIpv6Only, placeKey(use, context), identities?.join()];
       return memo.get('named-cluster', [spec, mesh, endpoints, policies, ...place], () =>
         encode(spec, identities, loadAssignment(spec, endpoints, { use, context, takesTls })),
       );

@@ -26,6 +26,8 @@ export interface ProxyContext {
   readonly httpProxyPort: number;
   /** `SDS` where its agent serves it an SVID (node metadata PERIPLUS_IDENTITY); absent: it has none and speaks plaintext. */
   readonly identity?: 'SDS';
+  /** `STATS` where its Envoy has the stats logger and its agent reads what it counts (node metadata PERIPLUS_TELEMETRY). */
+  readonly telemetry?: 'STATS';
   /** Present and true when it has IPv6 addresses only: names are then looked up for those. */
   readonly isIpv6Only?: true;
   /** The node's other metadata that are text, keys sorted, for EnvoyFilters' `match.proxy` and auto-registration; absent: none. */

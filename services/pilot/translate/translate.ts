@@ -20,6 +20,7 @@ import { emptySet, joinedSet, resourceSet } from './resource-set.ts';
 import { buildRoutes } from './routes/build.ts';
 import { credentialsOf, secretSet } from './secrets/secret-set.ts';
 import { securityWarnings } from './security/workload-security.ts';
+import { telemetryWarnings } from './telemetry/workload-telemetry.ts';
 import { type EncodedResource, type ResourceSet, type Translation, type TypeUrl, typeUrls } from './translation.ts';
 import { translationWarnings } from './translation-warnings.ts';
 
@@ -50,6 +51,7 @@ export function translate(snapshot: Snapshot, context: ProxyContext, memo: Memo)
       return (warnings ??= [
         ...translationWarnings(shared.scope, memo),
         ...securityWarnings({ scope, memo }),
+        ...telemetryWarnings({ scope, memo }),
         ...filters.problems(),
       ]);
     },
@@ -106,7 +108,9 @@ function ownClusters(scope: ProxyScope, memo: Memo): ResourceSet {
     instances.map(({ service }) => destinationRuleOf({ snapshot, context, service, memo })),
   );
   return memo.get('own-clusters', [instances, sidecar, rules, mesh, context], () => {
-    const fixed = memo.get('fixed-clusters', [mesh, context.type], () => encodeAll(fixedClusters(mesh, context.type)));
+    const fixed = memo.get('fixed-clusters', [mesh, context.type, context.telemetry], () =>
+      encodeAll(fixedClusters(mesh, context)),
+    );
     return resourceSet([...fixed, ...encodeAll(inboundClusters(scope, memo))]);
   });
 }

@@ -2,6 +2,7 @@
 import { create, type JsonObject } from '@bufbuild/protobuf';
 import type { Service } from '../../../../events/model.ts';
 import { type Metadata, MetadataSchema } from '../../../../gen/envoy/config/core/v3/base_pb.js';
+import { namesInHost } from '../../../../mesh/telemetry/standard-labels.ts';
 import type { MergedRule } from '../destination-rules.ts';
 
 /** `filter_metadata.istio` of a cluster: `{config, services: [{host, name, namespace}], subset}`. */
@@ -9,6 +10,8 @@ export function clusterMetadata(options: {
   readonly services: readonly Service[];
   readonly subset?: string | undefined;
   readonly rule?: MergedRule | undefined;
+  /** Whether the proxy's metrics read `periplus.service`: `NAME;NAMESPACE` where the hostname does not tell them. */
+  readonly isReported?: boolean;
 }): Metadata {
   const { services, subset, rule } = options;
   const istio: JsonObject = {};
@@ -20,5 +23,11 @@ export function clusterMetadata(options: {
     istio.services = services.map(({ hostname, name, namespace }) => ({ host: hostname, name, namespace }));
   }
   if (subset !== undefined) istio.subset = subset;
-  return create(MetadataSchema, { filterMetadata: { istio } });
+  const [service] = services;
+  const told = service && namesInHost(service.hostname);
+  const isTold = told === undefined || (told[0] === service?.name && told[1] === service.namespace);
+  const extra = options.isReported && service && (told === undefined || !isTold);
+  return create(MetadataSchema, {
+    filterMetadata: { istio, ...(extra ? { periplus: { service: `${service.name};${service.namespace}` } } : {}) },
+  });
 }

@@ -11,18 +11,21 @@ import {
   BindConfigSchema,
   SocketAddressSchema,
 } from '../../../../gen/envoy/config/core/v3/address_pb.js';
+import type { HttpFilter } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { blackHoleCluster, inboundPassthroughCluster, inboundSourceAddress, passthroughCluster } from '../names.ts';
 import type { ProxyContext } from '../proxy-context.ts';
 import { durationOfMs } from '../routes/duration.ts';
+import { withoutPeerHeader } from '../telemetry/peer-filters.ts';
 import { applyConnectionPool } from './connection-pool.ts';
 import { applyProtocolOptions } from './protocol-options.ts';
 
 /** BlackHoleCluster, PassthroughCluster and, for sidecars, InboundPassthroughCluster. */
-export function fixedClusters(mesh: MeshConfig, type: ProxyContext['type']): readonly Cluster[] {
+export function fixedClusters(mesh: MeshConfig, context: Pick<ProxyContext, 'type' | 'telemetry'>): readonly Cluster[] {
   const shared = [blackHole(mesh)];
-  if (type === 'router') return shared;
-  return [...shared, passthrough(passthroughCluster, mesh), inboundPassthrough(mesh)];
+  if (context.type === 'router') return shared;
+  const filters = context.telemetry === undefined ? [] : [withoutPeerHeader];
+  return [...shared, passthrough(passthroughCluster, mesh, filters), inboundPassthrough(mesh)];
 }
 
 /** Inbound connections keep out of the interception rules by this source address. */
@@ -44,7 +47,7 @@ function blackHole(mesh: MeshConfig): Cluster {
   });
 }
 
-function passthrough(name: string, mesh: MeshConfig): Cluster {
+function passthrough(name: string, mesh: MeshConfig, filters: readonly HttpFilter[] = []): Cluster {
   const cluster = create(ClusterSchema, {
     name,
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
@@ -52,7 +55,7 @@ function passthrough(name: string, mesh: MeshConfig): Cluster {
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
   });
   applyConnectionPool(cluster, undefined);
-  applyProtocolOptions(cluster, { version: 'downstream' });
+  applyProtocolOptions(cluster, { version: 'downstream', filters });
   return cluster;
 }
 

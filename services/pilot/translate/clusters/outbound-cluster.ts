@@ -16,6 +16,7 @@ import type { TrafficPolicy } from '../../../../mesh/config/schemas/destination-
 import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2 } from '../routes/protocol.ts';
 import { autoTlsMatches } from '../security/auto-mutual-tls.ts';
+import { withoutPeerHeader } from '../telemetry/peer-filters.ts';
 import { clusterMetadata } from './cluster-metadata.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
 import { applyConnectionPool } from './connection-pool.ts';
@@ -33,6 +34,8 @@ const dnsRefreshMs = 60_000;
 export interface OutboundClusterOptions {
   readonly mesh: MeshConfig;
   readonly isRouter: boolean;
+  /** Whether the proxy reports metrics, and so tells its peers who calls. */
+  readonly isReporting?: boolean;
   /** Names are looked up for IPv6 addresses only; else for IPv4 ones only, Istio's default for proxies that have both. */
   readonly isIpv6Only?: boolean;
   /** For clusters whose endpoints are names that Envoy resolves. */
@@ -44,7 +47,7 @@ export interface OutboundClusterOptions {
 /** The cluster of `spec`. */
 export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptions): Cluster {
   const { port, rule, service, subset } = spec;
-  const { mesh, isRouter } = options;
+  const { mesh, isRouter, isReporting = false } = options;
   const policy = withUsableCredential(policyWithDefaults(spec, mesh), spec, isRouter);
   const cluster = create(ClusterSchema, { name: spec.name, connectTimeout: durationOfMs(mesh.connectTimeoutMs) });
   applyDiscovery(cluster, spec, options);
@@ -57,13 +60,18 @@ export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptio
     isDetected: port.protocol === 'Unsupported' && !isRouter,
     http: policy.connectionPool?.http,
   });
-  applyProtocolOptions(cluster, { version, pool: policy.connectionPool, upstream: autoSni(policy) });
+  applyProtocolOptions(cluster, {
+    version,
+    pool: policy.connectionPool,
+    upstream: autoSni(policy),
+    ...strangerFilters(spec, options),
+  });
   const socket = transportSocket(spec, policy, version === 'http2');
   if (socket !== undefined) cluster.transportSocket = socket;
   else if (options.autoTls) {
     cluster.transportSocketMatches = autoTlsMatches(spec, { isHttp2: version === 'http2', mesh, ...options.autoTls });
   }
-  cluster.metadata = clusterMetadata({ services: [service], subset: subset?.name, rule });
+  cluster.metadata = clusterMetadata({ services: [service], subset: subset?.name, rule, isReported: isReporting });
   return cluster;
 }
 
@@ -73,6 +81,11 @@ function withUsableCredential(policy: TrafficPolicy, { rule }: ClusterSpec, isRo
   if (!policy.tls?.credentialName || isRouter || Object.keys(selector).length > 0) return policy;
   const { credentialName: _, ...tls } = policy.tls;
   return { ...policy, tls };
+}
+
+/** What calls a host outside the mesh does not tell it by whom. */
+function strangerFilters({ service }: ClusterSpec, { isReporting }: OutboundClusterOptions) {
+  return isReporting && service.location === 'MESH_EXTERNAL' ? { filters: [withoutPeerHeader] } : {};
 }
 
 function applyDiscovery(

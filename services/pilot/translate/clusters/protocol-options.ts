@@ -11,6 +11,11 @@ import {
   KeepaliveSettingsSchema,
   type UpstreamHttpProtocolOptions,
 } from '../../../../gen/envoy/config/core/v3/protocol_pb.js';
+import { UpstreamCodecSchema } from '../../../../gen/envoy/extensions/filters/http/upstream_codec/v3/upstream_codec_pb.js';
+import {
+  type HttpFilter,
+  HttpFilterSchema,
+} from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import {
   type HttpProtocolOptions,
   HttpProtocolOptions_ExplicitHttpConfigSchema,
@@ -24,6 +29,12 @@ import { durationOf } from '../routes/duration.ts';
 const defaultPingTimeout = '20s';
 const extensionName = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
+/** Ends a cluster's chain of HTTP filters. */
+const upstreamCodec = create(HttpFilterSchema, {
+  name: 'envoy.filters.http.upstream_codec',
+  configType: { case: 'typedConfig', value: anyPack(UpstreamCodecSchema, create(UpstreamCodecSchema)) },
+});
+
 /** `downstream`: the version in which the request came; `http1` is Envoy's own default. */
 export type UpstreamHttp = 'http1' | 'http2' | 'downstream';
 
@@ -34,15 +45,18 @@ export function applyProtocolOptions(
     readonly version: UpstreamHttp;
     readonly pool?: ConnectionPoolSettings | undefined;
     readonly upstream?: UpstreamHttpProtocolOptions | undefined;
+    /** HTTP filters on the way to the cluster. */
+    readonly filters?: readonly HttpFilter[];
   },
 ): void {
-  const { version, pool, upstream } = options;
+  const { version, pool, upstream, filters = [] } = options;
   const common = commonOptions(pool);
-  if (version === 'http1' && common === undefined && upstream === undefined) return;
+  if (version === 'http1' && common === undefined && upstream === undefined && filters.length === 0) return;
   const message = create(HttpProtocolOptionsSchema, {
     upstreamProtocolOptions: versionOptions(version, pool?.http),
     ...(common !== undefined && { commonHttpProtocolOptions: common }),
     ...(upstream !== undefined && { upstreamHttpProtocolOptions: upstream }),
+    ...(filters.length > 0 && { httpFilters: [...filters, upstreamCodec] }),
   });
   cluster.typedExtensionProtocolOptions[extensionName] = anyPack(HttpProtocolOptionsSchema, message);
 }

@@ -10,6 +10,7 @@ import {
   type LbEndpoint,
   LbEndpointSchema,
 } from '../../../../gen/envoy/config/endpoint/v3/endpoint_components_pb.js';
+import { extraFacts, istioWorkload, workloadFacts } from '../../../../mesh/telemetry/workload-facts.ts';
 
 /** Envoy's form of `endpoint` at `port`; `takesTls`: clients of the mesh use mutual TLS with it. */
 export function lbEndpoint(endpoint: Endpoint, port: number, takesTls = false): LbEndpoint {
@@ -45,17 +46,16 @@ export function endpointAddress(address: string, port: number): Address {
   return create(AddressSchema, { address: { case: 'socketAddress', value } });
 }
 
-/** `istio.workload`: `WORKLOAD;NAMESPACE;CANONICAL NAME;CANONICAL REVISION;CLUSTER`, as Istio's telemetry reads it. */
+/** `istio.workload` as Istio's telemetry reads it, and what else metrics say of the workload. */
 function workloadMetadata(endpoint: Endpoint, takesTls: boolean): Metadata {
   const { labels, namespace, clusterId = '' } = endpoint;
-  const workload = endpoint.workload ?? endpoint.id;
-  const name = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels.app ?? workload;
-  const revision =
-    labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels.version ?? 'latest';
+  const facts = workloadFacts({ workload: endpoint.workload ?? endpoint.id, namespace, labels, cluster: clusterId });
+  const extra = extraFacts(facts);
   return create(MetadataSchema, {
     filterMetadata: {
       ...(takesTls ? { 'envoy.transport_socket_match': { tlsMode: 'istio' } } : {}),
-      istio: { workload: [workload, namespace, name, revision, clusterId].join(';') },
+      istio: { workload: istioWorkload(facts) },
+      ...(extra === undefined ? {} : { periplus: { app: extra } }),
     },
   });
 }

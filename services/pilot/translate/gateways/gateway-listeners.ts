@@ -8,7 +8,6 @@ import {
 import { type Listener, ListenerSchema } from '../../../../gen/envoy/config/listener/v3/listener_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { encodeResource } from '../encode.ts';
-import { listenerAccessLogs } from '../listeners/access-log.ts';
 import { bindAddress, wildcardAddress } from '../listeners/address.ts';
 import { connectionManagerFilter } from '../listeners/connection-manager.ts';
 import { tlsInspector } from '../listeners/listener-filters.ts';
@@ -22,6 +21,7 @@ import { durationOfMs } from '../routes/duration.ts';
 import type { Lookups } from '../routes/lookups.ts';
 import { isHttp } from '../routes/protocol.ts';
 import { type WorkloadSecurity, workloadSecurity } from '../security/workload-security.ts';
+import { type WorkloadTelemetry, workloadTelemetry } from '../telemetry/workload-telemetry.ts';
 import { type EncodedResource, typeUrls } from '../translation.ts';
 import { gatewayL4Chains } from './gateway-l4.ts';
 import { type GatewayPort, type GatewayServer, isPassthrough, mergedGateways } from './merge-gateways.ts';
@@ -31,6 +31,7 @@ import { serverTlsSocket } from './server-tls.ts';
 interface Place {
   readonly mesh: MeshConfig;
   readonly security: WorkloadSecurity;
+  readonly telemetry: WorkloadTelemetry;
 }
 
 /** The listeners by name; a port without any chain has none. */
@@ -38,13 +39,14 @@ export function gatewayListeners(lookups: Lookups): ReadonlyMap<string, EncodedR
   const { memo } = lookups;
   const { mesh } = lookups.scope.snapshot;
   const security = workloadSecurity(lookups);
+  const telemetry = workloadTelemetry(lookups);
   const merged = mergedGateways(lookups);
   const encoded = merged.ports.flatMap((port) => {
     const l4 = port.servers.map((server) => gatewayL4Chains(server, lookups));
     const content = JSON.stringify(l4, (key, value) => (key === 'owner' || key === 'rule' ? undefined : value));
     const objects = l4.flat().flatMap(({ owner, target }) => [owner, target.rule]);
-    const resource = memo.get('gateway-listener', [port, mesh, security, ...objects, content], () => {
-      const listener = gatewayListener(port, l4, { mesh, security });
+    const resource = memo.get('gateway-listener', [port, mesh, security, telemetry, ...objects, content], () => {
+      const listener = gatewayListener(port, l4, { mesh, security, telemetry });
       return listener && encodeResource(typeUrls.listener, listener.name, ListenerSchema, listener);
     });
     return resource ?? [];
@@ -76,7 +78,7 @@ function gatewayListener(
     name,
     address: bindAddress(bind, port.port),
     trafficDirection: TrafficDirection.OUTBOUND,
-    accessLog: listenerAccessLogs(place.mesh),
+    accessLog: place.telemetry.listenerLogs('CLIENT'),
     listenerFilters: needsSni ? [tlsInspector()] : [],
     filterChains,
     maxConnectionsToAcceptPerSocketEvent,
@@ -98,7 +100,7 @@ function withoutOverlaps(chains: readonly FilterChain[]): FilterChain[] {
 function httpChain(
   { server, protocol, routeName, sniHosts }: GatewayServer,
   name: string,
-  { mesh, security }: Place,
+  { mesh, security, telemetry }: Place,
 ): FilterChain {
   const isPlain = isHttp(protocol);
   const filter = connectionManagerFilter({
@@ -106,6 +108,7 @@ function httpChain(
     statPrefix: isPlain || !server.name ? `outbound_${name}` : server.name,
     protocol,
     mesh,
+    telemetry,
     routes: { rdsName: routeName },
     securityFilters: security.httpFilters,
   });
@@ -119,7 +122,7 @@ function httpChain(
 function l4Chains(
   placed: GatewayServer,
   chains: ReturnType<typeof gatewayL4Chains>,
-  { mesh, security }: Place,
+  { security, telemetry }: Place,
 ): FilterChain[] {
   const { server } = placed;
   const socket =
@@ -127,7 +130,7 @@ function l4Chains(
   return chains.map(({ sniHosts, applicationProtocols, target }) =>
     create(FilterChainSchema, {
       ...chainBase(sniHosts, applicationProtocols),
-      filters: [...security.networkFilters, tcpProxyFilter(target, mesh)],
+      filters: [...security.networkFilters, tcpProxyFilter(target, { telemetry, place: { side: 'CLIENT' } })],
       ...(socket ? { transportSocket: socket } : {}),
     }),
   );

@@ -1,6 +1,6 @@
 // Which ports a sidecar receives traffic on: its Sidecar's ingress listeners, or the ports of the services it runs.
 import { BlockList, isIP } from 'node:net';
-import type { ConfigResource } from '../../../../events/model.ts';
+import type { ConfigResource, Service } from '../../../../events/model.ts';
 import type { IstioIngressListener, SidecarSpec } from '../../../../mesh/config/schemas/sidecar.ts';
 import { wildcardAddress } from '../listeners/address.ts';
 import type { ProxyScope } from '../proxy-scope.ts';
@@ -21,6 +21,8 @@ export interface InboundChain {
   readonly bindToPort: boolean;
   /** What traces call the destination: a service's hostname, `NAME.NAMESPACE` of a Sidecar, or '' for unknown ports. */
   readonly hostname: string;
+  /** The service, as metrics name it; absent for unknown ports. */
+  readonly service?: { readonly host: string; readonly name: string; readonly namespace: string };
   /** The Sidecar it came from. */
   readonly sidecar: ConfigResource<SidecarSpec> | undefined;
 }
@@ -45,9 +47,24 @@ function ingressChains(scope: ProxyScope, ingress: readonly IstioIngressListener
       protocol: parsePortProtocol(listener.port.protocol),
       bindToPort: isDefault ? context.interceptionMode === 'NONE' : listener.captureMode === 'NONE',
       hostname: sidecar ? `${sidecar.name}.${sidecar.namespace}` : '',
+      ...serviceAt(port, scope),
       sidecar,
     };
   });
+}
+
+/** The oldest service that the proxy runs at a port: an ingress listener serves it, with its port or the application's. */
+function serviceAt(port: number, { instances }: ProxyScope): Pick<InboundChain, 'service'> {
+  const found = [...instances]
+    .sort((a, b) => compareAge(a.service, b.service))
+    .find(({ service, endpoint }) =>
+      service.ports.some((one) => one.port === port || endpoint.ports[one.name] === port),
+    );
+  return found ? { service: named(found.service) } : {};
+}
+
+function named({ hostname, name, namespace }: Service): NonNullable<InboundChain['service']> {
+  return { host: hostname, name, namespace };
 }
 
 /** Without interception the application has the ports itself: only a Sidecar can say where to listen instead. */
@@ -60,8 +77,18 @@ function serviceChains({ instances, context }: ProxyScope): InboundChain[] {
         const targetPort = endpoint.ports[name];
         if (targetPort === undefined || listenerKind(protocol) === undefined) return [];
         const bind = wildcardAddress;
+        const { hostname } = service;
         return [
-          { bind, targetPort, port, protocol, bindToPort: false, hostname: service.hostname, sidecar: undefined },
+          {
+            bind,
+            targetPort,
+            port,
+            protocol,
+            bindToPort: false,
+            hostname,
+            service: named(service),
+            sidecar: undefined,
+          },
         ];
       }),
     );

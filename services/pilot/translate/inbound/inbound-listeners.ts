@@ -10,7 +10,6 @@ import {
 import { type Listener, ListenerSchema } from '../../../../gen/envoy/config/listener/v3/listener_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { encodeResource } from '../encode.ts';
-import { listenerAccessLogs } from '../listeners/access-log.ts';
 import { bindAddress, wildcardAddress } from '../listeners/address.ts';
 import { connectionManagerFilter } from '../listeners/connection-manager.ts';
 import {
@@ -40,6 +39,7 @@ import { listenerKind } from '../routes/protocol.ts';
 import { meshServerSocket } from '../security/mesh-tls.ts';
 import { modeOfPort } from '../security/mutual-tls-mode.ts';
 import { type WorkloadSecurity, workloadSecurity } from '../security/workload-security.ts';
+import { type WorkloadTelemetry, workloadTelemetry } from '../telemetry/workload-telemetry.ts';
 import { type EncodedResource, typeUrls } from '../translation.ts';
 import { type InboundChain, inboundChains } from './inbound-chains.ts';
 import { inboundRouteConfiguration } from './inbound-route.ts';
@@ -49,6 +49,7 @@ import { type InboundWay, inboundWays } from './inbound-ways.ts';
 interface Place {
   readonly mesh: MeshConfig;
   readonly security: WorkloadSecurity;
+  readonly telemetry: WorkloadTelemetry;
 }
 
 /** The inbound listeners by name; the same map while nothing they read changes. */
@@ -59,9 +60,17 @@ export function inboundListeners({ scope, memo }: Lookups): ReadonlyMap<string, 
   const source = scope.ingress && scope.sidecar ? scope.sidecar : scope.instances;
   const isEmpty = !scope.ingress && scope.instances.length === 0;
   const security = workloadSecurity({ scope, memo });
-  const deps = [isEmpty ? undefined : source, mesh, security, interceptionMode, isEmpty ? '' : addresses.join()];
+  const telemetry = workloadTelemetry({ scope, memo });
+  const deps = [
+    isEmpty ? undefined : source,
+    mesh,
+    security,
+    telemetry,
+    interceptionMode,
+    isEmpty ? '' : addresses.join(),
+  ];
   return memo.get('inbound-listeners', deps, () => {
-    const place = { mesh, security };
+    const place = { mesh, security, telemetry };
     const chains = inboundChains(scope);
     const listeners = chains.filter(({ bindToPort }) => bindToPort).map((chain) => boundListener(chain, place));
     if (interceptionMode !== 'NONE') {
@@ -78,7 +87,7 @@ function boundListener(chain: InboundChain, place: Place): Listener {
   const { bind, targetPort } = chain;
   const filterChains = chainsOf(chain, place);
   return create(ListenerSchema, {
-    ...common(filterChains, place.mesh),
+    ...common(filterChains, place),
     name: listenerName(bind, targetPort),
     address: bindAddress(bind, targetPort),
     listenerFilters: inspectors(filterChains),
@@ -90,7 +99,7 @@ function virtualInbound(chains: readonly InboundChain[], place: Place, isTranspa
   const others = [unknownPorts, ...policyPorts(chains, place.security)];
   const filterChains = [blackhole(), ...[...others, ...chains].flatMap((one) => chainsOf(one, place))];
   return create(ListenerSchema, {
-    ...common(filterChains, place.mesh),
+    ...common(filterChains, place),
     name: virtualInboundListener,
     address: bindAddress(wildcardAddress, virtualInboundPort),
     listenerFilters: [originalDestination(), ...(isTransparent ? [originalSource()] : []), ...inspectors(filterChains)],
@@ -98,11 +107,11 @@ function virtualInbound(chains: readonly InboundChain[], place: Place, isTranspa
   });
 }
 
-function common(filterChains: FilterChain[], mesh: MeshConfig) {
+function common(filterChains: FilterChain[], { mesh, telemetry }: Place) {
   return {
     filterChains,
     trafficDirection: TrafficDirection.INBOUND,
-    accessLog: listenerAccessLogs(mesh),
+    accessLog: telemetry.listenerLogs('SERVER'),
     continueOnListenerFiltersTimeout: true,
     listenerFiltersTimeout: durationOfMs(mesh.protocolDetectionTimeoutMs),
     maxConnectionsToAcceptPerSocketEvent,
@@ -129,13 +138,12 @@ function policyPorts(chains: readonly InboundChain[], { modes }: WorkloadSecurit
 }
 
 /** A port's chains: for each way in which it may be spoken to, see inbound-ways.ts. */
-function chainsOf(chain: InboundChain, { mesh, security }: Place): FilterChain[] {
+function chainsOf(chain: InboundChain, place: Place): FilterChain[] {
+  const { security } = place;
   const port = chain.matchPort ?? chain.targetPort;
   const ways = inboundWays(listenerKind(chain.protocol), modeOfPort(security.modes, port), security.hasIdentity);
   if (ways === 'refused') return [refusingChain(chain)];
-  return ways.map((way) =>
-    way.isHttp ? httpChain(chain, way, { mesh, security }) : tcpChain(chain, way, { mesh, security }),
-  );
+  return ways.map((way) => (way.isHttp ? httpChain(chain, way, place) : tcpChain(chain, way, place)));
 }
 
 /** Drops every connection: the port takes mutual TLS only, and the workload has nothing to speak it with. */
@@ -145,7 +153,7 @@ function refusingChain(chain: InboundChain): FilterChain {
   return filterChain(chain, way, { name: tcpChainName(chain), filters: [filter] });
 }
 
-function httpChain(chain: InboundChain, way: InboundWay, { mesh, security }: Place): FilterChain {
+function httpChain(chain: InboundChain, way: InboundWay, { mesh, security, telemetry }: Place): FilterChain {
   const cluster = clusterOf(chain);
   const name = chain.targetPort === 0 ? `${virtualInboundListener}-catchall-http` : chainName(chain);
   const filter = connectionManagerFilter({
@@ -153,6 +161,8 @@ function httpChain(chain: InboundChain, way: InboundWay, { mesh, security }: Pla
     statPrefix: chain.targetPort === 0 ? cluster : `inbound_${chainName(chain)}`,
     protocol: chain.protocol,
     mesh,
+    telemetry,
+    place: reportOf(chain, way),
     routes: { inline: inboundRouteConfiguration(chain, cluster) },
     securityFilters: security.httpFilters,
   });
@@ -163,10 +173,16 @@ function httpChain(chain: InboundChain, way: InboundWay, { mesh, security }: Pla
   });
 }
 
-function tcpChain(chain: InboundChain, way: InboundWay, { mesh, security }: Place): FilterChain {
-  const filters = [...security.networkFilters, tcpProxyFilter(toCluster(clusterOf(chain)), mesh)];
+function tcpChain(chain: InboundChain, way: InboundWay, { mesh, security, telemetry }: Place): FilterChain {
+  const report = { telemetry, place: { ...reportOf(chain, way), side: 'SERVER' as const } };
+  const filters = [...security.networkFilters, tcpProxyFilter(toCluster(clusterOf(chain)), report)];
   const socket = way.isMeshTls ? { socket: meshServerSocket(mesh, way) } : {};
   return filterChain(chain, way, { name: tcpChainName(chain), filters, ...socket });
+}
+
+/** What reports of the chain's traffic say of it. */
+function reportOf({ service }: InboundChain, { isMeshTls }: InboundWay) {
+  return { ...(service ? { service } : {}), isMutualTls: isMeshTls };
 }
 
 function tcpChainName(chain: InboundChain): string {

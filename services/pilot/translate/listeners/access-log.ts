@@ -1,16 +1,16 @@
 // The access log that mesh configuration asks for, in Istio's formats.
 import { create, type JsonObject } from '@bufbuild/protobuf';
-import { anyPack } from '@bufbuild/protobuf/wkt';
 import {
   type AccessLog,
   type AccessLogFilter,
   AccessLogFilterSchema,
-  AccessLogSchema,
 } from '../../../../gen/envoy/config/accesslog/v3/accesslog_pb.js';
 import { FileAccessLogSchema } from '../../../../gen/envoy/extensions/access_loggers/file/v3/file_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import { accessLog } from '../telemetry/access-log.ts';
 
-const textFormat =
+/** Istio's line. */
+export const textFormat =
   '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
   '%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" ' +
   '%BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" ' +
@@ -18,7 +18,8 @@ const textFormat =
   '%UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% ' +
   '%ROUTE_NAME%\n';
 
-const jsonFormat: JsonObject = {
+/** Istio's JSON. */
+export const jsonFormat: JsonObject = {
   authority: '%REQ(:AUTHORITY)%',
   bytes_received: '%BYTES_RECEIVED%',
   bytes_sent: '%BYTES_SENT%',
@@ -45,39 +46,46 @@ const jsonFormat: JsonObject = {
   x_forwarded_for: '%REQ(X-FORWARDED-FOR)%',
 };
 
-/** Access logs of an HTTP connection manager or TCP proxy: none, or the file that mesh configuration names. */
-export function accessLogs(mesh: MeshConfig): AccessLog[] {
-  return fileAccessLog(mesh, undefined);
+/** A file's log as its provider or the mesh wants it written. */
+export interface FileLogOptions {
+  readonly path: string;
+  /** '' is Istio's format. */
+  readonly text: string;
+  /** Fields of JSON; absent: text. */
+  readonly json?: JsonObject | undefined;
+  readonly omitEmptyValues?: boolean;
+  readonly filter?: AccessLogFilter | undefined;
 }
 
 /** Access logs of a listener itself: connections that match none of its filter chains (response flag NR). */
 export function listenerAccessLogs(mesh: MeshConfig): AccessLog[] {
-  const filter = create(AccessLogFilterSchema, {
-    filterSpecifier: { case: 'responseFlagFilter', value: { flags: ['NR'] } },
-  });
-  return fileAccessLog(mesh, filter);
+  return meshFileLog(mesh, noRoute);
 }
 
-function fileAccessLog(mesh: MeshConfig, filter: AccessLogFilter | undefined): AccessLog[] {
+/** Connections that no chain takes. */
+export const noRoute = create(AccessLogFilterSchema, {
+  filterSpecifier: { case: 'responseFlagFilter', value: { flags: ['NR'] } },
+});
+
+/** The log that the mesh's `accessLogFile` asks for, if any. */
+export function meshFileLog(mesh: MeshConfig, filter?: AccessLogFilter): AccessLog[] {
   if (mesh.accessLogFile === '') return [];
-  const file = create(FileAccessLogSchema, {
-    path: mesh.accessLogFile,
-    accessLogFormat: { case: 'logFormat', value: { format: formatOf(mesh) } },
-  });
-  return [
-    create(AccessLogSchema, {
-      name: 'envoy.access_loggers.file',
-      ...(filter ? { filter } : {}),
-      configType: { case: 'typedConfig', value: anyPack(FileAccessLogSchema, file) },
-    }),
-  ];
+  const { accessLogFile: path, accessLogFormat: text, accessLogEncoding } = mesh;
+  const json = accessLogEncoding === 'JSON' ? (parseFormat(text) ?? jsonFormat) : undefined;
+  return [fileLog({ path, text, json, filter })];
 }
 
-function formatOf(mesh: MeshConfig) {
-  if (mesh.accessLogEncoding === 'JSON') {
-    return { case: 'jsonFormat' as const, value: parseFormat(mesh.accessLogFormat) ?? jsonFormat };
-  }
-  const inlineString = mesh.accessLogFormat === '' ? textFormat : endedLine(mesh.accessLogFormat);
+/** An access log in a file. */
+export function fileLog(options: FileLogOptions): AccessLog {
+  const { path, omitEmptyValues = false, filter } = options;
+  const format = { format: formatOf(options), omitEmptyValues };
+  const file = create(FileAccessLogSchema, { path, accessLogFormat: { case: 'logFormat', value: format } });
+  return accessLog('envoy.access_loggers.file', FileAccessLogSchema, file, filter);
+}
+
+function formatOf({ text, json }: FileLogOptions) {
+  if (json) return { case: 'jsonFormat' as const, value: json };
+  const inlineString = text === '' ? textFormat : endedLine(text);
   return {
     case: 'textFormatSource' as const,
     value: { specifier: { case: 'inlineString' as const, value: inlineString } },

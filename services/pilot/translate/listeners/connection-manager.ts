@@ -19,7 +19,8 @@ import {
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2, type ListenerPortProtocol } from '../routes/protocol.ts';
-import { accessLogs } from './access-log.ts';
+import type { ReportPlace } from '../telemetry/stats-loggers.ts';
+import type { WorkloadTelemetry } from '../telemetry/workload-telemetry.ts';
 
 /** Which side of the mesh a listener is on. */
 export type ListenerClass = 'sidecar-outbound' | 'sidecar-inbound' | 'gateway';
@@ -30,6 +31,9 @@ export interface ConnectionManagerOptions {
   readonly statPrefix: string;
   readonly protocol: ListenerPortProtocol;
   readonly mesh: MeshConfig;
+  readonly telemetry: WorkloadTelemetry;
+  /** What a server's reports say of it. */
+  readonly place?: Omit<ReportPlace, 'side'>;
   /** Routes by name over ADS, or inline. */
   readonly routes: { readonly rdsName: string } | { readonly inline: RouteConfiguration };
   /** Filters that decide who may pass; before all others. */
@@ -47,11 +51,15 @@ export function connectionManagerFilter(options: ConnectionManagerOptions): Filt
 
 /** The connection manager itself. */
 export function connectionManager(options: ConnectionManagerOptions): HttpConnectionManager {
+  const { telemetry, securityFilters = [] } = options;
+  const side = options.class === 'sidecar-inbound' ? 'SERVER' : 'CLIENT';
+  const tracing = telemetry.tracing(side);
   return create(HttpConnectionManagerSchema, {
     statPrefix: options.statPrefix,
     routeSpecifier: routeSpecifier(options.routes),
-    httpFilters: [...(options.securityFilters ?? []), ...httpFilters(options.protocol)],
-    accessLog: accessLogs(options.mesh),
+    httpFilters: [...telemetry.httpFilters(side), ...securityFilters, ...httpFilters(options.protocol)],
+    accessLog: telemetry.httpLogs({ ...options.place, side }),
+    ...(tracing ? { tracing } : {}),
     ...pathNormalization(options.mesh),
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     // Streams may be idle: the application decides, not the mesh.

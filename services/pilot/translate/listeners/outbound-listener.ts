@@ -14,14 +14,14 @@ import type { Memo } from '../memo.ts';
 import { blackHoleCluster, virtualOutboundListener, virtualOutboundPort } from '../names.ts';
 import { configMetadata } from '../routes/config-metadata.ts';
 import { durationOfMs } from '../routes/duration.ts';
+import type { WorkloadTelemetry } from '../telemetry/workload-telemetry.ts';
 import { type EncodedResource, typeUrls } from '../translation.ts';
-import { listenerAccessLogs } from './access-log.ts';
 import { bindAddress, cidrRange, wildcardAddress } from './address.ts';
 import { connectionManagerFilter } from './connection-manager.ts';
 import type { L4Chain } from './l4-chains.ts';
 import { httpInspector, plaintextHttpAlpns, rawBuffer, tlsInspector } from './listener-filters.ts';
 import type { HttpChain, OutboundEntry } from './outbound-plan.ts';
-import { tcpProxyFilter, toCluster } from './tcp-proxy.ts';
+import { type TcpReport, tcpProxyFilter, toCluster } from './tcp-proxy.ts';
 
 /** Bounds the time a TLS handshake may take, so that slow clients can't pile up (Istio's default). */
 export const transportSocketConnectTimeoutMs = 15_000;
@@ -31,6 +31,7 @@ export const maxConnectionsToAcceptPerSocketEvent = 1;
 /** What all outbound listeners of a proxy share. */
 export interface OutboundOptions {
   readonly mesh: MeshConfig;
+  readonly telemetry: WorkloadTelemetry;
   /** Cluster of traffic for no service of the registry; undefined: dropped. */
   readonly unknownCluster: string | undefined;
 }
@@ -40,8 +41,10 @@ export function encodeOutbound(entry: OutboundEntry, options: OutboundOptions, m
   const l4 = entry.chains.filter((chain) => chain.kind === 'l4');
   const objects = l4.flatMap(({ owner, target }) => [owner, target.rule]);
   const content = `${entry.name} ${entry.bindToPort} ${entry.chains.map(chainContent).join()}`;
-  return memo.get('outbound-listener', [options.mesh, ...objects, content, options.unknownCluster], () =>
-    encodeResource(typeUrls.listener, entry.name, ListenerSchema, outboundListener(entry, options)),
+  return memo.get(
+    'outbound-listener',
+    [options.mesh, options.telemetry, ...objects, content, options.unknownCluster],
+    () => encodeResource(typeUrls.listener, entry.name, ListenerSchema, outboundListener(entry, options)),
   );
 }
 
@@ -58,7 +61,7 @@ export function outboundListener(entry: OutboundEntry, options: OutboundOptions)
   const chains: FilterChain[] = [];
   let fallback: FilterChain | undefined;
   for (const chain of entry.chains) {
-    const message = filterChain(chain, entry, options.mesh);
+    const message = filterChain(chain, entry, options);
     // A connection that meets no chain's match would be reset: the chain without a match is the default one.
     if (message.filterChainMatch === undefined) fallback = message;
     else chains.push(message);
@@ -78,14 +81,14 @@ export function outboundListener(entry: OutboundEntry, options: OutboundOptions)
 
 /** The listener that intercepted outbound connections arrive at; it hands each to the listener of its original destination. */
 export function virtualOutbound(options: OutboundOptions & { readonly isTransparent: boolean }): Listener {
-  const { mesh, unknownCluster = blackHoleCluster, isTransparent } = options;
+  const { telemetry, unknownCluster = blackHoleCluster, isTransparent } = options;
   return create(ListenerSchema, {
     name: virtualOutboundListener,
     address: bindAddress(wildcardAddress, virtualOutboundPort),
     useOriginalDst: true,
     trafficDirection: TrafficDirection.OUTBOUND,
     maxConnectionsToAcceptPerSocketEvent,
-    accessLog: listenerAccessLogs(mesh),
+    accessLog: telemetry.listenerLogs('CLIENT'),
     filterChains: [
       {
         // A connection to the port itself would be handed to itself for ever.
@@ -93,23 +96,32 @@ export function virtualOutbound(options: OutboundOptions & { readonly isTranspar
         filterChainMatch: { destinationPort: virtualOutboundPort },
         filters: [tcpProxyFilter(toCluster(blackHoleCluster), undefined)],
       },
-      { name: 'virtualOutbound-catchall-tcp', filters: [tcpProxyFilter(toCluster(unknownCluster), mesh)] },
+      {
+        name: 'virtualOutbound-catchall-tcp',
+        filters: [tcpProxyFilter(toCluster(unknownCluster), clientReport(telemetry))],
+      },
     ],
     ...(isTransparent ? { transparent: true } : {}),
   });
 }
 
-function filterChain(chain: HttpChain | L4Chain, entry: OutboundEntry, mesh: MeshConfig): FilterChain {
+function clientReport(telemetry: WorkloadTelemetry): TcpReport {
+  return { telemetry, place: { side: 'CLIENT' } };
+}
+
+function filterChain(chain: HttpChain | L4Chain, entry: OutboundEntry, options: OutboundOptions): FilterChain {
+  const { mesh, telemetry } = options;
   const match = chainMatch(chain);
   const filters =
     chain.kind === 'l4'
-      ? [tcpProxyFilter(chain.target, mesh)]
+      ? [tcpProxyFilter(chain.target, clientReport(telemetry))]
       : [
           connectionManagerFilter({
             class: 'sidecar-outbound',
             statPrefix: `outbound_${entry.name}`,
             protocol: chain.protocol,
             mesh,
+            telemetry,
             routes: { rdsName: chain.rds.name },
           }),
         ];
@@ -136,11 +148,11 @@ function chainMatch(chain: HttpChain | L4Chain): FilterChainMatch | undefined {
   return create(FilterChainMatchSchema, { serverNames, prefixRanges });
 }
 
-function passthroughChain({ mesh, unknownCluster = blackHoleCluster }: OutboundOptions): FilterChain {
+function passthroughChain({ telemetry, unknownCluster = blackHoleCluster }: OutboundOptions): FilterChain {
   return create(FilterChainSchema, {
     name: 'PassthroughFilterChain',
     filterChainMatch: {},
-    filters: [tcpProxyFilter(toCluster(unknownCluster), mesh)],
+    filters: [tcpProxyFilter(toCluster(unknownCluster), clientReport(telemetry))],
   });
 }
 

@@ -3,6 +3,7 @@ import { ListenerSchema } from '../../../../gen/envoy/config/listener/v3/listene
 import { encodeResource } from '../encode.ts';
 import { listenerName, virtualOutboundListener } from '../names.ts';
 import type { Lookups } from '../routes/lookups.ts';
+import { workloadTelemetry } from '../telemetry/workload-telemetry.ts';
 import { type EncodedResource, typeUrls } from '../translation.ts';
 import { localhostAddress } from './address.ts';
 import { encodeOutbound, virtualOutbound } from './outbound-listener.ts';
@@ -19,17 +20,22 @@ export function outboundListeners(lookups: Lookups): ReadonlyMap<string, Encoded
   const { interceptionMode, httpProxyPort } = scope.context;
   const plan = outboundPlan(lookups);
   const unknownCluster = unknownTrafficCluster(scope);
-  return memo.get('outbound-listeners', [plan, mesh, unknownCluster, interceptionMode, httpProxyPort], () => {
-    const options = { mesh, unknownCluster };
-    const entries = httpProxyPort === 0 ? plan : [...plan, httpProxyEntry(lookups)];
-    const listeners = new Map(entries.map((entry) => [entry.name, encodeOutbound(entry, options, memo)]));
-    if (interceptionMode !== 'NONE') {
-      const virtual = virtualOutbound({ ...options, isTransparent: interceptionMode === 'TPROXY' });
-      const encoded = encodeResource(typeUrls.listener, virtualOutboundListener, ListenerSchema, virtual);
-      listeners.set(virtualOutboundListener, encoded);
-    }
-    return listeners;
-  });
+  const telemetry = workloadTelemetry(lookups);
+  return memo.get(
+    'outbound-listeners',
+    [plan, mesh, telemetry, unknownCluster, interceptionMode, httpProxyPort],
+    () => {
+      const options = { mesh, telemetry, unknownCluster };
+      const entries = httpProxyPort === 0 ? plan : [...plan, httpProxyEntry(lookups)];
+      const listeners = new Map(entries.map((entry) => [entry.name, encodeOutbound(entry, options, memo)]));
+      if (interceptionMode !== 'NONE') {
+        const virtual = virtualOutbound({ ...options, isTransparent: interceptionMode === 'TPROXY' });
+        const encoded = encodeResource(typeUrls.listener, virtualOutboundListener, ListenerSchema, virtual);
+        listeners.set(virtualOutboundListener, encoded);
+      }
+      return listeners;
+    },
+  );
 }
 
 /** The route configurations that outbound listeners ask for, by name; the first of a name is the one that Envoy would get. */

@@ -6,11 +6,11 @@ import {
   type TcpProxy,
   TcpProxySchema,
 } from '../../../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
-import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { type MergedRule, subsetOf } from '../destination-rules.ts';
 import { durationOf } from '../routes/duration.ts';
 import { tcpHashPolicy } from '../routes/hash-policy.ts';
-import { accessLogs } from './access-log.ts';
+import type { ReportPlace } from '../telemetry/stats-loggers.ts';
+import type { WorkloadTelemetry } from '../telemetry/workload-telemetry.ts';
 
 /** Where a TCP proxy sends connections. */
 export interface TcpTarget {
@@ -23,14 +23,21 @@ export interface TcpTarget {
   readonly rule: MergedRule | undefined;
 }
 
-/** A TCP proxy; `mesh` undefined leaves out the access log, as chains that only drop connections do. */
-export function tcpProxyFilter(target: TcpTarget, mesh: MeshConfig | undefined): Filter {
+/** Who reports a TCP proxy's connections, and as what. */
+export interface TcpReport {
+  readonly telemetry: WorkloadTelemetry;
+  readonly place: ReportPlace;
+}
+
+/** A TCP proxy; `report` undefined leaves out the access log, as chains that only drop connections do. */
+export function tcpProxyFilter(target: TcpTarget, report: TcpReport | undefined): Filter {
   const { rule, statPrefix } = target;
   const tcp = rule?.trafficPolicy?.connectionPool?.tcp;
   const proxy = create(TcpProxySchema, {
     statPrefix,
     clusterSpecifier: clusterSpecifier(target),
-    accessLog: mesh === undefined ? [] : accessLogs(mesh),
+    accessLog: report?.telemetry.tcpLogs(report.place) ?? [],
+    ...(report?.telemetry.reportsOpened ? { accessLogOptions: { flushAccessLogOnConnected: true } } : {}),
     hashPolicy: tcpHashPolicy(rule, target.subset),
     ...(tcp?.idleTimeout === undefined ? {} : { idleTimeout: durationOf(tcp.idleTimeout) }),
     ...(tcp?.maxConnectionDuration === undefined

@@ -22,7 +22,7 @@ interface Targeted {
 /** Resources of a security kind that apply, oldest first (istio.io/latest/docs/concepts/security/#policy-target). */
 export function policiesOf<Spec extends Targeted>(
   snapshot: Snapshot,
-  kind: 'AuthorizationPolicy' | 'RequestAuthentication' | 'PeerAuthentication',
+  kind: 'AuthorizationPolicy' | 'RequestAuthentication' | 'PeerAuthentication' | 'Telemetry',
   subject: PolicySubject,
 ): readonly ConfigResource<Spec>[] {
   const { rootNamespace } = snapshot.mesh;

@@ -1,0 +1,132 @@
+// Envoy's tracing as a Telemetry asks for it: provider, sampling and tags of a connection manager.
+import { create, type DescMessage, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { OpenTelemetryConfigSchema } from '../../../../gen/envoy/config/trace/v3/opentelemetry_pb.js';
+import {
+  ZipkinConfig_CollectorEndpointVersion,
+  ZipkinConfigSchema,
+} from '../../../../gen/envoy/config/trace/v3/zipkin_pb.js';
+import {
+  type HttpConnectionManager_Tracing,
+  HttpConnectionManager_TracingSchema,
+} from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import { EnvironmentResourceDetectorConfigSchema } from '../../../../gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.js';
+import { type CustomTag, CustomTagSchema } from '../../../../gen/envoy/type/tracing/v3/custom_tag_pb.js';
+import { compareNames } from '../names.ts';
+import { durationOf, durationOfMs } from '../routes/duration.ts';
+import type { TracingChoice } from './effective-telemetry.ts';
+import { grpcServiceOf, type ProviderTarget } from './providers.ts';
+
+/** Istio's default: 1 % of the requests that nobody decided about before. */
+const defaultSamplingPercentage = 1;
+/** Istio's default length of the path in a span. */
+const defaultMaxTagLength = 256;
+
+/** Variables that the agent gives to its Envoy, by Istio's tags. */
+const istioTags = {
+  'istio.canonical_revision': 'CANONICAL_REVISION',
+  'istio.canonical_service': 'CANONICAL_SERVICE',
+  'istio.cluster_id': 'ISTIO_META_CLUSTER_ID',
+  'istio.mesh_id': 'ISTIO_META_MESH_ID',
+  'istio.namespace': 'POD_NAMESPACE',
+} as const;
+
+/**
+ * The `tracing` field of a connection manager; undefined where the provider is none that traces or can't be reached. A request
+ * that comes in with a sampling decision keeps it; `disableSpanReporting` samples none of one's own.
+ */
+export function tracing(
+  choice: TracingChoice | undefined,
+  targets: readonly ProviderTarget[],
+): HttpConnectionManager_Tracing | undefined {
+  const target = targets.find(({ provider }) => provider.name === choice?.provider);
+  if (choice === undefined || target === undefined) return undefined;
+  const provider = tracerOf(target);
+  if (provider === undefined) return undefined;
+  const { opentelemetry, zipkin } = target.provider;
+  const percentage = choice.randomSamplingPercentage ?? defaultSamplingPercentage;
+  const isOff = choice.disableSpanReporting === true;
+  return create(HttpConnectionManager_TracingSchema, {
+    clientSampling: { value: isOff ? 0 : 100 },
+    randomSampling: { value: isOff ? 0 : percentage },
+    overallSampling: { value: isOff ? 0 : 100 },
+    maxPathTagLength: opentelemetry?.maxTagLength ?? zipkin?.maxTagLength ?? defaultMaxTagLength,
+    customTags: customTags(choice),
+    provider,
+  });
+}
+
+function tracerOf(target: ProviderTarget) {
+  const { opentelemetry, zipkin } = target.provider;
+  if (opentelemetry) {
+    const { http } = opentelemetry;
+    const detector = environmentDetector();
+    const config = create(OpenTelemetryConfigSchema, {
+      resourceDetectors: [detector],
+      ...(http
+        ? {
+            httpService: {
+              httpUri: {
+                uri: `http://${target.authority}${http.path.startsWith('/') ? '' : '/'}${http.path}`,
+                httpUpstreamType: { case: 'cluster' as const, value: target.cluster },
+                timeout: http.timeout ? durationOf(http.timeout) : durationOfMs(exportTimeoutMs),
+              },
+            },
+          }
+        : { grpcService: { ...grpcServiceOf(target), timeout: durationOfMs(exportTimeoutMs) } }),
+    });
+    return tracer('envoy.tracers.opentelemetry', OpenTelemetryConfigSchema, config);
+  }
+  if (zipkin) {
+    const config = create(ZipkinConfigSchema, {
+      collectorCluster: target.cluster,
+      collectorEndpoint: zipkin.path || '/api/v2/spans',
+      collectorHostname: target.authority,
+      collectorEndpointVersion: ZipkinConfig_CollectorEndpointVersion.HTTP_JSON,
+      traceId128bit: zipkin.enable64bitTraceId !== true,
+      sharedSpanContext: false,
+    });
+    return tracer('envoy.tracers.zipkin', ZipkinConfigSchema, config);
+  }
+  return undefined;
+}
+
+/** Spans are sent in the background: a collector that is slow for longer only costs memory. */
+const exportTimeoutMs = 10_000;
+
+function tracer<Desc extends DescMessage>(name: string, schema: Desc, value: MessageShape<Desc>) {
+  return { name, configType: { case: 'typedConfig' as const, value: anyPack(schema, value) } };
+}
+
+/** `service.name` differs from proxy to proxy where the configuration does not: it is in OTEL_RESOURCE_ATTRIBUTES. */
+function environmentDetector() {
+  const schema = EnvironmentResourceDetectorConfigSchema;
+  const typedConfig = anyPack(schema, create(schema));
+  return { name: 'envoy.tracers.opentelemetry.resource_detectors.environment', typedConfig };
+}
+
+function customTags(choice: TracingChoice): CustomTag[] {
+  const tags = new Map<string, CustomTag>();
+  const add = (tag: string, init: MessageInitShape<typeof CustomTagSchema>['type']) =>
+    tags.set(tag, create(CustomTagSchema, { tag, ...(init ? { type: init } : {}) }));
+  if (choice.enableIstioTags !== false) {
+    for (const [tag, name] of Object.entries(istioTags))
+      add(tag, { case: 'environment', value: { name, defaultValue: 'unknown' } });
+  }
+  for (const [tag, { literal, environment, header, formatter }] of Object.entries(choice.customTags ?? {})) {
+    if (literal) add(tag, { case: 'literal', value: literal });
+    else if (environment) add(tag, { case: 'environment', value: environment });
+    else if (header) add(tag, { case: 'requestHeader', value: header });
+    else if (formatter) tags.set(tag, formattedTag(tag, formatter.value));
+  }
+  return [...tags].sort(([a], [b]) => compareNames(a, b)).map(([, tag]) => tag);
+}
+
+/** Field 6 of CustomTag, `value`: newer than the API that our protobuf code is made from. */
+function formattedTag(tag: string, format: string): CustomTag {
+  const message = create(CustomTagSchema, { tag });
+  const data = new BinaryWriter().string(format).finish();
+  message.$unknown = [{ no: 6, wireType: WireType.LengthDelimited, data }];
+  return message;
+}

@@ -1,0 +1,131 @@
+// Everything that telemetry asks of one proxy's listeners: access logs, metrics, filters and tracing, for each side.
+import type { AccessLog } from '../../../../gen/envoy/config/accesslog/v3/accesslog_pb.js';
+import { AccessLogType } from '../../../../gen/envoy/data/accesslog/v3/accesslog_pb.js';
+import type {
+  HttpConnectionManager_Tracing,
+  HttpFilter,
+} from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import type { TelemetrySpec } from '../../../../mesh/config/schemas/telemetry.ts';
+import { listenerAccessLogs, meshFileLog, noRoute } from '../listeners/access-log.ts';
+import type { Lookups } from '../routes/lookups.ts';
+import { atType } from './access-log.ts';
+import { accessLoggers } from './access-loggers.ts';
+import { appliedTelemetries } from './applied-telemetries.ts';
+import {
+  accessLogChoices,
+  builtinLog,
+  type LogChoice,
+  metricChoices,
+  metricProviders,
+  type Side,
+  type TracingChoice,
+  tracingChoice,
+} from './effective-telemetry.ts';
+import { peerFilters } from './peer-filters.ts';
+import { type ProviderTarget, providerTargets } from './providers.ts';
+import { httpStatsLoggers, type MetricChoices, type ReportPlace, tcpStatsLoggers } from './stats-loggers.ts';
+import { tracing } from './tracing.ts';
+
+/** See the file's first line. The same object for all proxies for which it is the same. */
+export interface WorkloadTelemetry {
+  /** Access logs of a connection manager. */
+  httpLogs(place: ReportPlace): AccessLog[];
+  /** Access logs of a TCP proxy. */
+  tcpLogs(place: ReportPlace): AccessLog[];
+  /** Whether TCP proxies have to report connections when they open. */
+  readonly reportsOpened: boolean;
+  /** Access logs of a listener: connections that no chain takes. */
+  listenerLogs(side: Side): AccessLog[];
+  /** Come before all other HTTP filters. */
+  httpFilters(side: Side): readonly HttpFilter[];
+  tracing(side: Side): HttpConnectionManager_Tracing | undefined;
+}
+
+/** The telemetry of the proxy of `lookups`. */
+export function workloadTelemetry(lookups: Lookups): WorkloadTelemetry {
+  const { scope, memo } = lookups;
+  const { mesh } = scope.snapshot;
+  const hasStats = scope.context.telemetry === 'STATS';
+  const applied = appliedTelemetries(lookups);
+  const sides = memo.get('telemetry-choices', [applied, mesh, hasStats], () => {
+    const specs = applied.map(({ spec }) => spec);
+    return { CLIENT: sideOf(specs, 'CLIENT', mesh, hasStats), SERVER: sideOf(specs, 'SERVER', mesh, hasStats) };
+  });
+  const names = memo.get('telemetry-providers', [sides], () =>
+    [...new Set([...namesOf(sides.CLIENT), ...namesOf(sides.SERVER)])].sort(),
+  );
+  const targets = providerTargets(names, lookups);
+  return memo.get('workload-telemetry', [sides, targets, mesh], () => telemetryOf(sides, targets, mesh));
+}
+
+/** What is chosen for one side. */
+interface SideChoices {
+  /** Undefined: the mesh's file. */
+  readonly logs: readonly LogChoice[] | undefined;
+  /** Undefined: none. */
+  readonly metrics: MetricChoices | undefined;
+  readonly tracing: TracingChoice | undefined;
+}
+
+type Sides = Readonly<Record<Side, SideChoices>>;
+
+function sideOf(specs: readonly TelemetrySpec[], side: Side, mesh: MeshConfig, hasStats: boolean): SideChoices {
+  const toPrometheus = metricProviders(specs, mesh).some((name) => isPrometheus(name, mesh));
+  return {
+    logs: accessLogChoices(specs, side, mesh),
+    metrics: hasStats && toPrometheus ? metricChoices(specs, side) : undefined,
+    tracing: tracingChoice(specs, side, mesh),
+  };
+}
+
+/** Istio's built-in provider, or one that is configured to be Prometheus. */
+function isPrometheus(name: string, { extensionProviders = [] }: MeshConfig): boolean {
+  const provider = extensionProviders.find((one) => one.name === name);
+  return provider === undefined ? name === 'prometheus' : provider.prometheus !== undefined;
+}
+
+function namesOf({ logs, tracing: choice }: SideChoices): readonly string[] {
+  return [...(logs ?? []).map(({ provider }) => provider), ...(choice?.provider ? [choice.provider] : [])];
+}
+
+function telemetryOf(sides: Sides, targets: readonly ProviderTarget[], mesh: MeshConfig): WorkloadTelemetry {
+  const reportsOpened = sides.CLIENT.metrics !== undefined || sides.SERVER.metrics !== undefined;
+  return {
+    reportsOpened,
+    httpLogs: (place) => {
+      const { logs, metrics } = sides[place.side];
+      const own = logs ? accessLoggers(logs, targets, { protocol: 'http' }) : meshFileLog(mesh);
+      return [...own, ...(metrics ? httpStatsLoggers(place, metrics) : [])];
+    },
+    tcpLogs: (place) => {
+      const { logs, metrics } = sides[place.side];
+      // Where connections are reported twice, people's logs still have them once.
+      const filter = reportsOpened ? atType(AccessLogType.TcpConnectionEnd) : undefined;
+      const own = logs ? accessLoggers(logs, targets, { protocol: 'tcp', filter }) : meshFileLog(mesh, filter);
+      return [...own, ...(metrics ? tcpStatsLoggers(place, metrics) : [])];
+    },
+    listenerLogs: (side) => {
+      const { logs } = sides[side];
+      if (logs === undefined) return listenerAccessLogs(mesh);
+      return [...accessLoggers(logs, targets, { protocol: 'tcp', filter: noRoute })];
+    },
+    httpFilters: (side) => (sides[side].metrics ? peerFilters(side) : []),
+    tracing: (side) => tracing(sides[side].tracing, targets),
+  };
+}
+
+/** What of its Telemetries a proxy can't do as written, for people. */
+export function telemetryWarnings(lookups: Lookups): readonly string[] {
+  const { mesh } = lookups.scope.snapshot;
+  const specs = appliedTelemetries(lookups).map(({ spec }) => spec);
+  const sides = [sideOf(specs, 'CLIENT', mesh, true), sideOf(specs, 'SERVER', mesh, true)];
+  const names = [...new Set(sides.flatMap(namesOf))].sort();
+  const reached = new Set(providerTargets(names, lookups).map(({ provider }) => provider.name));
+  return names
+    .filter((name) => !reached.has(name) && name !== builtinLog)
+    .map((name) => {
+      const why = "is not in the mesh configuration's extensionProviders, or its service is not visible";
+      return `Telemetry: provider ${JSON.stringify(name)} gets nothing: it ${why}`;
+    });
+}
