@@ -4,6 +4,7 @@ import type { Destination, VirtualServiceSpec } from '../../../mesh/config/schem
 import type { Memo } from './memo.ts';
 import type { ProxyScope } from './proxy-scope.ts';
 import { completeVirtualServices } from './routes/lookups.ts';
+import { providerServices } from './telemetry/providers.ts';
 
 /** By hostname; hosts that are absent are used at every port. */
 export type OutboundPorts = ReadonlyMap<string, ReadonlySet<number>>;
@@ -16,7 +17,8 @@ export type OutboundPorts = ReadonlyMap<string, ReadonlySet<number>>;
 export function outboundPorts(scope: ProxyScope, memo: Memo): OutboundPorts | undefined {
   if (scope.egress.every(({ listener }) => listener === undefined)) return undefined;
   const virtualServices = scope.egress.map((egress) => completeVirtualServices(egress, { scope, memo }));
-  return memo.get('outbound-ports', [scope.egress, ...virtualServices], () => {
+  const providers = providerServices(scope.snapshot, memo);
+  return memo.get('outbound-ports', [scope.egress, providers, ...virtualServices], () => {
     const ports = new Map<string, Set<number> | 'all'>();
     const allow = (hostname: string, port: number | undefined) => {
       const known = ports.get(hostname);
@@ -30,6 +32,8 @@ export function outboundPorts(scope: ProxyScope, memo: Memo): OutboundPorts | un
     }
     for (const { spec } of virtualServices.flat())
       for (const { host, port } of destinations(spec)) allow(host, port?.number || undefined);
+    // Whatever the Sidecar leaves of them, proxies report to them.
+    for (const { service, port } of providers) if (ports.has(service.hostname)) allow(service.hostname, port);
     return new Map([...ports].filter((entry): entry is [string, Set<number>] => entry[1] !== 'all'));
   });
 }

@@ -6,14 +6,19 @@ import { destinations } from './outbound-ports.ts';
 import type { ProxyScope } from './proxy-scope.ts';
 import { completeVirtualServices } from './routes/lookups.ts';
 import type { VirtualService } from './routes/resolve-virtual-service.ts';
+import { providerServices } from './telemetry/providers.ts';
 import { onePerHostname, visibleServices } from './visibility.ts';
 
-/** The services below and Mixer, which no Sidecar or exportTo shows or hides: proxies call it themselves. */
+/** The services below, Mixer and telemetry's providers, which no Sidecar or exportTo shows or hides: proxies call them themselves. */
 export function outboundServices(scope: ProxyScope, memo: Memo): readonly Service[] {
   const services = calledServices(scope, memo);
   const [mixer] = scope.snapshot.registry.servicesOf(mixerHostname);
-  if (mixer === undefined || scope.context.generator === 'grpc') return services;
-  return memo.get('with-mixer', [services, mixer], () => [...services.filter((service) => service !== mixer), mixer]);
+  const providers = providerServices(scope.snapshot, memo);
+  if ((mixer === undefined && providers.length === 0) || scope.context.generator === 'grpc') return services;
+  return memo.get('with-own-calls', [services, mixer, providers], () => {
+    const own = new Set([...(mixer ? [mixer] : []), ...providers.map(({ service }) => service)]);
+    return [...services.filter((service) => !own.has(service)), ...own];
+  });
 }
 
 /** One service a hostname, in order of age; the same array while the scope's egress is. */

@@ -1,5 +1,8 @@
 // The extension providers that a proxy's Telemetries name, each with the cluster that reaches its service.
+import type { Service } from '../../../../events/model.ts';
 import type { ExtensionProvider } from '../../../../mesh/config/schemas/extension-provider.ts';
+import type { Snapshot } from '../../../../mesh/snapshot.ts';
+import type { Memo } from '../memo.ts';
 import { subsetKey } from '../names.ts';
 import type { Lookups } from '../routes/lookups.ts';
 
@@ -12,10 +15,7 @@ export interface ProviderTarget {
   readonly cluster: string;
 }
 
-/**
- * Those of `names` that are configured and whose service the proxy sees: Envoy refuses a listener that names a cluster it does
- * not have. The same array for all proxies for which it is the same.
- */
+/** Those of `names` that are configured and whose service exists. The same array for all proxies for which it is the same. */
 export function providerTargets(names: readonly string[], { scope, memo }: Lookups): readonly ProviderTarget[] {
   if (names.length === 0) return none;
   const { mesh } = scope.snapshot;
@@ -24,15 +24,8 @@ export function providerTargets(names: readonly string[], { scope, memo }: Looku
     const server = serverOf(provider);
     if (server === undefined)
       return [memo.get('provider-target', [provider], () => ({ provider, authority: '', cluster: '' }))];
-    const [namespace, host] = server.service.includes('/') ? server.service.split('/') : [undefined, server.service];
-    const service = scope.egress
-      .flatMap(({ services }) => services)
-      .find(
-        (candidate) =>
-          candidate.hostname === host &&
-          (namespace === undefined || candidate.namespace === namespace) &&
-          candidate.ports.some(({ port }) => port === server.port),
-      );
+    // Envoy refuses a listener that names a cluster it does not have.
+    const service = serviceOf(server, scope.snapshot);
     if (service === undefined) return [];
     const cluster = subsetKey('outbound', server.port, '', service.hostname);
     return [
@@ -48,7 +41,39 @@ export function providerTargets(names: readonly string[], { scope, memo }: Looku
 
 const none: readonly ProviderTarget[] = [];
 
-function serverOf(provider: ExtensionProvider): { readonly service: string; readonly port: number } | undefined {
+/** A service's port that proxies report to. */
+export interface ProviderService {
+  readonly service: Service;
+  readonly port: number;
+}
+
+/** Services of all configured providers: proxies call them whatever Sidecars and exportTo show. The same array while it is the same. */
+export function providerServices({ mesh, registry }: Snapshot, memo: Memo): readonly ProviderService[] {
+  const found = (mesh.extensionProviders ?? []).flatMap((provider) => {
+    const server = serverOf(provider);
+    const service = server && serviceOf(server, { registry });
+    if (server === undefined || service === undefined) return [];
+    return [memo.get('provider-service', [service, server.port], () => ({ service, port: server.port }))];
+  });
+  return found.length === 0 ? noServices : memo.stable('provider-services', mesh, found);
+}
+
+const noServices: readonly ProviderService[] = [];
+
+interface Server {
+  readonly service: string;
+  readonly port: number;
+}
+
+/** `service` is a hostname, or `NAMESPACE/HOSTNAME`. */
+function serviceOf({ service: name, port }: Server, { registry }: Pick<Snapshot, 'registry'>): Service | undefined {
+  const [namespace, host] = name.includes('/') ? name.split('/') : [undefined, name];
+  return registry
+    .servicesOf(host ?? '')
+    .find((one) => (namespace === undefined || one.namespace === namespace) && one.ports.some((p) => p.port === port));
+}
+
+function serverOf(provider: ExtensionProvider): Server | undefined {
   const { envoyHttpAls, envoyTcpAls, envoyOtelAls, opentelemetry, zipkin } = provider;
   return envoyHttpAls ?? envoyTcpAls ?? envoyOtelAls ?? opentelemetry ?? zipkin;
 }

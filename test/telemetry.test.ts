@@ -1,0 +1,312 @@
+// Telemetry of the demo's real Envoys: Istio's metrics with their labels, Telemetry's overrides, one trace of a page, access logs.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePorts } from './support/free-port.ts';
+import { OtlpReceiver, type ReceivedSpan, textOf } from './support/otlp-receiver.ts';
+import { periplus, RunningPeriplus } from './support/periplus.ts';
+import { waitFor } from './support/wait-for.ts';
+
+const gateway = 'http://127.0.0.1:8080';
+/** Addresses of the demo's proxies (run/demo-plan.ts). */
+const proxies = {
+  productpage: '127.10.0.1',
+  reviewsV1: '127.10.0.3',
+  reviewsV3: '127.10.0.5',
+  gateway: '127.10.0.10',
+} as const;
+
+type Series = { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number };
+
+async function seriesOf(proxy: keyof typeof proxies, name: string): Promise<Series[]> {
+  const text = await (await fetch(`http://${proxies[proxy]}:15020/stats/prometheus`)).text();
+  return text.split('\n').flatMap((line) => {
+    const match = /^([a-z_]+)\{(.*)\} (\S+)$/.exec(line);
+    if (match?.[1] !== name) return [];
+    const labels = [...(match[2] ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map((m) => [m[1], m[2]]);
+    return [{ name, labels: Object.fromEntries(labels) as Record<string, string>, value: Number(match[3]) }];
+  });
+}
+
+/** Labels of istio.io/latest/docs/reference/config/metrics, which every standard metric has. */
+const documented = [
+  'reporter',
+  ...['source', 'destination'].flatMap((side) =>
+    [
+      'workload',
+      'workload_namespace',
+      'principal',
+      'app',
+      'version',
+      'canonical_service',
+      'canonical_revision',
+      'cluster',
+    ].map((label) => `${side}_${label}`),
+  ),
+  ...['destination_service', 'destination_service_name', 'destination_service_namespace'],
+  ...['request_protocol', 'connection_security_policy', 'response_flags'],
+];
+
+describe('telemetry of the demo mesh', () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'periplus-telemetry-'));
+  const receiver = new OtlpReceiver();
+  let up: RunningPeriplus;
+  let otlpPort = 0;
+  let tcpPort = 0;
+
+  async function apply(name: string, yaml: string): Promise<void> {
+    const file = join(scratch, `${name}.yaml`);
+    writeFileSync(file, yaml);
+    const { code, stdout, stderr } = await periplus(['apply', '-f', file, '--wait', '--timeout', '60s']);
+    expect(code, stdout + stderr).toBe(0);
+  }
+
+  beforeAll(async () => {
+    otlpPort = await receiver.startGrpc();
+    [tcpPort = 0] = await freePorts(1);
+    up = new RunningPeriplus(['up', '--data', join(scratch, 'data')]);
+    await up.untilServing(`${gateway}/productpage`, 90_000);
+  }, 120_000);
+  afterAll(async () => {
+    await up.stop();
+    receiver.stop();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  it('counts requests on both sides, with every label that Istio documents', async () => {
+    for (let i = 0; i < 5; i++) await (await fetch(`${gateway}/productpage`)).text();
+    for (const metric of [
+      'istio_requests_total',
+      'istio_request_duration_milliseconds_count',
+      'istio_request_bytes_sum',
+    ]) {
+      // Envoy merges histograms every five seconds.
+      await waitFor(async () => (await seriesOf('productpage', metric)).length >= 3, { what: metric, limitMs: 30_000 });
+      const series = await seriesOf('productpage', metric);
+      for (const { labels } of series)
+        expect(Object.keys(labels)).toEqual(
+          expect.arrayContaining([...documented, 'response_code', 'grpc_response_status']),
+        );
+    }
+    const of = async (proxy: keyof typeof proxies, reporter: string, to: string) =>
+      (await seriesOf(proxy, 'istio_requests_total')).find(
+        ({ labels }) => labels.reporter === reporter && labels.destination_service_name === to,
+      );
+    const atGateway = await of('gateway', 'source', 'productpage');
+    const atPage = await of('productpage', 'destination', 'productpage');
+    expect(atGateway?.labels).toMatchObject({
+      source_workload: 'istio-ingressgateway',
+      destination_workload: 'productpage-v1',
+    });
+    expect(atPage?.labels).toMatchObject({
+      source_workload: 'istio-ingressgateway',
+      destination_workload: 'productpage-v1',
+    });
+    expect(atPage?.value).toBe(atGateway?.value);
+    const sent = await of('productpage', 'source', 'reviews');
+    const received = await of('reviewsV1', 'destination', 'reviews');
+    expect(sent?.labels).toMatchObject({
+      source_app: 'productpage',
+      destination_app: 'reviews',
+      destination_version: 'v1',
+    });
+    expect(received?.labels).toMatchObject({
+      source_workload: 'productpage-v1',
+      source_version: 'v1',
+      destination_version: 'v1',
+    });
+    expect(received?.value).toBe(sent?.value);
+  });
+
+  it('counts TCP connections and bytes, and messages of gRPC streams', async () => {
+    await apply(
+      'tcp',
+      `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: tcp, namespace: default }
+spec:
+  selector: { istio: ingressgateway }
+  servers:
+    - { port: { number: ${tcpPort}, name: tcp, protocol: TCP }, bind: 127.0.0.1, hosts: ['*'] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: tcp, namespace: default }
+spec:
+  hosts: ['*']
+  gateways: [tcp]
+  tcp:
+    - match: [{ port: ${tcpPort} }]
+      route: [{ destination: { host: details, port: { number: 9080 } } }]
+`,
+    );
+    const sent = 'GET /details/0 HTTP/1.1\r\nhost: details:9080\r\nconnection: close\r\n\r\n';
+    const received = await new Promise<number>((resolve, reject) => {
+      let bytes = 0;
+      const socket = connect(tcpPort, '127.0.0.1', () => socket.write(sent));
+      socket.on('data', (chunk) => (bytes += chunk.length)).on('error', reject);
+      socket.on('close', () => resolve(bytes));
+    });
+    await grpcCall();
+    await waitFor(async () => (await seriesOf('gateway', 'istio_tcp_connections_closed_total')).length > 0, {
+      what: 'the connection to be counted',
+      limitMs: 20_000,
+    });
+    const [opened] = await seriesOf('gateway', 'istio_tcp_connections_opened_total');
+    expect(opened).toMatchObject({ value: 1, labels: { request_protocol: 'tcp', destination_workload: 'details-v1' } });
+    for (const label of documented) expect(Object.keys(opened?.labels ?? {})).toContain(label);
+    expect((await seriesOf('gateway', 'istio_tcp_received_bytes_total'))[0]?.value).toBe(sent.length);
+    expect((await seriesOf('gateway', 'istio_tcp_sent_bytes_total'))[0]?.value).toBe(received);
+    const [messages] = await seriesOf('gateway', 'istio_request_messages_total');
+    expect(messages).toMatchObject({ value: 2, labels: { request_protocol: 'grpc' } });
+  });
+
+  it('gives what a Telemetry asks of metrics, logs and spans, and one trace of a page with every hop', async () => {
+    await apply('providers', providers(otlpPort, join(scratch, 'access.log')));
+    await apply('telemetry', telemetry);
+    await apply('v3', v3);
+    const chain = ['istio-ingressgateway.istio-system', 'productpage.default', 'reviews.default', 'ratings.default'];
+    const isWhole = (spans: readonly ReceivedSpan[]) =>
+      chain.every((service) => spans.some((span) => span.service === service));
+    const traces = () => [...Map.groupBy(receiver.spans, ({ traceId }) => traceId).values()];
+    // Connections that proxies had open stay a moment with the listeners as they were.
+    const ask = () => getAnew(`${gateway}/productpage?marked`, { 'x-tenant': 'acme' });
+    await waitFor(async () => (await ask()).includes('reviews v3') && traces().some(isWhole), {
+      what: () =>
+        `all spans of a request; so far ${JSON.stringify(receiver.spans.map(({ service, name }) => [service, name]))}`,
+      everyMs: 1000,
+      limitMs: 60_000,
+    });
+    const trace = traces().find(isWhole) ?? [];
+    const roots = trace.filter(({ parentSpanId }) => parentSpanId === '');
+    expect(roots.map(({ service }) => service)).toEqual(['istio-ingressgateway.istio-system']);
+    const byId = new Map(trace.map((span) => [span.spanId, span]));
+    const ratings = trace.filter(({ service }) => service === 'ratings.default');
+    expect(ratings).not.toEqual([]);
+    expect(pathTo(ratings[0], byId)).toEqual([
+      ...['istio-ingressgateway.istio-system', 'productpage.default', 'productpage.default'],
+      ...['reviews.default', 'reviews.default', 'ratings.default'],
+    ]);
+    expect(roots[0]?.attributes).toMatchObject({
+      tenant: 'acme',
+      fixed: 'yes',
+      'istio.canonical_service': 'istio-ingressgateway',
+    });
+    const requests = await seriesOf('reviewsV3', 'istio_requests_total');
+    const changed = requests.filter(({ labels }) => labels.method === 'GET');
+    expect(changed).not.toEqual([]);
+    expect(changed[0]?.labels).not.toHaveProperty('source_app');
+    const logs = () => receiver.logs.map(({ attributes }) => textOf(attributes));
+    await waitFor(async () => logs().some(({ path }) => path === '/productpage?marked'), {
+      what: 'access logs',
+      limitMs: 60_000,
+    });
+    // The filter: productpage's own calls are no requests for a page.
+    expect(new Set(logs().map(({ path }) => path))).toEqual(new Set(['/productpage?marked']));
+  }, 180_000);
+});
+
+/** GETs on a connection of its own: one that is kept open stays with the listener as it was. */
+function getAnew(url: string, headers: Record<string, string>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get(url, { headers, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk) => (text += chunk));
+      response.on('end', () => resolve(text));
+    }).on('error', reject);
+  });
+}
+
+/** Services from the root to `span`. */
+function pathTo(
+  span: { readonly service: string; readonly parentSpanId: string } | undefined,
+  byId: ReadonlyMap<string, { readonly service: string; readonly parentSpanId: string }>,
+): string[] {
+  return span === undefined ? [] : [...pathTo(byId.get(span.parentSpanId), byId), span.service];
+}
+
+/** A stream of two messages; the application behind the route answers as it likes. */
+function grpcCall(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const session = connectHttp2(gateway);
+    session.on('error', reject);
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/api/v1/products',
+      'content-type': 'application/grpc',
+    });
+    stream.resume();
+    stream.on('error', reject).on('close', () => session.close(() => resolve()));
+    stream.end(Buffer.from([0, 0, 0, 0, 1, 65, 0, 0, 0, 0, 1, 66]));
+  });
+}
+
+const providers = (otlpPort: number, logFile: string) => `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: otel, namespace: default }
+spec:
+  hosts: [otel.observability.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{ number: 4317, name: grpc-otlp, protocol: GRPC }]
+  endpoints: [{ address: 127.0.0.1, ports: { grpc-otlp: ${otlpPort} } }]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: { name: istio, namespace: istio-system }
+data:
+  mesh: |
+    extensionProviders:
+      - name: otel-traces
+        opentelemetry: { service: otel.observability.svc.cluster.local, port: 4317 }
+      - name: otel-logs
+        envoyOtelAls:
+          service: otel.observability.svc.cluster.local
+          port: 4317
+          logFormat: { text: '%REQ(:METHOD)%', labels: { path: '%REQ(:PATH)%', code: '%RESPONSE_CODE%' } }
+      - name: file
+        envoyFileAccessLog: { path: ${logFile} }
+`;
+
+const telemetry = `apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: { name: mesh-default, namespace: istio-system }
+spec:
+  tracing:
+    - providers: [{ name: otel-traces }]
+      randomSamplingPercentage: 100
+      customTags:
+        tenant: { header: { name: x-tenant } }
+        fixed: { literal: { value: 'yes' } }
+  accessLogging:
+    - providers: [{ name: otel-logs }]
+      match: { mode: CLIENT }
+      filter: { expression: "request.url_path == '/productpage'" }
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: { name: reviews, namespace: default }
+spec:
+  selector: { matchLabels: { app: reviews } }
+  metrics:
+    - overrides:
+        - match: { metric: REQUEST_COUNT, mode: SERVER }
+          tagOverrides:
+            method: { value: request.method }
+            source_app: { operation: REMOVE }
+        - match: { metric: REQUEST_SIZE }
+          disabled: true
+`;
+
+/** reviews v1 never asks ratings. */
+const v3 = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews, namespace: default }
+spec:
+  hosts: [reviews]
+  http: [{ route: [{ destination: { host: reviews, subset: v3 } }] }]
+`;
