@@ -129,7 +129,8 @@ export function textOf(attributes: readonly KeyValue[]): Record<string, string> 
 }
 
 function anyText(value: AnyValue | undefined): string {
-  return value?.value.case === undefined ? '' : String(value.value.value);
+  const kind = value?.value;
+  return kind?.case === 'stringValue' ? kind.value : kind?.case === 'intValue' ? kind.value.toString() : '';
 }
 
 function exportService(signal: string, name: string): ServiceDefinition {
