@@ -1,7 +1,7 @@
 // Writes docs/reference/ from the code; with --check it writes nothing and fails when a page is stale. `npm run reference`.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { areas } from '../test/traffic/all-cases.ts';
+import { claims } from '../test/traffic/claims.ts';
 import { claimProblems, trafficReference } from '../test/traffic/reference.ts';
 import { adminApiPages } from './reference/admin-api-page.ts';
 import { cliPage } from './reference/cli-page.ts';
@@ -15,7 +15,7 @@ async function pages(): Promise<Readonly<Record<string, string>>> {
   return {
     'events.md': eventsPage(),
     'cli.md': cliPage(),
-    'traffic.md': trafficReference(areas),
+    'traffic.md': trafficReference(claims),
     ...(await adminApiPages(root)),
   };
 }
@@ -30,7 +30,7 @@ function staleFiles(wanted: Readonly<Record<string, string>>): readonly string[]
   return [...differing.map(([name]) => name), ...present.filter((name) => wanted[name] === undefined)].sort();
 }
 
-for (const problem of claimProblems(areas)) {
+for (const problem of claimProblems(claims)) {
   console.error(problem);
   process.exitCode = 1;
 }

@@ -47,7 +47,12 @@ export interface TestEnvoy {
 }
 
 /** Starts Envoy with `bootstrap`, whose admin port may be 0, and `flags`; waits until its admin interface answers. */
-export async function startEnvoy(bootstrap: unknown, flags: readonly string[] = []): Promise<TestEnvoy> {
+export async function startEnvoy(
+  bootstrap: unknown,
+  flags: readonly string[] = [],
+  /** `wrap`: program and arguments before Envoy's own, such as `ip netns exec NAME`. `adminHost`: where the admin interface is asked. */
+  { wrap = [], adminHost = '127.0.0.1' }: { readonly wrap?: readonly string[]; readonly adminHost?: string } = {},
+): Promise<TestEnvoy> {
   const folder = mkdtempSync(join(tmpdir(), 'periplus-envoy-'));
   const configPath = join(folder, 'bootstrap.json');
   const addressPath = join(folder, 'admin-address');
@@ -62,14 +67,16 @@ export async function startEnvoy(bootstrap: unknown, flags: readonly string[] = 
     addressPath,
     ...flags,
   ];
-  const child = spawn(await envoyPath(), ['-c', configPath, ...settings], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const [program = '', ...args] = [...wrap, await envoyPath(), '-c', configPath, ...settings];
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   guardChild(child);
   let output = '';
   child.stderr.on('data', (chunk) => (output += chunk));
   const stop = () => stopChild(child).finally(() => rmSync(folder, { recursive: true, force: true }));
   try {
     let adminPort: number | undefined;
-    const answers = async () => (adminPort = await adminPortOf(child, addressPath, output)) !== undefined;
+    const answers = async () =>
+      (adminPort = await adminPortOf(child, { addressPath, adminHost }, output)) !== undefined;
     await waitFor(answers, { what: 'Envoy’s admin interface' });
     return { adminPort: adminPort ?? 0, pid: child.pid ?? 0, output: () => output, stop };
   } catch (error) {
@@ -78,11 +85,15 @@ export async function startEnvoy(bootstrap: unknown, flags: readonly string[] = 
   }
 }
 
-async function adminPortOf(child: ChildProcess, addressPath: string, output: string): Promise<number | undefined> {
+async function adminPortOf(
+  child: ChildProcess,
+  { addressPath, adminHost }: { readonly addressPath: string; readonly adminHost: string },
+  output: string,
+): Promise<number | undefined> {
   if (child.exitCode !== null) throw new Error(`Envoy ended with ${child.exitCode}: ${output}`);
   try {
     const port = Number(readFileSync(addressPath, 'utf8').split(':').pop());
-    return (await fetch(`http://127.0.0.1:${port}/ready`)).status > 0 ? port : undefined;
+    return (await fetch(`http://${adminHost}:${port}/ready`)).status > 0 ? port : undefined;
   } catch {
     return undefined;
   }

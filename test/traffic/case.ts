@@ -17,6 +17,13 @@ export interface TrafficCase {
   readonly run: (mesh: CaseMesh, later: readonly Manifest[]) => Promise<void>;
 }
 
+/** What the reference reads of a case, whatever mesh it runs on: its claims, and resources that bear them out. */
+export interface Claim {
+  readonly name: string;
+  readonly proves: readonly string[];
+  readonly manifests: readonly Manifest[];
+}
+
 /** Addresses and files that resources name. */
 export interface Place {
   readonly ports: Ports;

@@ -112,7 +112,10 @@ function endpointOf(service: ReturnType<typeof httpService>, server: EchoServer)
 }
 
 /** Pilot and its admin API, with `facts` in the log; resolves when they are served. */
-export async function startControlPlane(facts: readonly BareFact[], credentials: string) {
+export async function startControlPlane(
+  facts: readonly BareFact[],
+  { credentials, host = '127.0.0.1' }: { readonly credentials?: string; readonly host?: string },
+) {
   const logs = openMemoryLogs();
   const clock = systemClock;
   const logger = silentLogger;
@@ -126,8 +129,8 @@ export async function startControlPlane(facts: readonly BareFact[], credentials:
     clock,
     logger,
     name: 'traffic',
-    xds: { host: '127.0.0.1', port: 0 },
-    credentials: [createFileCredentials({ folder: credentials })],
+    xds: { host, port: 0 },
+    ...(credentials !== undefined && { credentials: [createFileCredentials({ folder: credentials })] }),
   });
   const deliveries = createDeliveriesWatch(logs.deliveries);
   const stop = new AbortController();
@@ -147,6 +150,7 @@ export async function startControlPlane(facts: readonly BareFact[], credentials:
   });
   await waitFor(() => pilot.ready(), { what: 'Pilot', everyMs: 5 });
   return {
+    logs,
     pilot,
     deliveries,
     app,

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bootstrapOf } from '../../agent/bootstrap.ts';
 import type { ProxyIdentity } from '../../agent/proxy-node.ts';
-import { progressOfStreams } from '../../services/pilot/admin/stream-progress.ts';
 import { startEnvoy, type TestEnvoy } from '../support/envoy.ts';
 import { freePorts } from '../support/free-port.ts';
 import { waitFor } from '../support/wait-for.ts';
 import type { CaseMesh, InstanceName, Ports, TrafficCase } from './case.ts';
 import { makeCertificates, type TestCertificates } from './certificates.ts';
 import { type Call, send } from './client.ts';
+import { ConfigSession } from './config-session.ts';
 import type { EchoServer, Journal } from './echo-server.ts';
 import { gatewayIdentity, meshFacts, portsOf, sidecarIdentity, startControlPlane, startServers } from './mesh-parts.ts';
 import { gateway, gatewaySelector, type Manifest } from './resources.ts';
@@ -23,7 +23,9 @@ export async function startTrafficMesh(): Promise<TrafficMesh> {
   const servers = await startServers(journal, certificates);
   const numbers = await freePorts(16);
   const ports = portsOf(numbers);
-  const controlPlane = await startControlPlane(meshFacts(servers, ports), certificates.files.credentials);
+  const controlPlane = await startControlPlane(meshFacts(servers, ports), {
+    credentials: certificates.files.credentials,
+  });
   const envoys = await Promise.all(
     [sidecarIdentity, gatewayIdentity].map((identity) => startProxy(identity, controlPlane.pilot.xdsPort)),
   );
@@ -66,7 +68,7 @@ export class TrafficMesh implements CaseMesh {
   readonly servers: Readonly<Record<InstanceName, EchoServer>>;
   readonly ports: Ports;
   readonly #parts: Parts;
-  readonly #applied = new Map<string, Manifest>();
+  readonly #session: ConfigSession;
   #keys = 0;
 
   constructor(parts: Parts) {
@@ -74,6 +76,9 @@ export class TrafficMesh implements CaseMesh {
     this.certificates = parts.certificates;
     this.servers = parts.servers;
     this.ports = parts.ports;
+    const { controlPlane, ports } = parts;
+    const adminUrls = [parts.sidecar, parts.router].map(({ adminPort }) => `http://127.0.0.1:${adminPort}`);
+    this.#session = new ConfigSession({ controlPlane, adminUrls, kept: [baseGateway(ports)] });
   }
 
   get instances() {
@@ -93,46 +98,20 @@ export class TrafficMesh implements CaseMesh {
 
   /** Runs one case and removes what it applied, whatever came of it. What a proxy rejected fails it. */
   async runCase(one: TrafficCase): Promise<void> {
-    const resources = one.resources?.(this) ?? [];
-    try {
-      if (resources.length > 0) await this.apply(...resources);
-      await one.run(this, one.later?.(this) ?? []);
-    } catch (error) {
-      const rejections = this.rejections();
-      if (rejections.length > 0) throw new Error(`a proxy rejected: ${rejections.join('; ')}`, { cause: error });
-      throw error;
-    } finally {
-      this.#applied.delete(keyOf(baseGateway(this.ports)));
-      await this.remove(...this.#applied.values());
-    }
-    const rejections = this.rejections();
-    if (rejections.length > 0) throw new Error(`a proxy rejected: ${rejections.join('; ')}`);
+    await this.#session.run(one.resources?.(this) ?? [], () => one.run(this, one.later?.(this) ?? []));
   }
 
   /** What proxies refuse at the moment. */
   rejections(): string[] {
-    const { deliveries } = this.#parts.controlPlane;
-    return [...deliveries.state().proxies.values()].flatMap(({ types }) =>
-      [...types].flatMap(([type, { rejected }]) => (rejected ? [`${type}: ${rejected.message}`] : [])),
-    );
+    return this.#session.rejections();
   }
 
-  async apply(...resources: readonly Manifest[]): Promise<void> {
-    const position = await this.#change('apply', { resources });
-    for (const resource of resources) this.#applied.set(keyOf(resource), resource);
-    await this.#acknowledged(position);
+  apply(...resources: readonly Manifest[]): Promise<void> {
+    return this.#session.apply(...resources);
   }
 
-  async remove(...resources: readonly Manifest[]): Promise<void> {
-    if (resources.length === 0) return;
-    const keys = resources.map(({ kind, metadata: { namespace, name } }) => ({
-      kind: kind === 'ConfigMap' ? 'MeshConfig' : kind,
-      namespace,
-      name,
-    }));
-    const position = await this.#change('delete', { resources: keys });
-    for (const resource of resources) this.#applied.delete(keyOf(resource));
-    await this.#acknowledged(position);
+  remove(...resources: readonly Manifest[]): Promise<void> {
+    return this.#session.remove(...resources);
   }
 
   get(path: string, call: Partial<Call> = {}) {
@@ -170,39 +149,6 @@ export class TrafficMesh implements CaseMesh {
     await Promise.all(Object.values(servers).map((server) => server.stop()));
     rmSync(folder, { recursive: true, force: true });
   }
-
-  async #change(verb: 'apply' | 'delete', body: object): Promise<number> {
-    const { app } = this.#parts.controlPlane;
-    const response = await app.inject({ method: 'POST', url: `/api/v1/${verb}`, payload: body });
-    if (response.statusCode !== 200) throw new Error(`${verb}: ${response.statusCode} ${response.body}`);
-    return (response.json() as { position: number }).position;
-  }
-
-  /** Every stream has been given the position and has answered, and nothing warms in any proxy. */
-  async #acknowledged(position: number): Promise<void> {
-    const { pilot } = this.#parts.controlPlane;
-    const isDone = () => {
-      const streams = progressOfStreams(pilot.streams, pilot);
-      const isAt = (pilot.snapshots.value?.position ?? 0) >= position;
-      return isAt && streams.every((stream) => stream.settled && stream.position >= position);
-    };
-    const { sidecar, gateway: router } = this.admin;
-    const everyMs = 2;
-    await waitFor(async () => isDone() && !(await isWarming(sidecar)) && !(await isWarming(router)) && isDone(), {
-      what: () => `position ${position} to be acknowledged; rejected: ${this.rejections().join('; ') || 'nothing'}`,
-      everyMs,
-      limitMs: 5_000,
-    });
-  }
-}
-
-async function isWarming(adminPort: number): Promise<boolean> {
-  const response = await fetch(`http://127.0.0.1:${adminPort}/stats?filter=warming`);
-  return (await response.text()).split('\n').some((line) => /warming: [1-9]/.test(line));
-}
-
-function keyOf({ kind, metadata: { namespace, name } }: Manifest): string {
-  return `${kind}/${namespace}/${name}`;
 }
 
 function baseGateway(ports: Ports): Manifest {
