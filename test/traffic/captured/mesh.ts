@@ -141,7 +141,7 @@ export async function startCapturedMesh(namespace: CapturedNamespace): Promise<C
   ]);
   const servers = { a, b, outside };
   const program = join(import.meta.dirname, 'app.ts');
-  const [command = '', ...args] = [...wrap, process.execPath, program, folder];
+  const [command, ...args] = [...wrap, process.execPath, program, folder];
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   guardChild(child);
   const lines = createInterface({ input: child.stdout });
