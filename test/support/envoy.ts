@@ -67,7 +67,7 @@ export async function startEnvoy(
     addressPath,
     ...flags,
   ];
-  const [program, ...args] = [...wrap, await envoyPath(), '-c', configPath, ...settings];
+  const [program = '', ...args] = [...wrap, await envoyPath(), '-c', configPath, ...settings];
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
   guardChild(child);
   let output = '';
