@@ -3,14 +3,13 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import { defaultBackoff, type Service, supervise } from '../lib/service.ts';
-import { controlPlaneId, formatSpiffeId } from '../mesh/spiffe-id.ts';
 import { bootstrapOf } from './bootstrap.ts';
 import type { EnvoyAdmin, Readiness } from './envoy-admin.ts';
 import { envoyEnvironment } from './envoy-environment.ts';
 import { EnvoyProcess } from './envoy-process.ts';
 import { HealthReporter } from './health-reporter.ts';
 import { httpRequest } from './http-request.ts';
-import { AgentIdentity, type IdentitySource, sdsSocketIn } from './identity/agent-identity.ts';
+import { AgentIdentity, type IdentitySource, pilotIdOf, sdsSocketIn } from './identity/agent-identity.ts';
 import { istioMetrics } from './istio-metrics.ts';
 import { type Health, Probe, type ProbeOptions } from './probe.ts';
 import { ownFacts, type ProxyIdentity, proxyNode } from './proxy-node.ts';
@@ -101,11 +100,16 @@ export class Agent implements Service {
       ownMetrics: () => this.#ownMetrics(),
     };
     this.#status = new StatusServer({ host: options.host ?? loopback, port: portsOf(options).status, sources });
-    this.#reporter = new HealthReporter({ pilotAddresses, node: proxyNode(identity) });
     const ownLogger = logger.child({ proxy: identity.name });
     this.#identity =
       identitySource &&
       new AgentIdentity({ source: identitySource, workload: identity, folder, clock, logger: ownLogger });
+    const own = this.#identity;
+    this.#reporter = new HealthReporter({
+      pilotAddresses,
+      node: proxyNode(identity),
+      credentials: async (signal) => await own?.pilotCredentials(signal),
+    });
   }
 
   /** Envoy's process id while it runs. */
@@ -208,11 +212,12 @@ export function agentBootstrap(options: AgentOptions): ReturnType<typeof bootstr
     maxHeapBytes,
   } = options;
   const ports = portsOf(options);
+  const pilotId = source && pilotIdOf(source);
   return bootstrapOf({
     identity: nodeIdentityOf(options),
     pilotAddresses,
     ...(source && { sdsSocket: sdsSocketIn(folder) }),
-    ...(source && source.xds !== 'plaintext' && { pilotId: pilotIdOf(source) }),
+    ...(pilotId !== undefined && { pilotId }),
     admin: { address: adminHost, port: ports.admin },
     agentStatus: { address: reachable(host), port: ports.status },
     ...(ports.readiness > 0 && { readiness: { address: host, port: ports.readiness } }),
@@ -227,10 +232,6 @@ export function agentBootstrap(options: AgentOptions): ReturnType<typeof bootstr
 /** Pilot gives mutual TLS to workloads whose node says that they have an SVID. */
 function nodeIdentityOf({ identity, identitySource }: AgentOptions): ProxyIdentity {
   return identitySource ? { ...identity, metadata: { ...identity.metadata, PERIPLUS_IDENTITY: 'SDS' } } : identity;
-}
-
-function pilotIdOf({ trustDomain }: IdentitySource): string {
-  return formatSpiffeId(controlPlaneId(trustDomain, 'pilot'));
 }
 
 /** Where to connect to what listens on `host`. */

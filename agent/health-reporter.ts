@@ -1,6 +1,6 @@
 // Tells Pilot how the workload is, by an ADS stream of its own, as Istio's agent does for virtual machines.
 import { create, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf';
-import { Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js';
+import { type ChannelCredentials, Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js';
 import { NodeSchema } from '../gen/envoy/config/core/v3/base_pb.js';
 import { DiscoveryRequestSchema } from '../gen/envoy/service/discovery/v3/discovery_pb.js';
 import { StatusSchema } from '../gen/google/rpc/status_pb.js';
@@ -21,6 +21,8 @@ export interface HealthReporterOptions {
   /** `host:port` of each Pilot; the next is tried when one fails. */
   readonly pilotAddresses: readonly [string, ...string[]];
   readonly node: Readonly<Record<string, Json>>;
+  /** How Pilot is spoken to, asked before each connection. Default, and where it gives none: in plaintext. */
+  readonly credentials?: (signal: AbortSignal) => Promise<ChannelCredentials | undefined>;
 }
 
 /** A Service that keeps Pilot told: the newest health goes out on connecting and at every change. Rejects when the stream ends. */
@@ -45,7 +47,9 @@ export class HealthReporter implements Service {
     if (signal.aborted) return;
     const { pilotAddresses } = this.#options;
     const address = pilotAddresses[this.#attempts++ % pilotAddresses.length] ?? pilotAddresses[0];
-    const client = new Client(address, credentials.createInsecure(), { 'grpc.keepalive_time_ms': 30_000 });
+    const security = (await this.#options.credentials?.(signal)) ?? credentials.createInsecure();
+    if (signal.aborted) return;
+    const client = new Client(address, security, { 'grpc.keepalive_time_ms': 30_000 });
     const stream = client.makeBidiStreamRequest<Buffer, Buffer>(
       method,
       (bytes) => bytes,

@@ -19,6 +19,15 @@ export function withServeOptions(command: Command): Command {
     )
     .option('--host <address>', 'address to listen on; 0.0.0.0 in a container (default: 127.0.0.1)')
     .option('--xds-port <port>', `xDS in plaintext (default: ${defaultPorts.xds})`, portNumber)
+    .option(
+      '--xds-host <address>',
+      'address of that port (default: 127.0.0.1 where xDS is served over mutual TLS too, else --host)',
+    )
+    .option(
+      '--xds-mtls-port <port>',
+      `xDS over mutual TLS, where there is a Citadel (default: ${defaultPorts.xdsMtls})`,
+      portNumber,
+    )
     .option('--admin-port <port>', `admin API (default: ${defaultPorts.admin})`, portNumber)
     .option(
       '--metrics-port <port>',
@@ -40,7 +49,7 @@ export function withServeOptions(command: Command): Command {
       collect,
     )
     .option('--citadel-port <port>', `signing API of the role citadel (default: ${defaultCitadelPort})`, portNumber)
-    .option('--trust-domain <name>', `trust domain of the role citadel (default: ${defaultTrustDomain})`)
+    .option('--trust-domain <name>', `trust domain of the mesh (default: ${defaultTrustDomain})`)
     .option('--ca-certs <dir>', "sign with this CA: a folder with the files of Istio's secret cacerts")
     .option(
       '--token-issuer <spec>',

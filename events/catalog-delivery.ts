@@ -31,6 +31,20 @@ export const deliveryEntries: CatalogOf<DeliveryFact> = {
     data: 'proxy, stream and reason',
     example: { proxyId, streamId, reason: 'the client cancelled the stream' },
   },
+  'io.periplus.delivery.stream-refused': {
+    ...common,
+    subject: 'refused/SPIFFE-ID',
+    meaning: "A stream was not let in: its certificate is another's than its node says.",
+    data: 'Pilot, stream, the node id that was claimed, peer, SPIFFE ID and reason',
+    example: {
+      pilot: 'pilot-1',
+      streamId,
+      claimed: proxyId,
+      peer: '10.0.0.9:40112',
+      spiffeId: 'spiffe://cluster.local/ns/shop/sa/web',
+      reason: 'the certificate is spiffe://cluster.local/ns/shop/sa/web, but the node says namespace "default"',
+    },
+  },
   'io.periplus.delivery.manifest-recorded': {
     ...common,
     subject: 'manifest/HASH',

@@ -14,6 +14,8 @@ export type ProxyConnected = NewEvent<
     readonly streamId: string;
     readonly pilot: string;
     readonly peer: string;
+    /** What its certificate proved. Absent: it came in plaintext. */
+    readonly spiffeId?: string;
     readonly userAgent: string;
     readonly protocol: 'sotw' | 'delta';
     readonly context: unknown;
@@ -81,8 +83,35 @@ export type Rejected = NewEvent<
   }
 >;
 
+/** A stream was not let in: its certificate is another's than its node says. One a second at most is recorded. */
+export type StreamRefused = NewEvent<
+  'io.periplus.delivery.stream-refused',
+  {
+    readonly pilot: string;
+    readonly streamId: string;
+    /** The node id that was claimed, cut to 500 characters. */
+    readonly claimed: string;
+    readonly peer: string;
+    /** Whose certificate it was. Absent: nobody's of this mesh. */
+    readonly spiffeId?: string;
+    readonly reason: string;
+  }
+>;
+
 /** Everything the deliveries projection is folded from. */
-export type DeliveryFact = ProxyConnected | ProxyDisconnected | ManifestRecorded | Pushed | Acknowledged | Rejected;
+export type DeliveryFact =
+  | StreamRefused
+  | ProxyConnected
+  | ProxyDisconnected
+  | ManifestRecorded
+  | Pushed
+  | Acknowledged
+  | Rejected;
+
+/** Subject of the streams that somebody was refused, never that of the proxy that was claimed. */
+export function refusedSubject(spiffeId: string | undefined): string {
+  return `refused/${spiffeId ?? 'unknown'}`;
+}
 
 /** Subject of a proxy's events: `proxy/ID`. */
 export function proxySubject(proxyId: string): string {

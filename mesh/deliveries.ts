@@ -94,6 +94,7 @@ function evolveDeliveries(state: DeliveriesState, event: RecordedEvent): Deliver
       changeType(state, fact.data, (type) => rejected(type, fact, event.time));
       break;
     case 'io.periplus.delivery.manifest-recorded':
+    case 'io.periplus.delivery.stream-refused':
       break;
     default:
       fact satisfies never;

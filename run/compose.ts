@@ -37,6 +37,7 @@ import type { ProcessConfig } from './config.ts';
 import type { KubernetesClusterConfig } from './config-kubernetes.ts';
 import { createHealthServer } from './health-server.ts';
 import { packageVersion } from './package-info.ts';
+import { pilotIdentityOf } from './pilot-identity.ts';
 import type { Stage } from './stages.ts';
 
 /** Folders that the files adapter watches, by the instance name that keeps them apart in the log. */
@@ -130,6 +131,11 @@ export async function compose(
       clock.nowMs(),
     );
 
+  // Citadel: proof of who asks → certificate, each issue and denial a fact. It knows neither Pilot nor adapters.
+  const citadel = await openCitadel(config, { logs, clock, logger });
+  // Pilot's certificate is Citadel's, too: of this process, or asked of another.
+  const pilotIdentity = pilotIdentityOf(config, { citadel, clock, logger });
+
   // Pilot: facts → snapshot → translation → xDS → ACK → deliveries.
   // It serves the last good state whatever happens to the log or to a translation.
   container.bind(ids.pilot).toDynamicValue(
@@ -139,7 +145,8 @@ export async function compose(
         clock,
         logger,
         name: config.name,
-        xds: { host: config.host, port: config.xdsPort },
+        xds: config.xds,
+        ...(pilotIdentity && { mtls: pilotIdentity.mtls }),
         mesh: defaultMeshConfig,
         credentials: credentialSources(config, means),
       }),
@@ -148,9 +155,6 @@ export async function compose(
   // Deliveries, folded for people: what each proxy holds and refuses.
   // It only reads; no push can follow from it.
   container.bind(ids.deliveries).toDynamicValue((parts) => createDeliveriesWatch(parts.get(ids.logs).deliveries));
-
-  // Citadel: proof of who asks → certificate, each issue and denial a fact. It knows neither Pilot nor adapters.
-  const citadel = await openCitadel(config, { logs, clock, logger });
 
   // Mixer: policies (facts) and what proxies ask → verdicts, counts, telemetry. Proxies find it through the registry.
   const mixer = await openMixer(config, { logs, clock, logger });
@@ -169,6 +173,7 @@ export async function compose(
         { name: 'xds', ready: pilot.ready(), detail: pilot.ready() ? 'serves the newest state' : 'reading the log' },
         ...parts.get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
         ...citadelReadiness(citadel),
+        ...mutualTlsReadiness(pilot),
         ...mixerReadiness(mixer),
       ],
       moreMetrics: () => pilot.metrics.text() + metricsOfAdapters() + (mixer?.metricsText() ?? ''),
@@ -248,7 +253,7 @@ export async function compose(
       ...mixerStages(mixer),
       { name: 'Citadel', services: citadel?.services ?? [] },
       { name: 'adapters', services: adapters },
-      { name: 'Pilot', services: [container.get(ids.pilot)] },
+      { name: 'Pilot', services: [container.get(ids.pilot), ...(pilotIdentity?.services ?? [])] },
       { name: 'deliveries', services: [container.get(ids.deliveries)] },
     ],
     close,
@@ -287,6 +292,14 @@ async function openCitadel(
   };
   const parts = { facts: logs.facts, host, name, clock: means.clock, logger: means.logger };
   return createCitadel({ config, ...parts, ...kubernetes });
+}
+
+function mutualTlsReadiness(pilot: Pilot): readonly ReadinessCheck[] {
+  const ready = pilot.servesMutualTls;
+  if (ready === undefined) return [];
+  return [
+    { name: 'xds over mTLS', ready, detail: ready ? 'has a certificate' : 'waits for its certificate from Citadel' },
+  ];
 }
 
 function citadelReadiness(citadel: Citadel | undefined) {

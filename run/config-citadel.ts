@@ -7,6 +7,8 @@ import type { CitadelConfig } from '../services/citadel/citadel.ts';
 /** Flags of `serve` and `up` for the role citadel. */
 export interface CitadelFlags {
   readonly citadelPort?: number;
+  /** Citadels of other processes. */
+  readonly citadel?: readonly string[];
   readonly trustDomain?: string;
   readonly caCerts?: string;
   /** Each `PLATFORM=ISSUER,JWKS-URL[,AUDIENCE]`. */
@@ -46,7 +48,9 @@ export function citadelConfigOf(
   const { citadelPort, trustDomain = defaultTrustDomain, caCerts } = flags;
   const env = means.env ?? process.env;
   if (!means.wanted) {
-    const given = citadelFlags.filter((flag) => flags[flag] !== undefined && flags[flag]?.toString() !== '');
+    // A Pilot has a trust domain as well when its Citadel is another process.
+    const own = citadelFlags.filter((flag) => flag !== 'trustDomain' || flags.citadel === undefined);
+    const given = own.filter((flag) => flags[flag] !== undefined && flags[flag]?.toString() !== '');
     if (given.length > 0)
       throw new MeshError('usage', `${given.map(flagName).join(', ')}: add the role citadel (--roles), which reads it`);
     return undefined;

@@ -11,7 +11,7 @@ describe('processConfigOf', () => {
       log: { kind: 'sqlite', directory: '/w/.periplus/log' },
       dataDirectory: '/w/.periplus',
       host: '127.0.0.1',
-      xdsPort: 15010,
+      xds: { host: '127.0.0.1', port: 15010, mtls: undefined },
       adminPort: 15015,
       name: 'pilot-1',
     });
@@ -35,7 +35,7 @@ describe('processConfigOf', () => {
       kubernetes: [],
       dataDirectory: '/d',
       host: '0.0.0.0',
-      xdsPort: 0,
+      xds: { host: '0.0.0.0', port: 0, mtls: undefined },
       adminPort: 1,
       name: 'p',
     });

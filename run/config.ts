@@ -11,6 +11,7 @@ import { type CitadelFlags, citadelConfigOf } from './config-citadel.ts';
 import { type ConsulDatacenterConfig, type ConsulFlags, consulDatacentersOf } from './config-consul.ts';
 import { type KubernetesClusterConfig, type KubernetesFlags, kubernetesClustersOf } from './config-kubernetes.ts';
 import { type MixerFlags, mixerConfigOf } from './config-mixer.ts';
+import { type XdsConfig, type XdsFlags, xdsConfigOf, xdsPorts } from './config-xds.ts';
 
 /** What `serve` can be. */
 export type Role = 'pilot' | 'adapters' | 'citadel' | 'mixer';
@@ -39,7 +40,7 @@ export interface ProcessConfig {
   readonly dataDirectory: string;
   /** Address to listen on, for every port. */
   readonly host: string;
-  readonly xdsPort: number;
+  readonly xds: XdsConfig;
   readonly adminPort: number;
   readonly admin: AdminConfig;
   /** Metrics and health without the admin API; undefined: not opened. */
@@ -56,14 +57,13 @@ export interface ProcessConfig {
 }
 
 /** Flags of `serve` and `up`, as text and numbers; what is absent takes its default. */
-export interface ServeFlags extends AdminFlags, CitadelFlags, KubernetesFlags, ConsulFlags, MixerFlags {
+export interface ServeFlags extends AdminFlags, CitadelFlags, KubernetesFlags, ConsulFlags, MixerFlags, XdsFlags {
   readonly roles?: string;
   readonly log?: string;
   readonly config?: string;
   readonly secrets?: string;
   readonly data?: string;
   readonly host?: string;
-  readonly xdsPort?: number;
   readonly adminPort?: number;
   readonly metricsPort?: number;
   readonly name?: string;
@@ -73,7 +73,12 @@ export interface ServeFlags extends AdminFlags, CitadelFlags, KubernetesFlags, C
 }
 
 /** Ports of DESIGN.md's Public face. */
-export const defaultPorts = { xds: 15010, xdsMtls: 15012, admin: 15015, monitoring: 15014 } as const;
+export const defaultPorts = {
+  xds: xdsPorts.plaintext,
+  xdsMtls: xdsPorts.mtls,
+  admin: 15015,
+  monitoring: 15014,
+} as const;
 /** In the current folder: what a mesh on this machine knows lies where its user can see it and delete it. */
 export const defaultDataDirectory = '.periplus';
 
@@ -107,7 +112,12 @@ export function processConfigOf(
     consul: consulDatacentersOf(flags, { env: {}, ...defaults, wanted: roles.has('adapters') }),
     dataDirectory,
     host,
-    xdsPort: flags.xdsPort ?? defaultPorts.xds,
+    xds: xdsConfigOf(flags, {
+      env: {},
+      ...defaults,
+      host,
+      has: { pilot: roles.has('pilot'), citadel: roles.has('citadel') },
+    }),
     adminPort: flags.adminPort ?? defaultPorts.admin,
     admin: adminConfigOf(flags, { ...defaults, host, dataDirectory }),
     monitoringPort: flags.metricsPort,

@@ -9,13 +9,12 @@ const tokenLifeSeconds = 60;
 /** Where the SVID of each proxy comes from: the Citadel of this process, whose port is open. */
 export function demoIdentities(
   citadel: Citadel,
-  options: { readonly trustDomain: string; readonly host: string; readonly xds: IdentitySource['xds'] },
+  options: { readonly trustDomain: string; readonly host: string },
 ): (workload: ProxyIdentity) => IdentitySource {
-  const { trustDomain, host, xds = 'mtls' } = options;
+  const { trustDomain, host } = options;
   return (workload) => ({
     citadelAddresses: [`${host}:${citadel.port.value}`],
     trustDomain,
-    xds,
     roots: async () => citadel.bundle.value?.roots.join('') ?? '',
     // At a restart the SVID that was kept is proof enough.
     token: async (held) => {

@@ -23,7 +23,7 @@ import {
 
 /** What the demo is told. */
 export interface DemoOptions {
-  /** Pilot's plaintext xDS port: `127.0.0.1:15010`. */
+  /** Pilot's xDS port for mutual TLS: `127.0.0.1:15012`. */
   readonly pilotAddress: string;
   /** Envoy's executable: `ensureEnvoy()`. */
   readonly envoy: string;

@@ -65,6 +65,8 @@ interface ProcessPlan {
 export interface ProcessPorts {
   readonly admin: number;
   readonly xds: number;
+  /** 0 without a Citadel. */
+  readonly xdsMtls: number;
 }
 
 function configOf(flags: ServeFlags): ProcessConfig {
@@ -140,10 +142,13 @@ async function runProcess({ config, folders, logger, io, more }: ProcessPlan): P
 }
 
 function wantedPorts(config: ProcessConfig): readonly WantedPort[] {
-  const { host } = config;
+  const { host, xds } = config;
   const adminHost = config.roles.has('pilot') ? config.admin.host : host;
   return [
-    ...(config.roles.has('pilot') ? [{ host, port: config.xdsPort, purpose: 'xDS', flag: '--xds-port' }] : []),
+    ...(config.roles.has('pilot')
+      ? [{ host: xds.host, port: xds.port, purpose: 'xDS in plaintext', flag: '--xds-port' }]
+      : []),
+    ...(xds.mtls ? [{ ...xds.mtls, purpose: 'xDS over mutual TLS', flag: '--xds-mtls-port' }] : []),
     { host: adminHost, port: config.adminPort, purpose: 'the admin API', flag: '--admin-port' },
     ...(config.citadel ? [{ host, port: config.citadel.port, purpose: 'Citadel', flag: '--citadel-port' }] : []),
     ...(config.citadel
@@ -188,7 +193,7 @@ async function listeningPorts(
   signal: AbortSignal,
 ): Promise<ProcessPorts | undefined> {
   const xds = pilot && (await Promise.race([pilot.ports(), aborted(signal)]));
-  for await (const admin of adminPort.watch(signal)) return { admin, xds: xds?.[0] ?? 0 };
+  for await (const admin of adminPort.watch(signal)) return { admin, xds: xds?.[0] ?? 0, xdsMtls: xds?.[1] ?? 0 };
   return undefined;
 }
 
@@ -205,9 +210,9 @@ function announce(
   }
   const { host, tls } = config.admin;
   const url = `${tls ? 'https' : 'http'}://${bracketed(host)}:${ports.admin}`;
-  io.out(
-    `Admin API  ${url}/   (OpenAPI: /openapi.json, metrics: /metrics)\nxDS        ${bracketed(config.host)}:${ports.xds}   (plaintext)\n`,
-  );
+  const plaintext = `${bracketed(config.xds.host)}:${ports.xds} (plaintext)`;
+  const mtls = config.xds.mtls ? `${bracketed(config.host)}:${ports.xdsMtls} (mutual TLS), ` : '';
+  io.out(`Admin API  ${url}/   (OpenAPI: /openapi.json, metrics: /metrics)\nxDS        ${mtls}${plaintext}\n`);
   if (isLoopbackHost(bracketed(host))) return;
   io.err(
     'The admin API asks callers from other machines for a token ("periplus admin token create") or a certificate\n',

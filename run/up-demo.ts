@@ -40,7 +40,7 @@ export async function prepareDemo(options: {
       await applyDemoConfig(composition, { gatewayPort, say });
       const demo = createDemo({
         identityOf: identitiesOf(composition, config),
-        pilotAddress: `127.0.0.1:${ports.xds}`,
+        pilotAddress: `127.0.0.1:${ports.xdsMtls}`,
         envoy: envoy.path,
         folder: join(config.dataDirectory, 'demo'),
         ...(gatewayPort === undefined ? {} : { gatewayPort }),
@@ -62,7 +62,7 @@ export async function prepareDemo(options: {
 
 function identitiesOf({ citadel }: Composition, { citadel: config }: ProcessConfig) {
   if (!citadel || !config) throw new MeshError('usage', 'the demo needs the role citadel, or --no-demo');
-  return demoIdentities(citadel, { trustDomain: config.trustDomain, host: '127.0.0.1', xds: 'plaintext' });
+  return demoIdentities(citadel, { trustDomain: config.trustDomain, host: '127.0.0.1' });
 }
 
 /** Applies what the log has never had: a resource that the user deleted stays deleted at the next start. */

@@ -63,7 +63,7 @@ describe('the packed package', () => {
 
   it('starts with npx periplus up', async () => {
     const [admin = 0, xds = 0] = await freePorts(2);
-    const ports = ['--admin-port', String(admin), '--xds-port', String(xds)];
+    const ports = ['--admin-port', String(admin), '--xds-port', String(xds), '--xds-mtls-port', '0'];
     const others = ['--mixer-port', '0', '--citadel-port', '0', '--citadel-web-port', '0'];
     const args = ['periplus', 'up', '--no-demo', ...ports, ...others];
     const up = spawn('npx', args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], detached: true });

@@ -1,5 +1,6 @@
 // The identity of the workload beside an agent: its SVID, kept fresh, and the socket on which its own Envoy gets it.
 import { join, relative } from 'node:path';
+import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { Clock } from '../../lib/clock.ts';
 import type { Latest } from '../../lib/latest.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -7,6 +8,7 @@ import type { Service } from '../../lib/service.ts';
 import { controlPlaneId, formatSpiffeId } from '../../mesh/spiffe-id.ts';
 import type { ProxyIdentity } from '../proxy-node.ts';
 import { IdentityKeeper, type IdentityKeeperOptions } from './identity-keeper.ts';
+import { mutualTls } from './mutual-tls.ts';
 import { maxSocketPathBytes, SdsServer } from './sds-server.ts';
 import type { WorkloadSvid } from './workload-svid.ts';
 
@@ -26,6 +28,7 @@ export class AgentIdentity {
   readonly services: readonly Service[];
   readonly #keeper: IdentityKeeper;
   readonly #sds: SdsServer;
+  readonly #pilotId: string | undefined;
 
   constructor(options: {
     readonly source: IdentitySource;
@@ -37,6 +40,7 @@ export class AgentIdentity {
   }) {
     const { source, workload, folder, clock, logger } = options;
     this.socket = sdsSocketIn(folder);
+    this.#pilotId = pilotIdOf(source);
     this.#keeper = new IdentityKeeper({
       ...source,
       folder: join(folder, 'identity'),
@@ -55,10 +59,23 @@ export class AgentIdentity {
     return this.#keeper.svid;
   }
 
+  /** Mutual TLS with Pilot by the newest SVID, waited for; undefined: xDS is in plaintext. */
+  async pilotCredentials(signal: AbortSignal): Promise<ChannelCredentials | undefined> {
+    if (this.#pilotId === undefined) return undefined;
+    for await (const own of this.svid.watch(signal))
+      return mutualTls({ roots: own.roots, serverId: this.#pilotId, own });
+    return undefined;
+  }
+
   /** Resolves when Envoy can connect, or when `signal` aborts: one that came earlier would try again only after a while. */
   async listening(signal: AbortSignal): Promise<void> {
     for await (const _ of this.#sds.listening.watch(signal)) return;
   }
+}
+
+/** SPIFFE ID of the Pilot to speak with; undefined: in plaintext with any. */
+export function pilotIdOf({ trustDomain, xds = 'mtls' }: IdentitySource): string | undefined {
+  return xds === 'mtls' ? formatSpiffeId(controlPlaneId(trustDomain, 'pilot')) : undefined;
 }
 
 /** The identity that a workload asks for. Throws MeshError `invalid` when its names can't be in one. */

@@ -1,6 +1,6 @@
 // Asks Citadel for a certificate: the key is made here and stays here, Citadel sees its public half.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type ChannelCredentials, Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { Client, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import {
   IstioCertificateRequestSchema,
   type IstioCertificateResponse,
@@ -9,6 +9,7 @@ import {
 import { MeshError, type MeshErrorCode } from '../../lib/mesh-error.ts';
 import { createCsr } from '../../services/citadel/x509/csr.ts';
 import { generateKeyPair } from '../../services/citadel/x509/keys.ts';
+import { mutualTls } from './mutual-tls.ts';
 import { type WorkloadSvid, workloadSvid } from './workload-svid.ts';
 
 /** Whom to ask and with what proof. */
@@ -44,7 +45,7 @@ export async function requestSvid(request: SvidRequest): Promise<WorkloadSvid> {
 }
 
 async function call(request: SvidRequest, csr: string): Promise<IstioCertificateResponse> {
-  const client = new Client(request.address, channelCredentials(request), { 'grpc.enable_retries': 0 });
+  const client = new Client(request.address, credentialsFor(request), { 'grpc.enable_retries': 0 });
   const message = { csr, validityDuration: BigInt(request.lifeSeconds ?? 0) };
   const metadata = new Metadata();
   if ('token' in request.proof) metadata.set('authorization', `Bearer ${request.proof.token}`);
@@ -66,15 +67,8 @@ async function call(request: SvidRequest, csr: string): Promise<IstioCertificate
   }
 }
 
-function channelCredentials({ roots, proof, citadelId }: SvidRequest): ChannelCredentials {
-  const own = 'svid' in proof ? proof.svid : undefined;
-  const buffer = (pem: string | undefined) => (pem === undefined ? null : Buffer.from(pem));
-  return credentials.createSsl(Buffer.from(roots), buffer(own?.privateKey), buffer(own?.certificateChain), {
-    checkServerIdentity: (_host, certificate) => {
-      const names = certificate.subjectaltname?.split(', ') ?? [];
-      return names.includes(`URI:${citadelId}`) ? undefined : new Error('the server is not Citadel');
-    },
-  });
+function credentialsFor({ roots, proof, citadelId }: SvidRequest) {
+  return mutualTls({ roots, serverId: citadelId, ...('svid' in proof && { own: proof.svid }) });
 }
 
 const codes: Readonly<Partial<Record<status, MeshErrorCode>>> = {

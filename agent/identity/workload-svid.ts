@@ -1,5 +1,6 @@
 // A workload's SVID with its key and the roots it verifies others with: checked as a whole before it is used or kept.
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
+import type { ServerIdentity } from '../../lib/renewable-credentials.ts';
 import { formatSpiffeId } from '../../mesh/spiffe-id.ts';
 import { readSvid, splitCertificates } from '../../services/citadel/x509/inspect.ts';
 import { caProblem } from '../../services/citadel/x509/issue.ts';
@@ -56,4 +57,9 @@ function leadsToRoot(leaf: string, intermediates: readonly string[], roots: read
     const root = new X509Certificate(pem);
     return caProblem(pem, pem) === undefined && certificate.checkIssued(root) && certificate.verify(root.publicKey);
   });
+}
+
+/** The SVID as a server shows it. */
+export function serverIdentityOf({ certificateChain, privateKey, roots }: WorkloadSvid): ServerIdentity {
+  return { certificateChain, privateKey, roots: splitCertificates(roots) };
 }

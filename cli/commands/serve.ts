@@ -1,7 +1,8 @@
 // `periplus serve`: the control plane, in the roles that this process is to have.
 import type { Command } from 'commander';
 import type { ServeFlags } from '../../run/config.ts';
-import { type CliContext, newCommand, withExamples } from '../context.ts';
+import { joinTokenVariable } from '../../run/proxy-identity.ts';
+import { type CliContext, collect, newCommand, withExamples } from '../context.ts';
 import { withServeOptions } from '../serve-options.ts';
 
 /** The command. */
@@ -12,6 +13,17 @@ export function serveCommand(context: CliContext): Command {
       '--roles <roles>',
       'pilot, adapters, citadel, mixer: any of them, separated by commas (default: pilot,adapters)',
     )
+    .option(
+      '--citadel <host:port>',
+      "another process's Citadel, which gives Pilot its certificate; may be repeated",
+      collect,
+    )
+    .option('--citadel-roots <file>', "that Citadel's root certificate (its DATA/citadel/root-cert.pem)")
+    .option(
+      '--join-token-file <file>',
+      `one-time token for spiffe://TRUST-DOMAIN/ns/periplus-system/sa/pilot; or $${joinTokenVariable}`,
+    )
+    .option('--token-file <file>', "the platform's token for that identity, read anew each time")
     .option('--config <dir>', 'folder of YAML to watch: services, endpoints and Istio resources')
     .option(
       '--kubeconfig <file>',

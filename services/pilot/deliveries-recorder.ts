@@ -13,9 +13,11 @@ import type { EventLog } from '../../events/event-log.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
+import { RateLimit } from '../../lib/rate-limit.ts';
 import type { Service } from '../../lib/service.ts';
+import { refusalEvent } from './refusal-event.ts';
 import type { Manifest } from './xds/response-cache.ts';
-import type { AnswerRecord, PushRecord, StreamIdentity, StreamObserver } from './xds/stream-observer.ts';
+import type { AnswerRecord, PushRecord, StreamIdentity, StreamObserver, StreamRefusal } from './xds/stream-observer.ts';
 
 /** Bounds of a recorder. */
 export interface RecorderLimits {
@@ -43,6 +45,9 @@ type StreamName = Pick<StreamIdentity, 'proxyId' | 'streamId'>;
 /** An event in the making: manifests are hashed when the batch is made, not when the response is sent. */
 type Pending = () => readonly NewEvent[];
 
+/** Enough to see an attack or a mistake. */
+const refusalRate = { perSecond: 1, burst: 20 } as const;
+
 /** Manifests remembered as recorded; one that was forgotten is appended again under its id, which does nothing. */
 const rememberedManifests = 10_000;
 
@@ -55,6 +60,7 @@ export class DeliveriesRecorder implements Service, StreamObserver {
   readonly #pilot: string;
   readonly #limits: RecorderLimits;
   readonly #manifests = new Set<string>();
+  readonly #refusals: RateLimit;
   #pending: Pending[] = [];
   /** Made, but not acknowledged by the log. */
   #outgoing: NewEvent[] = [];
@@ -73,6 +79,7 @@ export class DeliveriesRecorder implements Service, StreamObserver {
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#pilot = options.pilot;
+    this.#refusals = new RateLimit(refusalRate, () => options.clock.nowMs());
     this.#limits = { ...defaultRecorderLimits, ...options.limits };
   }
 
@@ -87,12 +94,13 @@ export class DeliveriesRecorder implements Service, StreamObserver {
   }
 
   connected(stream: StreamIdentity, position: number): void {
-    const { proxyId, streamId, peer, userAgent, protocol, context } = stream;
+    const { proxyId, streamId, peer, spiffeId, userAgent, protocol, context } = stream;
     this.#record<ProxyConnected>(stream, 'proxy-connected', 'connected', {
       proxyId,
       streamId,
       pilot: this.#pilot,
       peer,
+      ...(spiffeId !== undefined && { spiffeId }),
       userAgent,
       protocol,
       context,
@@ -103,6 +111,15 @@ export class DeliveriesRecorder implements Service, StreamObserver {
   disconnected(stream: StreamName, reason: string): void {
     const { proxyId, streamId } = stream;
     this.#record<ProxyDisconnected>(stream, 'proxy-disconnected', 'disconnected', { proxyId, streamId, reason });
+  }
+
+  /** In the log once a second at most: it is not for strangers to fill. */
+  refused(refusal: StreamRefusal): void {
+    const { proxyId, peer, spiffeId, reason } = refusal;
+    this.#logger.warn({ proxy: proxyId.slice(0, 500), peer, spiffeId, reason }, 'a stream was refused');
+    if (!this.#refusals.take('all')) return;
+    const time = this.#now();
+    this.#add(() => [refusalEvent(refusal, { pilot: this.#pilot, time })]);
   }
 
   pushed(stream: StreamIdentity, push: PushRecord): void {

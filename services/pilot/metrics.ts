@@ -33,6 +33,8 @@ export class PilotMetrics implements StreamObserver {
   quarantined = 0;
   translationFailures = 0;
   logFailures = 0;
+  /** Streams whose certificate was another's than their node said. */
+  refusals = 0;
   /** Counts per bound of `convergenceBounds`, not cumulative; the last is for what lies beyond. */
   readonly #convergence = new Array<number>(convergenceBounds.length + 1).fill(0);
   #convergenceSum = 0;
@@ -61,6 +63,10 @@ export class PilotMetrics implements StreamObserver {
 
   disconnected(stream: StreamIdentity): void {
     add(this.streams, stream.protocol, -1);
+  }
+
+  refused(): void {
+    this.refusals++;
   }
 
   pushed(_: StreamIdentity, push: PushRecord): void {
@@ -97,6 +103,9 @@ export class PilotMetrics implements StreamObserver {
       counter('pilot_total_xds_rejects', 'Responses that proxies refused, by type.', byType(this.nacks)),
       gauge('pilot_xds', 'Open ADS streams, by protocol.', labelled('protocol', this.streams)),
       gauge('pilot_services', 'Services in the newest snapshot.', [['', this.services]]),
+      counter('pilot_xds_streams_refused_total', 'Streams whose certificate does not fit their node.', [
+        ['', this.refusals],
+      ]),
       counter('pilot_events_folded_total', 'Facts folded since the start.', [['', this.eventsFolded]]),
       gauge('pilot_snapshot_position', 'Facts position of the newest snapshot.', [['', this.snapshotPosition]]),
       counter('pilot_events_quarantined_total', 'Events found to make translation fail.', [['', this.quarantined]]),

@@ -21,6 +21,7 @@ import { HealthReports } from './health-reports.ts';
 import { fetchJwks, type JwksFetchOptions } from './jwks-fetch.ts';
 import { JwksFetcher } from './jwks-fetcher.ts';
 import { PilotMetrics } from './metrics.ts';
+import { MutualTlsPort, type MutualTlsXds } from './mutual-tls-port.ts';
 import { findCulprit, isQuarantinable, quarantine, quarantineFact, type Search } from './quarantine.ts';
 import { createMemo } from './translate/memo.ts';
 import { type NodeResult, proxyContextOf } from './translate/node.ts';
@@ -41,6 +42,8 @@ export interface PilotOptions {
   readonly name: string;
   /** Where xDS is served; several addresses for plaintext and mTLS. Port 0: any free one, see `ports`. */
   readonly xds: ListenAddress | readonly ListenAddress[];
+  /** xDS for clients with an SVID; absent: plaintext alone. */
+  readonly mtls?: MutualTlsXds;
   /** Makes a translator for one lineage of snapshots; the real one by default. */
   readonly newTranslator?: () => Translate;
   /** Reads Envoy's node; Istio's reading of it by default. */
@@ -81,6 +84,7 @@ export class Pilot implements Service {
   readonly #registration: AutoRegistration;
   readonly #credentials: CredentialStore;
   readonly #listening = new Latest<readonly number[]>();
+  readonly #mtls: MutualTlsPort | undefined;
   /** Position of the last snapshot that translated for everybody. */
   #goodPosition = 0;
   #failure: TranslationFailure | undefined;
@@ -125,6 +129,7 @@ export class Pilot implements Service {
       mayHold: mayHoldSecrets,
       onChange: () => this.#server.secretsChanged(),
     });
+    this.#mtls = options.mtls && new MutualTlsPort({ ...options.mtls, clock, logger });
     this.#cache = new ResourceCache({
       translate: this.#newTranslator(),
       clock,
@@ -141,6 +146,7 @@ export class Pilot implements Service {
       observer: observeAll([this.metrics, this.#recorder, this.#workloadObserver()]),
       clock,
       logger,
+      ...(options.mtls && { trustDomain: options.mtls.trustDomain }),
       ...(options.limits && { limits: options.limits }),
     });
     this.#reader = new FactReader({
@@ -177,6 +183,11 @@ export class Pilot implements Service {
     return this.#reader.caughtUp && this.snapshots.value !== undefined && this.xdsPort !== 0;
   }
 
+  /** Whether proxies with an SVID can connect; undefined where xDS is in plaintext alone. */
+  get servesMutualTls(): boolean | undefined {
+    return this.#mtls?.open;
+  }
+
   /** Open streams of proxies, for the admin API. */
   get streams(): Iterable<AdsStream> {
     return this.#server.streams;
@@ -202,14 +213,17 @@ export class Pilot implements Service {
     this.#signal = stop.signal;
     // The recorder stops last: streams that end still have something to record.
     const recording = this.#recorder.run(stopRecorder.signal);
-    const xds = this.#options.xds;
-    const addresses = 'host' in xds ? [xds] : xds;
+    const { xds } = this.#options;
+    const plaintext = 'host' in xds ? [xds] : xds;
+    const mtls = this.#mtls;
+    const addresses = mtls ? [...plaintext, mtls.address] : plaintext;
     try {
       await this.#endAbandonedStreams(stop.signal);
       await Promise.all([
         this.#credentials.run(stop.signal),
         this.#server.run(addresses, stop.signal, (ports) => this.#listening.set(ports)).finally(stopAll),
         this.#reader.run(stop.signal),
+        mtls?.run(stop.signal),
         this.#health.run(stop.signal),
         this.#jwks.run(stop.signal),
         this.#registration.run(stop.signal),
@@ -334,6 +348,7 @@ export class Pilot implements Service {
         this.#registration.disconnected(stream);
         this.#credentials.disconnected(stream);
       },
+      refused: nothing,
       pushed: nothing,
       acknowledged: nothing,
       rejected: nothing,

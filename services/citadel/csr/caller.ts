@@ -1,10 +1,10 @@
 // What every request to Citadel goes through: a rate limit, a look at what was sent, proof of who asks, and a record of each refusal.
 import type { EvidenceRecord } from '../../../events/identity-facts.ts';
 import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
+import type { RateLimit } from '../../../lib/rate-limit.ts';
 import { formatSpiffeId, type SpiffeId } from '../../../mesh/spiffe-id.ts';
 import { type Attestor, attestCaller, type Credentials } from '../attest/attestor.ts';
 import type { IssuanceRecord } from './issuance-record.ts';
-import type { RateLimit } from './rate-limit.ts';
 
 /** gRPC's names of what went wrong. */
 export type DenialCode =

@@ -9,6 +9,7 @@ import { type ConnectionLimits, defaultConnectionLimits } from '../../../lib/con
 import { type GrpcLimits, type GrpcPort, grpcServerOptions, openGrpcPort } from '../../../lib/grpc-port.ts';
 import { Latest } from '../../../lib/latest.ts';
 import type { Logger } from '../../../lib/logger.ts';
+import { type Rate, RateLimit } from '../../../lib/rate-limit.ts';
 import { RenewableCredentials } from '../../../lib/renewable-credentials.ts';
 import type { Service } from '../../../lib/service.ts';
 import { controlPlaneId } from '../../../mesh/spiffe-id.ts';
@@ -20,7 +21,6 @@ import type { CallerMeans, Denial, DenialCode } from './caller.ts';
 import { certificateResponse, certificateService, jwtResponse, jwtService } from './grpc-services.ts';
 import { issueCertificate } from './issuance.ts';
 import { IssuanceRecord } from './issuance-record.ts';
-import { type Rate, RateLimit } from './rate-limit.ts';
 import { serverIdentities } from './server-certificate.ts';
 
 /** Bounds of the server; `defaultCsrLimits` says why each is what it is. */

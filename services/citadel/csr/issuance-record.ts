@@ -13,7 +13,7 @@ import {
 import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { messageOf } from '../../../lib/mesh-error.ts';
-import { RateLimit } from './rate-limit.ts';
+import { RateLimit } from '../../../lib/rate-limit.ts';
 
 /** One a second on average, twenty at once: enough to see an attack or a mistake, too little to fill a log with. */
 const denialRate = { perSecond: 1, burst: 20 } as const;

@@ -202,4 +202,8 @@ describe('mayHoldSecrets', () => {
     ['[fe80::1]:5', false],
     ['', false],
   ])('over plaintext a peer at %s: %s', (peer, expected) => expect(mayHoldSecrets({ peer })).toBe(expected));
+
+  it('over mutual TLS any peer', () => {
+    expect(mayHoldSecrets({ peer: '10.0.0.1:5', spiffeId: 'spiffe://cluster.local/ns/edge/sa/gateway' })).toBe(true);
+  });
 });

@@ -1,6 +1,12 @@
 // A raw ADS client and a server with a hand-fed translation, for tests and measurements.
 import { fromBinary, type JsonObject } from '@bufbuild/protobuf';
-import { Client, type ClientDuplexStream, credentials, type StatusObject } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientDuplexStream,
+  credentials,
+  type StatusObject,
+} from '@grpc/grpc-js';
 import {
   DeltaDiscoveryResponseSchema,
   DiscoveryResponseSchema,
@@ -42,12 +48,12 @@ export class AdsClient {
   constructor(
     port: number,
     protocol: Protocol,
-    options: { id?: string; metadata?: JsonObject; paused?: boolean } = {},
+    options: { id?: string; metadata?: JsonObject; paused?: boolean; credentials?: ChannelCredentials } = {},
   ) {
     this.protocol = protocol;
     const id = options.id ?? 'sidecar~10.0.0.1~a.default~default.svc.cluster.local';
     this.#node = { id, ...(options.metadata && { metadata: options.metadata }) };
-    this.#client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+    this.#client = new Client(`127.0.0.1:${port}`, options.credentials ?? credentials.createInsecure(), {
       'grpc.max_receive_message_length': -1,
       'grpc.use_local_subchannel_pool': 1,
     });
@@ -151,6 +157,7 @@ export function recordingObserver(told: Told[]): StreamObserver {
   return {
     connected: (stream) => void told.push(['connected', stream.proxyId]),
     disconnected: (_, reason) => void told.push(['disconnected', reason]),
+    refused: (refusal) => void told.push(['refused', refusal.reason]),
     pushed: (_, push) => void told.push(['pushed', push.typeUrl]),
     acknowledged: (_, answer) => void told.push(['acknowledged', answer.typeUrl]),
     rejected: (_, answer) => void told.push(['rejected', answer.message]),

@@ -47,6 +47,7 @@ class Model {
     );
     const transport: StreamTransport = {
       peer: '',
+      client: { kind: 'none' },
       canWrite: () => this.readable && !this.ended,
       write: (bytes) => this.#take(bytes),
       end: () => {
@@ -65,6 +66,7 @@ class Model {
         clock: { nowMs: () => this.nowMs },
         contextOf: () => contextFor('~1'),
         join: () => this.translation,
+        trustDomain: undefined,
         limits: defaultAdsLimits,
       },
     });

@@ -117,6 +117,8 @@ export class AdsServer {
     readonly secretsOf?: NonNullable<StreamMeans['secretsOf']>;
     readonly clock: Clock;
     readonly logger: Logger;
+    /** Of the SVIDs that clients show at ports with TLS. */
+    readonly trustDomain?: string;
     readonly limits?: Partial<AdsLimits>;
   }) {
     this.#cache = options.cache;
@@ -134,6 +136,7 @@ export class AdsServer {
       contextOf: options.contextOf,
       join: (stream, context) => this.#cache.join(stream, context),
       ...(options.secretsOf && { secretsOf: options.secretsOf }),
+      trustDomain: options.trustDomain,
       limits: this.#limits,
     };
   }
@@ -253,6 +256,8 @@ export class AdsServer {
       for (const stream of [...this.#streams.keys()]) {
         if (!stream.identity && nowMs - stream.openedMs > this.#limits.firstRequestMs) {
           stream.end('unavailable', 'no request came');
+        } else if (stream.provenUntilMs <= nowMs) {
+          stream.end('unavailable', 'the client certificate has expired: connect again with a newer one');
         } else stream.tick();
       }
       this.#watchStalled(nowMs);

@@ -1,7 +1,9 @@
 // One ADS stream: turns requests and new translations into responses, in an order that never breaks traffic. Knows no gRPC.
 import type { Node } from '../../../gen/envoy/config/core/v3/base_pb.js';
+import type { ProxyContext } from '../translate/proxy-context.ts';
 import { emptySet } from '../translate/resource-set.ts';
 import { type ResourceSet, type Translation, type TypeUrl, typeUrls } from '../translate/translation.ts';
+import { admissionProblem, spiffeIdOf } from './client-proof.ts';
 import { ClusterWarming } from './cluster-warming.ts';
 import type { NameSet } from './name-set.ts';
 import { planNext } from './plan.ts';
@@ -20,6 +22,7 @@ import {
   type Subscription,
   sent,
 } from './subscription.ts';
+import { userAgentOf } from './user-agent.ts';
 
 /** Istio's agents report their workload's health as a request of this type (`istio.v1.HealthInformation`; error_detail set means not ready). */
 const healthTypeUrl = 'type.googleapis.com/istio.v1.HealthInformation';
@@ -104,6 +107,12 @@ export class AdsStream {
     while (!this.#ended && this.#translation && this.#flushOnce(this.#translation));
   }
 
+  /** The end of the certificate that let the client in, in ms since the epoch; Infinity for plaintext. */
+  get provenUntilMs(): number {
+    const { client } = this.#transport;
+    return client.kind === 'svid' ? client.notAfterMs : Number.POSITIVE_INFINITY;
+  }
+
   /** Lets go of what was held back for too long. */
   tick(): void {
     if (this.#heldSinceMs.size > 0) this.flush();
@@ -116,7 +125,7 @@ export class AdsStream {
     if (this.#identity && this.#announced) this.#means.observer.disconnected(this.#identity, reason);
   }
 
-  #fail(code: 'invalid' | 'exhausted' | 'unavailable', message: string): void {
+  #fail(code: 'invalid' | 'forbidden' | 'exhausted' | 'unavailable', message: string): void {
     this.closed(message);
     this.#transport.end(code, message);
   }
@@ -132,10 +141,12 @@ export class AdsStream {
       this.#fail('invalid', typeof context === 'string' ? context : 'the first request has no node');
       return false;
     }
+    if (!this.#admit(node.id, context)) return false;
     this.#identity = {
       streamId: this.id,
       proxyId: node.id,
       peer: this.#transport.peer,
+      ...spiffeIdOf(this.#transport.client),
       userAgent: userAgentOf(node),
       protocol: this.protocol,
       context,
@@ -148,6 +159,16 @@ export class AdsStream {
       return false;
     }
     return true;
+  }
+
+  /** Whether the client's certificate, if it had to show one, lets it be this proxy. */
+  #admit(proxyId: string, context: ProxyContext): boolean {
+    const { client, peer } = this.#transport;
+    const reason = admissionProblem(client, { id: proxyId, context }, this.#means.trustDomain);
+    if (reason === undefined) return true;
+    this.#means.observer.refused({ streamId: this.id, proxyId, peer, spiffeId: spiffeIdOf(client).spiffeId, reason });
+    this.#fail('forbidden', reason);
+    return false;
   }
 
   #announce(): void {
@@ -286,13 +307,4 @@ export class AdsStream {
       });
     }
   }
-}
-
-function userAgentOf(node: Node): string {
-  const { userAgentName, userAgentVersionType: version } = node;
-  if (version.case === 'userAgentVersion') return `${userAgentName}/${version.value}`;
-  const semantic = version.case === 'userAgentBuildVersion' ? version.value.version : undefined;
-  return semantic
-    ? `${userAgentName}/${semantic.majorNumber}.${semantic.minorNumber}.${semantic.patch}`
-    : userAgentName;
 }

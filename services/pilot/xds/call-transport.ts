@@ -1,11 +1,13 @@
 // Writes an ADS stream's responses to a grpc-js call: obeys its back-pressure and the budget that all streams share.
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { Clock } from '../../../lib/clock.ts';
+import { type ClientProof, clientProofOf } from './client-proof.ts';
 import type { StreamTransport } from './stream-means.ts';
 import type { WriteBudget } from './write-budget.ts';
 
 const codes = {
   invalid: status.INVALID_ARGUMENT,
+  forbidden: status.PERMISSION_DENIED,
   exhausted: status.RESOURCE_EXHAUSTED,
   unavailable: status.UNAVAILABLE,
 } as const;
@@ -13,6 +15,7 @@ const codes = {
 /** See the file's first line. */
 export class CallTransport implements StreamTransport {
   readonly peer: string;
+  readonly client: ClientProof;
   readonly #call: ServerDuplexStream<Buffer, Buffer>;
   readonly #budget: WriteBudget;
   readonly #clock: Pick<Clock, 'nowMs'>;
@@ -38,6 +41,7 @@ export class CallTransport implements StreamTransport {
     this.#wake = options.wake;
     this.#progressMs = options.clock.nowMs();
     this.peer = options.call.getPeer();
+    this.client = clientProofOf(options.call.getAuthContext());
     this.#call.on('drain', () => {
       this.#blocked = false;
       this.#wake();

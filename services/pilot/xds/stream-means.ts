@@ -3,6 +3,7 @@ import type { Node } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import type { Clock } from '../../../lib/clock.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
 import type { ResourceSet, Translation } from '../translate/translation.ts';
+import type { ClientProof } from './client-proof.ts';
 import type { NameInterner } from './name-set.ts';
 import type { ResponseCache } from './response-cache.ts';
 import type { Selections } from './selection.ts';
@@ -11,11 +12,12 @@ import type { StreamIdentity, StreamObserver } from './stream-observer.ts';
 /** The way back to the client. */
 export interface StreamTransport {
   readonly peer: string;
+  readonly client: ClientProof;
   /** False while the client (or all clients together) must read first; `AdsStream.flush` is called when that is over. */
   canWrite(): boolean;
   write(bytes: Buffer): void;
-  /** Ends the stream with a gRPC status: `invalid` INVALID_ARGUMENT, `exhausted` RESOURCE_EXHAUSTED, `unavailable` UNAVAILABLE. */
-  end(code: 'invalid' | 'exhausted' | 'unavailable', message: string): void;
+  /** Ends the stream with a gRPC status: `invalid` INVALID_ARGUMENT, `forbidden` PERMISSION_DENIED, `exhausted` RESOURCE_EXHAUSTED, `unavailable` UNAVAILABLE. */
+  end(code: 'invalid' | 'forbidden' | 'exhausted' | 'unavailable', message: string): void;
 }
 
 /** What a stream shares with all others. */
@@ -31,6 +33,8 @@ export interface StreamMeans {
   join(stream: { update(translation: Translation): void }, context: ProxyContext): Translation | undefined;
   /** The secrets of a translation with their keys, as far as this stream may have them; none where Pilot keeps no credentials. */
   secretsOf?(stream: StreamIdentity, translation: Translation): ResourceSet;
+  /** Of the SVIDs that clients show; undefined where xDS is in plaintext alone. */
+  readonly trustDomain: string | undefined;
   readonly limits: StreamLimits;
 }
 

@@ -9,9 +9,22 @@ export interface StreamIdentity {
   /** Envoy's node id. */
   readonly proxyId: string;
   readonly peer: string;
+  /** What its certificate proved; absent: it came in plaintext. */
+  readonly spiffeId?: string;
   readonly userAgent: string;
   readonly protocol: Protocol;
   readonly context: ProxyContext;
+}
+
+/** A stream that was not let in: the certificate is another's than the node says. */
+export interface StreamRefusal {
+  readonly streamId: string;
+  /** Node id that was claimed. */
+  readonly proxyId: string;
+  readonly peer: string;
+  /** Whose certificate it was; undefined: nobody's of this mesh. */
+  readonly spiffeId: string | undefined;
+  readonly reason: string;
 }
 
 /** A response that was sent. */
@@ -45,6 +58,7 @@ export interface StreamObserver {
   /** `position`: the facts position of the translation at that time; 0 when there is none yet. */
   connected(stream: StreamIdentity, position: number): void;
   disconnected(stream: StreamIdentity, reason: string): void;
+  refused(refusal: StreamRefusal): void;
   pushed(stream: StreamIdentity, push: PushRecord): void;
   acknowledged(stream: StreamIdentity, answer: AnswerRecord): void;
   rejected(stream: StreamIdentity, answer: AnswerRecord & { readonly code: number; readonly message: string }): void;
@@ -60,6 +74,9 @@ export function observeAll(observers: readonly StreamObserver[]): StreamObserver
     },
     disconnected: (stream, reason) => {
       for (const observer of observers) observer.disconnected(stream, reason);
+    },
+    refused: (refusal) => {
+      for (const observer of observers) observer.refused(refusal);
     },
     pushed: (stream, push) => {
       for (const observer of observers) observer.pushed(stream, push);
