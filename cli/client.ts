@@ -3,6 +3,7 @@ import { MeshError, type MeshErrorCode, messageOf } from '../lib/mesh-error.ts';
 import type { RotationDecision } from '../services/citadel/ca/rotation.ts';
 import type { Role } from '../services/pilot/admin/auth/caller.ts';
 import type { TokenRecord } from '../services/pilot/admin/auth/token-store.ts';
+import type { BanResponse } from '../services/pilot/admin/routes-bans.ts';
 import type { ReleaseResponse } from '../services/pilot/admin/routes-losses.ts';
 import type { NewTokenAnswer } from '../services/pilot/admin/routes-tokens.ts';
 import type { ApiError, ApplyRequest, ChangeResponse, DeleteRequest } from '../services/pilot/admin/schemas.ts';
@@ -72,6 +73,14 @@ export class AdminClient {
     readonly actor: string;
   }): Promise<{ readonly token: string; readonly expiresAt: string }> {
     return this.#post('/api/v1/join-tokens', request);
+  }
+
+  /** Bans an identity or lifts its ban. */
+  changeBan(
+    request: { readonly spiffeId: string; readonly reason?: string; readonly actor: string },
+    banned: boolean,
+  ): Promise<BanResponse> {
+    return this.#post(banned ? '/api/v1/bans' : '/api/v1/bans/lift', request);
   }
 
   /** A JWT-SVID in a workload's name. */

@@ -4,6 +4,7 @@ import { adminCommand } from './commands/admin.ts';
 import { analyzeCommand } from './commands/analyze.ts';
 import { applyCommand } from './commands/apply.ts';
 import { atCommand } from './commands/at.ts';
+import { banCommand, bansCommand, unbanCommand } from './commands/ban.ts';
 import { caCommand } from './commands/ca.ts';
 import { checkCommand } from './commands/check.ts';
 import { deleteCommand } from './commands/delete.ts';
@@ -60,7 +61,18 @@ export function createProgram(context: CliContext): Command {
         versionCommand(context),
       ],
     ],
-    ['Identity:', [caCommand(context), tokenCommand(context), adminCommand(context), natsCommand(context)]],
+    [
+      'Identity:',
+      [
+        caCommand(context),
+        tokenCommand(context),
+        banCommand(context),
+        unbanCommand(context),
+        bansCommand(context),
+        adminCommand(context),
+        natsCommand(context),
+      ],
+    ],
     ['Look back:', [eventsCommand(context), historyCommand(context), atCommand(context), replayCommand(context)]],
   ];
   for (const [heading, commands] of groups) {

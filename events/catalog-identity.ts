@@ -104,6 +104,21 @@ export const identityEntries: CatalogOf<IdentityFact> = {
       evidence: { kind: 'x509', details: { serial: '01c1d9f3a7b25e' } },
     },
   },
+  'io.periplus.identity.identity-banned': {
+    ...common,
+    subject: 'identity/SPIFFE-ID',
+    meaning:
+      'This identity is refused everywhere from now on: no certificate, no token, no configuration, no connection.',
+    data: 'SPIFFE ID and why',
+    example: { spiffeId, reason: 'its node was broken into' },
+  },
+  'io.periplus.identity.identity-unbanned': {
+    ...common,
+    subject: 'identity/SPIFFE-ID',
+    meaning: 'The ban of this identity is lifted.',
+    data: 'SPIFFE ID and why',
+    example: { spiffeId, reason: 'the node was replaced' },
+  },
   'io.periplus.identity.certificate-denied': {
     ...common,
     subject: 'identity/SPIFFE-ID (or identity/unknown)',

@@ -110,6 +110,16 @@ export type JwtIssued = NewEvent<
     readonly evidence: EvidenceRecord;
   }
 >;
+/** This identity is refused everywhere from now on. */
+export type IdentityBanned = NewEvent<
+  'io.periplus.identity.identity-banned',
+  { readonly spiffeId: string; readonly reason: string }
+>;
+/** The ban of this identity is lifted. */
+export type IdentityUnbanned = NewEvent<
+  'io.periplus.identity.identity-unbanned',
+  { readonly spiffeId: string; readonly reason: string }
+>;
 /** A request for a certificate was refused. */
 export type CertificateDenied = NewEvent<
   'io.periplus.identity.certificate-denied',
@@ -152,6 +162,8 @@ export type IdentityFact =
   | AuthorityFact
   | JwtKeyPublished
   | JwtIssued
+  | IdentityBanned
+  | IdentityUnbanned
   | CertificateIssued
   | CertificateDenied
   | JoinTokenCreated

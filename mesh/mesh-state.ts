@@ -7,6 +7,7 @@
 import type { EventQuarantined } from '../events/config-facts.ts';
 import type { RecordedEvent } from '../events/envelope.ts';
 import type { Projection } from '../events/projection.ts';
+import { type BanState, banProjection, unapplyFromBans } from './bans.ts';
 import { type ConfigState, configProjection, unapplyFromConfig } from './config-store.ts';
 import { type CredentialState, credentialProjection, unapplyFromCredentials } from './credentials.ts';
 import { type KeySetState, keySetProjection, unapplyFromKeySets } from './key-sets.ts';
@@ -21,6 +22,7 @@ export interface MeshState {
   readonly registry: RegistryState;
   readonly config: ConfigState;
   readonly keySets: KeySetState;
+  readonly bans: BanState;
   readonly credentials: CredentialState;
   /** Positions of quarantined events. */
   readonly quarantined: Set<number>;
@@ -36,6 +38,7 @@ function initMesh(): MeshState {
     registry: registryProjection.init(),
     config: configProjection.init(),
     keySets: keySetProjection.init(),
+    bans: banProjection.init(),
     credentials: credentialProjection.init(),
     quarantined: new Set(),
   };
@@ -50,7 +53,8 @@ function evolveMesh(state: MeshState, event: RecordedEvent): MeshState {
     else if (event.type.startsWith('io.periplus.policy.')) {
       keySetProjection.evolve(state.keySets, event);
       credentialProjection.evolve(state.credentials, event);
-    } else registryProjection.evolve(state.registry, event);
+    } else if (event.type.startsWith('io.periplus.identity.')) banProjection.evolve(state.bans, event);
+    else registryProjection.evolve(state.registry, event);
   }
   return state;
 }
@@ -62,5 +66,6 @@ function quarantine(state: MeshState, fact: EventQuarantined): void {
   unapplyFromConfig(state.config, position);
   unapplyFromRegistry(state.registry, position);
   unapplyFromKeySets(state.keySets, position);
+  unapplyFromBans(state.bans, position);
   unapplyFromCredentials(state.credentials, position);
 }

@@ -64,6 +64,7 @@ export class SnapshotBuilder {
       config: since && config.size === 0 ? since.config : configView(this.#config),
       mesh: this.#mesh,
       keySets: this.#state.keySets.view,
+      bans: this.#state.bans.view,
       credentials: this.#state.credentials.view,
       changed: since
         ? {

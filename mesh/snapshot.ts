@@ -1,5 +1,6 @@
 // An immutable view of the mesh at one position of the facts log, which says what changed since the one before.
 import type { ConfigKey, ConfigResource, Endpoint, Service, ServiceKey, Workload } from '../events/model.ts';
+import type { Bans } from './bans.ts';
 import type { MeshConfig } from './config/mesh-config.ts';
 import type { Credential } from './credentials.ts';
 import type { KeySet } from './key-sets.ts';
@@ -56,5 +57,7 @@ export interface Snapshot {
   readonly keySets: ReadonlyMap<string, KeySet>;
   /** What is known of credentials, by `NAMESPACE/NAME`; the same map while none of them changes. */
   readonly credentials: ReadonlyMap<string, Credential>;
+  /** Banned identities; the same map while none of them changes. */
+  readonly bans: Bans;
   readonly changed: Changes;
 }

@@ -24,7 +24,10 @@ import { json, plainStyle, type Style } from '../output.ts';
 export function historyCommand(context: CliContext): Command {
   const command = newCommand('history')
     .description('every version of one resource: when, by whom, and which fields changed')
-    .argument('<kind/name>', 'such as vs/reviews; or a whole subject such as registry/files/service/default/reviews')
+    .argument(
+      '<kind/name>',
+      'such as vs/reviews; a SPIFFE ID; or a whole subject such as registry/files/service/default/reviews',
+    )
     .action(async (resource: string, options: SharedOptions) => {
       const subject = subjectOf(resource, options.namespace ?? 'default');
       const query = { subject, at: atOf(context, options) };
@@ -36,13 +39,15 @@ export function historyCommand(context: CliContext): Command {
   return withExamples(withAt(withOutput(withNamespace(withServer(command)))), [
     ['periplus history vs/reviews', 'all versions of a VirtualService'],
     ['periplus history dr/reviews -n prod -o json', 'the events themselves'],
+    ['periplus history spiffe://cluster.local/ns/shop/sa/web', "a workload's certificates, tokens and bans"],
   ]);
 }
 
 /** The subject that `KIND/NAME`, `KIND/NAMESPACE/NAME` or a subject itself names. */
 export function subjectOf(resource: string, namespace: string): string {
+  if (resource.startsWith('spiffe://')) return `identity/${resource}`;
   const [first = '', second, third, ...more] = resource.split('/');
-  if (first === 'config' || first === 'registry' || first === 'proxy') return resource;
+  if (first === 'config' || first === 'registry' || first === 'proxy' || first === 'identity') return resource;
   if (second === undefined || second === '' || more.length > 0) {
     throw new MeshError('usage', `"${resource}" names no resource: give KIND/NAME, such as vs/reviews`);
   }

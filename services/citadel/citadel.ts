@@ -14,6 +14,7 @@ import { createJoinToken } from './attest/join-token.ts';
 import type { TrustBundle } from './ca/authority-state.ts';
 import { type CaStatus, CertificateAuthority } from './ca/certificate-authority.ts';
 import type { RotationDecision } from './ca/rotation.ts';
+import { isIdentityBanned } from './csr/ban-check.ts';
 import { CsrServer } from './csr/csr-server.ts';
 import { IssuanceRecord } from './csr/issuance-record.ts';
 import { serverIdentities } from './csr/server-certificate.ts';
@@ -119,10 +120,12 @@ export function createCitadel(options: CitadelOptions): Citadel {
       rotate: async (actor) => await ca.advance(actor),
       createJoinToken: async ({ spiffeId, lifeSeconds }, actor) => {
         const id = workloadId(spiffeId, trustDomain);
+        if (await isIdentityBanned(facts, spiffeId)) throw new MeshError('invalid', `${spiffeId} is banned`);
         return await createJoinToken(tokens, { id, actor, ...lifeMsOf(lifeSeconds) });
       },
       mintJwtSvid: async ({ spiffeId, audience, lifeSeconds }, actor) => {
         const id = workloadId(spiffeId, trustDomain);
+        if (await isIdentityBanned(facts, spiffeId)) throw new MeshError('invalid', `${spiffeId} is banned`);
         const { token, ...recorded } = await jwt.sign({ id, audience, ...lifeMsOf(lifeSeconds) });
         const evidence = { kind: 'admin', details: { actor } };
         await record.jwtIssued({ spiffeId: formatSpiffeId(id), audience, ...recorded, evidence }, actor);

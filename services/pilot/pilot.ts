@@ -14,6 +14,7 @@ import { FactReader, type FoldFailure } from '../../mesh/fact-reader.ts';
 import type { Snapshot } from '../../mesh/snapshot.ts';
 import { abandonedStreams } from './abandoned-streams.ts';
 import { AutoRegistration } from './auto-registration/auto-registration.ts';
+import { banProblem, endBannedStreams } from './banned-proxies.ts';
 import { CredentialStore } from './credentials/credential-store.ts';
 import { mayHoldSecrets } from './credentials/may-hold-secrets.ts';
 import { DeliveriesRecorder, type RecorderLimits } from './deliveries-recorder.ts';
@@ -140,7 +141,8 @@ export class Pilot implements Service {
       cache: this.#cache,
       contextOf: (node) => {
         const result = (options.contextOf ?? proxyContextOf)(node);
-        return 'context' in result ? result.context : result.problem;
+        if (!('context' in result)) return result.problem;
+        return banProblem(this.snapshots.value, result.context) ?? result.context;
       },
       secretsOf: (stream, translation) => this.#credentials.secretsOf(stream, translation),
       observer: observeAll([this.metrics, this.#recorder, this.#workloadObserver()]),
@@ -250,6 +252,7 @@ export class Pilot implements Service {
 
   async #publish(snapshot: Snapshot): Promise<void> {
     this.snapshots.set(snapshot);
+    endBannedStreams(this.#server.streams, snapshot);
     this.#registration.snapshotChanged(snapshot);
     this.metrics.published(snapshot.position, Date.parse(snapshot.time));
     this.metrics.services = snapshot.registry.services.size;

@@ -34,6 +34,8 @@ export interface CallerMeans {
   readonly attestors: readonly Attestor[];
   readonly record: Pick<IssuanceRecord, 'denied'>;
   readonly limit: Pick<RateLimit, 'take'>;
+  /** Whether nothing is to be given to this identity, however well it is proven. */
+  readonly isBanned: (spiffeId: string) => Promise<boolean>;
 }
 
 /** What is wrong with a request, found before anybody is asked who the caller is: a one-time token is not spent on it. */
@@ -65,6 +67,10 @@ export async function answerCaller<Wanted, Given>(
       return await denied('unauthenticated', attested.reason, attested.evidence && { evidence: attested.evidence });
     const { id, evidence } = attested;
     const caller = { id, evidence, peer, spiffeId: formatSpiffeId(id) };
+    if (await means.isBanned(caller.spiffeId)) {
+      const who = { spiffeId: caller.spiffeId, evidence };
+      return await denied('permission-denied', `the identity ${caller.spiffeId} is banned`, who);
+    }
     const given = await work.give(caller, read.wanted);
     if (typeof given !== 'string') return { ok: true, given: given as Exclude<Given, string> };
     return await denied('permission-denied', given, { spiffeId: caller.spiffeId, evidence });

@@ -210,6 +210,31 @@ describe('CreateCertificate', () => {
     expect((await ask({ token: await token() })).certChain).toHaveLength(2);
   });
 
+  it('gives nothing to a banned identity, by whatever it proves itself, until the ban is lifted', async () => {
+    const own = await join();
+    const say = async (name: string, revision: number) => {
+      const type = `io.periplus.identity.identity-${name}`;
+      const event = {
+        id: `${name}-${revision}`,
+        source: '/admin',
+        type,
+        subject: `identity/${uri}`,
+        actor: 'user:anna',
+      };
+      const time = new Date(clock.nowMs()).toISOString();
+      await facts.append([{ event: { ...event, time, causes: [], data: { spiffeId: uri, reason: '' } } }]);
+    };
+    await say('banned', 1);
+    for (const proof of [{ own }, { token: await token() }])
+      expect(await ask(proof)).toMatchObject({
+        code: status.PERMISSION_DENIED,
+        details: expect.stringContaining('banned'),
+      });
+    expect((await events('certificate-denied')).at(-1)).toMatchObject({ data: { spiffeId: uri } });
+    await say('unbanned', 2);
+    expect((await ask({ own })).certChain).toHaveLength(2);
+  });
+
   it('renews its own certificate and goes on serving', async () => {
     const [before, sleeping] = [await serverSerial(), clock.sleeping];
     await clock.advance(1_800_000);

@@ -17,6 +17,7 @@ import type { Attestor, Credentials } from '../attest/attestor.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { JwtAuthority } from '../jwt/jwt-authority.ts';
 import { issueJwtSvid } from '../jwt/jwt-issuance.ts';
+import { isIdentityBanned } from './ban-check.ts';
 import type { CallerMeans, Denial, DenialCode } from './caller.ts';
 import { certificateResponse, certificateService, jwtResponse, jwtService } from './grpc-services.ts';
 import { issueCertificate } from './issuance.ts';
@@ -90,7 +91,9 @@ export class CsrServer implements Service {
     this.#options = options;
     this.#limits = { ...defaultCsrLimits, ...options.limits };
     const record = new IssuanceRecord({ ...options, source: `/citadel/${options.name}` });
-    this.#means = { attestors, record, limit: new RateLimit(this.#limits.rate, () => clock.nowMs()) };
+    const limit = new RateLimit(this.#limits.rate, () => clock.nowMs());
+    const isBanned = async (spiffeId: string) => await isIdentityBanned(options.facts, spiffeId);
+    this.#means = { attestors, record, limit, isBanned };
   }
 
   async run(signal: AbortSignal): Promise<void> {

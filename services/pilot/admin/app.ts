@@ -6,6 +6,7 @@ import { createBoundedHttpServer } from '../../../lib/bounded-http-server.ts';
 import { registerGuard } from './auth/guard.ts';
 import type { AdminContext } from './context.ts';
 import { registerFailures } from './failures.ts';
+import { registerBanRoutes } from './routes-bans.ts';
 import { registerConfigRoutes } from './routes-config.ts';
 import { registerDescribeRoutes } from './routes-describe.ts';
 import { registerEventRoutes } from './routes-events.ts';
@@ -59,6 +60,7 @@ export async function createAdminApp(
       registerLossRoutes(scope, context);
       registerDescribeRoutes(scope, context);
       registerEventRoutes(scope, context);
+      registerBanRoutes(scope, context);
       registerIdentityRoutes(scope, context);
       registerProxyRoutes(scope, context);
       registerReplayRoutes(scope, context);

@@ -27,8 +27,14 @@ export function configToken(snapshot: Snapshot, memo: Memo): readonly (readonly 
     memo.stable('config-token', memo, [
       ...outboundKinds.map((kind) => snapshot.config.list(kind)),
       keySetToken(snapshot, memo),
+      banToken(snapshot, memo),
     ]),
   );
+}
+
+/** Banned identities: servers that are left out of what clients accept. */
+function banToken({ bans }: Snapshot, memo: Memo): readonly unknown[] {
+  return memo.get('ban-token', [bans], () => [bans]);
 }
 
 /** Fetched key sets, where tokens are checked with them. */

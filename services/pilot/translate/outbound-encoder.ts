@@ -31,7 +31,7 @@ export interface OutboundEncoder {
 }
 
 /** See the file's first line. */
-export function outboundEncoder(context: ProxyContext, { mesh, config }: Snapshot, memo: Memo): OutboundEncoder {
+export function outboundEncoder(context: ProxyContext, { mesh, config, bans }: Snapshot, memo: Memo): OutboundEncoder {
   const policies = config.list<PeerAuthenticationSpec>('PeerAuthentication');
   const takesTls: TakesTls = (endpoint, port) => takesMutualTls(endpoint, port, policies, mesh.rootNamespace);
   const isRouter = context.type === 'router';
@@ -39,7 +39,7 @@ export function outboundEncoder(context: ProxyContext, { mesh, config }: Snapsho
   const isProxyless = context.generator === 'grpc';
   const isIpv6Only = context.isIpv6Only === true;
   const identitiesOf = (spec: ClusterSpec, endpoints: readonly Endpoint[]) =>
-    !isProxyless && usesAutoMutualTls(spec, context, mesh) ? serverIdentities(endpoints, mesh) : undefined;
+    !isProxyless && usesAutoMutualTls(spec, context, mesh) ? serverIdentities(endpoints, mesh, bans) : undefined;
   const encode = (spec: ClusterSpec, identities?: readonly string[], assignment?: ClusterLoadAssignment) => {
     const autoTls = identities ? { autoTls: { identities } } : {};
     const cluster = isProxyless

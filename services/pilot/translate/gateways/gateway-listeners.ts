@@ -1,6 +1,7 @@
 // Listeners of a gateway: one a port, with a chain for each TLS server or SNI host.
 import { create } from '@bufbuild/protobuf';
 import { TrafficDirection } from '../../../../gen/envoy/config/core/v3/base_pb.js';
+import type { Filter } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
 import {
   type FilterChain,
   FilterChainSchema,
@@ -114,7 +115,7 @@ function httpChain(
   });
   return create(FilterChainSchema, {
     ...chainBase(isPlain ? [] : sniHosts),
-    filters: [filter],
+    filters: [...(isPlain ? [] : bansOf(server, security)), filter],
     ...(isPlain || server.tls === undefined ? {} : { transportSocket: serverTlsSocket(server.tls, { isHttp: true }) }),
   });
 }
@@ -130,10 +131,19 @@ function l4Chains(
   return chains.map(({ sniHosts, applicationProtocols, target }) =>
     create(FilterChainSchema, {
       ...chainBase(sniHosts, applicationProtocols),
-      filters: [...security.networkFilters, tcpProxyFilter(target, { telemetry, place: { side: 'CLIENT' } })],
+      filters: [
+        ...bansOf(server, security),
+        ...security.networkFilters,
+        tcpProxyFilter(target, { telemetry, place: { side: 'CLIENT' } }),
+      ],
       ...(socket ? { transportSocket: socket } : {}),
     }),
   );
+}
+
+/** Where a gateway takes certificates of the mesh, banned ones are refused as a sidecar does. */
+function bansOf({ tls }: GatewayServer['server'], { banFilters }: WorkloadSecurity): readonly Filter[] {
+  return tls?.mode === 'ISTIO_MUTUAL' ? banFilters : [];
 }
 
 function chainBase(sniHosts: readonly string[], applicationProtocols: readonly string[] = []) {

@@ -168,14 +168,15 @@ function httpChain(chain: InboundChain, way: InboundWay, { mesh, security, telem
   });
   return filterChain(chain, way, {
     name,
-    filters: [filter],
+    filters: [...(way.isMeshTls ? security.banFilters : []), filter],
     ...(way.isMeshTls ? { socket: meshServerSocket(mesh, way) } : {}),
   });
 }
 
 function tcpChain(chain: InboundChain, way: InboundWay, { mesh, security, telemetry }: Place): FilterChain {
   const report = { telemetry, place: { ...reportOf(chain, way), side: 'SERVER' as const } };
-  const filters = [...security.networkFilters, tcpProxyFilter(toCluster(clusterOf(chain)), report)];
+  const bans = way.isMeshTls ? security.banFilters : [];
+  const filters = [...bans, ...security.networkFilters, tcpProxyFilter(toCluster(clusterOf(chain)), report)];
   const socket = way.isMeshTls ? { socket: meshServerSocket(mesh, way) } : {};
   return filterChain(chain, way, { name: tcpChainName(chain), filters, ...socket });
 }

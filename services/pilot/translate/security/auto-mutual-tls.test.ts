@@ -44,4 +44,13 @@ describe('endpoints', () => {
     ]);
     expect(serverIdentities([...endpoints, endpointAt(web, '10.0.0.4', { labels: withTls })], mesh)).toEqual([]);
   });
+
+  it('that are banned are accepted under no name, and when all are nobody is', () => {
+    const spiffeId = 'spiffe://cluster.local/ns/default/sa/web';
+    const bans = new Map([[spiffeId, { spiffeId, reason: '', actor: '', time: '' }]]);
+    const other = endpointAt(web, '10.0.0.4', { labels: withTls, serviceAccount: 'other' });
+    const accepted = serverIdentities([...endpoints, other], defaultMeshConfig, bans);
+    expect(accepted).toEqual(['spiffe://cluster.local/ns/default/sa/other']);
+    expect(serverIdentities(endpoints, defaultMeshConfig, bans)).toEqual(['spiffe://nobody/']);
+  });
 });

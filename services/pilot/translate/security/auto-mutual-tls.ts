@@ -7,6 +7,7 @@ import {
   Cluster_TransportSocketMatchSchema,
 } from '../../../../gen/envoy/config/cluster/v3/cluster_pb.js';
 import { RawBufferSchema } from '../../../../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js';
+import { type Bans, isBanned, noBans } from '../../../../mesh/bans.ts';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { PeerAuthenticationSpec } from '../../../../mesh/config/schemas/peer-authentication.ts';
 import type { ClusterSpec } from '../clusters/cluster-spec.ts';
@@ -46,16 +47,27 @@ export function takesMutualTls(
 }
 
 /**
- * SPIFFE IDs that a service's endpoints may show, sorted; empty where one of them has no known service account: then any of the
- * mesh's will do.
+ * SPIFFE IDs that a service's endpoints may show, sorted, banned ones left out; empty where one of them has no known service account:
+ * then any of the mesh's will do.
  */
-export function serverIdentities(endpoints: readonly Endpoint[], mesh: MeshConfig): readonly string[] {
+export function serverIdentities(
+  endpoints: readonly Endpoint[],
+  mesh: MeshConfig,
+  bans: Bans = noBans,
+): readonly string[] {
   const withTls = endpoints.filter(({ labels }) => labels[tlsModeLabel] === 'istio');
   if (withTls.some(({ serviceAccount }) => !serviceAccount)) return [];
-  const paths = withTls.map(({ namespace, serviceAccount }) => `ns/${namespace}/sa/${serviceAccount}`);
+  const accepted = withTls.filter(
+    ({ namespace, serviceAccount = '' }) => !isBanned(bans, { namespace, serviceAccount }, mesh),
+  );
+  if (withTls.length > 0 && accepted.length === 0) return [nobodysName];
+  const paths = accepted.map(({ namespace, serviceAccount }) => `ns/${namespace}/sa/${serviceAccount}`);
   const ids = trustDomainsOf(mesh).flatMap((domain) => paths.map((path) => `spiffe://${domain}/${path}`));
   return [...new Set(ids)].sort();
 }
+
+/** No certificate has it: it is no SPIFFE ID. An empty list would accept everybody. */
+const nobodysName = 'spiffe://nobody/';
 
 /** Mutual TLS for endpoints whose metadata say so (`tlsMode: istio`), plaintext for the rest; names are Istio's. */
 export function autoTlsMatches(

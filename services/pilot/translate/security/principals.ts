@@ -4,7 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { type CidrRange, CidrRangeSchema } from '../../../../gen/envoy/config/core/v3/address_pb.js';
 import { type Principal, PrincipalSchema } from '../../../../gen/envoy/config/rbac/v3/rbac_pb.js';
 import type { MetadataMatcher } from '../../../../gen/envoy/type/matcher/v3/metadata_pb.js';
-import type { StringMatcher } from '../../../../gen/envoy/type/matcher/v3/string_pb.js';
+import { type StringMatcher, StringMatcherSchema } from '../../../../gen/envoy/type/matcher/v3/string_pb.js';
 import { claimIsOneOf, requestPrincipalMatchers } from './claim-matchers.ts';
 import type { Polarity } from './policy-polarity.ts';
 import { policyHeader, quoteRegex, regexMatcher, wildcardMatcher } from './string-matchers.ts';
@@ -18,6 +18,11 @@ export function withPrincipals(values: readonly string[], trustDomains: readonly
   return values
     .flatMap((value) => expandPrincipal(value, trustDomains))
     .map((value) => authenticated(wildcardMatcher(value, { scheme: spiffeScheme })));
+}
+
+/** A peer with exactly this SPIFFE ID. */
+export function spiffePrincipal(spiffeId: string): Principal {
+  return authenticated(create(StringMatcherSchema, { matchPattern: { case: 'exact', value: spiffeId } }));
 }
 
 /** Peers whose SPIFFE ID is of one of these namespaces. */

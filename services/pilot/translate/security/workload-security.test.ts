@@ -45,3 +45,35 @@ describe('fetched key sets', () => {
     expect(listeners(translate(builder.snapshot(), context, createMemo()))).toBe(listeners(after));
   });
 });
+
+describe('bans', () => {
+  const id = 'spiffe://cluster.local/ns/shop/sa/mallory';
+  const banned = {
+    type: 'io.periplus.identity.identity-banned',
+    subject: `identity/${id}`,
+    data: { spiffeId: id, reason: '' },
+  };
+  const listeners = (builder: ReturnType<typeof builderOf>, context: ReturnType<typeof sidecarContext>) =>
+    translate(builder.snapshot(), context, createMemo()).resources(typeUrls.listener);
+
+  it('are the first filter of every chain of mutual TLS, and of no other', () => {
+    const builder = builderOf({});
+    const context = sidecarContext({ identity: 'SDS' });
+    const before = JSON.stringify(setToJson(listeners(builder, context)));
+    expect(before).not.toContain('mallory');
+    builder.apply(recorded(banned, 1));
+    const after = Object.values(setToJson(listeners(builder, context))) as unknown as {
+      readonly filterChains?: readonly { readonly transportSocket?: object; readonly filters: readonly object[] }[];
+    }[];
+    const chains = after.flatMap(({ filterChains = [] }) => filterChains);
+    const first = chains.filter(({ filters }) => JSON.stringify(filters[0]).includes(id));
+    expect(first.length).toBeGreaterThan(0);
+    expect(first).toEqual(chains.filter(({ transportSocket }) => transportSocket !== undefined));
+  });
+
+  it('change nothing for proxies without an identity', () => {
+    const builder = builderOf({});
+    builder.apply(recorded(banned, 1));
+    expect(JSON.stringify(setToJson(listeners(builder, sidecarContext())))).not.toContain('mallory');
+  });
+});

@@ -7,6 +7,7 @@ import type { RequestAuthenticationSpec } from '../../../../mesh/config/schemas/
 import { subsetKey } from '../names.ts';
 import type { ProxyScope } from '../proxy-scope.ts';
 import type { Lookups } from '../routes/lookups.ts';
+import { banFilters } from './ban-filters.ts';
 import { type AuthorizerTarget, customHttpFilters, customNetworkFilters } from './custom-authorization.ts';
 import { jwtFilter } from './jwt-filter.ts';
 import { type MutualTlsModes, mutualTlsModes } from './mutual-tls-mode.ts';
@@ -19,6 +20,8 @@ export interface WorkloadSecurity {
   readonly httpFilters: readonly HttpFilter[];
   /** Come before the TCP proxy. */
   readonly networkFilters: readonly Filter[];
+  /** Come first of all on chains of the mesh's mutual TLS: connections of banned identities end there. */
+  readonly banFilters: readonly Filter[];
   readonly modes: MutualTlsModes;
   /** Whether the workload has an SVID to answer TLS with. */
   readonly hasIdentity: boolean;
@@ -27,6 +30,7 @@ export interface WorkloadSecurity {
 const noSecurity: WorkloadSecurity = {
   httpFilters: [],
   networkFilters: [],
+  banFilters: [],
   modes: mutualTlsModes([], { rootNamespace: '', namespace: '', labels: {} }),
   hasIdentity: false,
 };
@@ -34,7 +38,7 @@ const noSecurity: WorkloadSecurity = {
 /** The security of the proxy of `scope`. */
 export function workloadSecurity({ scope, memo }: Lookups): WorkloadSecurity {
   const { snapshot, context } = scope;
-  const { config, mesh, keySets } = snapshot;
+  const { config, mesh, keySets, bans } = snapshot;
   const policies = appliedPolicies(scope, memo);
   const peer = config.list<PeerAuthenticationSpec>('PeerAuthentication');
   const hasIdentity = context.identity !== undefined;
@@ -48,7 +52,7 @@ export function workloadSecurity({ scope, memo }: Lookups): WorkloadSecurity {
   const keys = authentication.length > 0 ? keySets : undefined;
   return memo.get(
     'workload-security',
-    [context, authorization, authentication, targets, peer, mesh, keys],
+    [context, authorization, authentication, targets, peer, mesh, keys, hasIdentity ? bans : undefined],
     (): WorkloadSecurity => {
       const find = (name: string) => targets.find(({ provider }) => provider.name === name);
       const custom = authorization.filter((policy) => actionOf(policy) === 'CUSTOM');
@@ -60,6 +64,7 @@ export function workloadSecurity({ scope, memo }: Lookups): WorkloadSecurity {
           ...rbacHttpFilters(authorization, mesh),
         ],
         networkFilters: [...customNetworkFilters(custom, { mesh, find }), ...rbacNetworkFilters(authorization, mesh)],
+        banFilters: hasIdentity ? banFilters(bans, mesh) : [],
         modes: mutualTlsModes(peer, { rootNamespace: mesh.rootNamespace, namespace, labels }),
         hasIdentity,
       };
