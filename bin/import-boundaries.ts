@@ -34,6 +34,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@nats-io/kv': ['events/logs/jetstream'],
   '@nats-io/nkeys': ['events/logs/jetstream'],
   '@kurrent/kurrentdb-client': ['events/logs/kurrentdb'],
+  '@platformatic/kafka': ['events/mirror/kafka'],
   yaml: ['mesh/config/'],
   ajv: ['mesh/config/'],
   '@grpc/grpc-js': [
