@@ -17,6 +17,10 @@ export function withServeOptions(command: Command): Command {
       '--secrets <dir>',
       'folder of Secrets and PEM files (NAMESPACE/NAME/tls.crt) for the credentialName of Gateways',
     )
+    .option(
+      '--mirror <url>',
+      'copy every event to Kafka: kafka[s]://[USER:PASSWORD@]HOST:PORT/TOPIC (docs/guides/kafka-mirror.md)',
+    )
     .option('--host <address>', 'address to listen on; 0.0.0.0 in a container (default: 127.0.0.1)')
     .option('--xds-port <port>', `xDS in plaintext (default: ${defaultPorts.xds})`, portNumber)
     .option(

@@ -17,6 +17,7 @@ import { AdapterRunner } from '../adapters/runner.ts';
 import type { MeshLogs } from '../events/event-log.ts';
 import { openMemoryLogs } from '../events/logs/memory.ts';
 import { openSqliteLogs } from '../events/logs/sqlite.ts';
+import type { LogMirror } from '../events/mirror/mirror.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Latest } from '../lib/latest.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -36,6 +37,7 @@ import { adapterReadiness } from './adapter-readiness.ts';
 import type { ProcessConfig } from './config.ts';
 import type { KubernetesClusterConfig } from './config-kubernetes.ts';
 import { createHealthServer } from './health-server.ts';
+import { mirrorMetrics } from './mirror-metrics.ts';
 import { packageVersion } from './package-info.ts';
 import { pilotIdentityOf } from './pilot-identity.ts';
 import type { Stage } from './stages.ts';
@@ -159,6 +161,11 @@ export async function compose(
   // Mixer: policies (facts) and what proxies ask → verdicts, counts, telemetry. Proxies find it through the registry.
   const mixer = await openMixer(config, { logs, clock, logger });
 
+  // Mirror: both logs → Kafka. It only reads the logs; nothing here waits for it, and readiness does not depend on it.
+  const mirrors = await openMirrors(config, { logs, clock, logger });
+  const metricsOfMirrors = () => mirrorMetrics(mirrors.map(({ status }) => status));
+  const mirrorStage = { name: 'mirror', services: mirrors.flatMap(({ services }) => services) };
+
   // Admin API: commands → facts, and everything that can be asked.
   // It appends through the same decisions as every other writer of configuration.
   container.bind(ids.admin).toDynamicValue((parts) => {
@@ -176,7 +183,7 @@ export async function compose(
         ...mutualTlsReadiness(pilot),
         ...mixerReadiness(mixer),
       ],
-      moreMetrics: () => pilot.metrics.text() + metricsOfAdapters() + (mixer?.metricsText() ?? ''),
+      moreMetrics: () => pilot.metrics.text() + metricsOfAdapters() + (mixer?.metricsText() ?? '') + metricsOfMirrors(),
       ...(citadel && { identity: citadel.admin }),
       access: { ...config.admin, tokens: new TokenStore({ folder: config.admin.tokenFolder, clock }) },
       clock,
@@ -208,7 +215,7 @@ export async function compose(
       host: config.host,
       ports: [config.adminPort, ...(config.monitoringPort === undefined ? [] : [config.monitoringPort])],
       version: packageVersion(),
-      moreMetrics: () => metricsOfAdapters() + (mixer?.metricsText() ?? ''),
+      moreMetrics: () => metricsOfAdapters() + (mixer?.metricsText() ?? '') + metricsOfMirrors(),
       onListening: (port) => parts.get(ids.adminPort).set(port),
     }),
   );
@@ -234,6 +241,7 @@ export async function compose(
         ...mixerStages(mixer),
         { name: 'Citadel', services: citadel?.services ?? [] },
         { name: 'adapters', services: adapters },
+        mirrorStage,
         { name: 'health', services: [container.get(ids.healthServer)] },
       ],
       close,
@@ -255,6 +263,7 @@ export async function compose(
       { name: 'adapters', services: adapters },
       { name: 'Pilot', services: [container.get(ids.pilot), ...(pilotIdentity?.services ?? [])] },
       { name: 'deliveries', services: [container.get(ids.deliveries)] },
+      mirrorStage,
     ],
     close,
   };
@@ -300,6 +309,22 @@ function mutualTlsReadiness(pilot: Pilot): readonly ReadinessCheck[] {
   return [
     { name: 'xds over mTLS', ready, detail: ready ? 'has a certificate' : 'waits for its certificate from Citadel' },
   ];
+}
+
+async function openMirrors(
+  { mirror, name }: ProcessConfig,
+  { logs, clock, logger }: { readonly logs: MeshLogs; readonly clock: Clock; readonly logger: Logger },
+): Promise<readonly LogMirror[]> {
+  if (mirror === undefined) return [];
+  const [{ LogMirror }, { kafkaTarget }] = await Promise.all([
+    import('../events/mirror/mirror.ts'),
+    import('../events/mirror/kafka-target.ts'),
+  ]);
+  const target = kafkaTarget(mirror, name);
+  const { leases, facts, deliveries } = logs;
+  return Object.entries({ facts, deliveries }).map(
+    ([log, of]) => new LogMirror({ name: log, log: of, target, leases, holder: name, clock, logger }),
+  );
 }
 
 function citadelReadiness(citadel: Citadel | undefined) {

@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path';
 import { hidden, parseJetStreamUrl } from '../events/logs/jetstream-url.ts';
 import { kurrentDbScheme, parseKurrentDbUrl } from '../events/logs/kurrentdb-url.ts';
+import type { KafkaAddress } from '../events/mirror/kafka-url.ts';
 import type { LogLevel } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import type { CitadelConfig } from '../services/citadel/citadel.ts';
@@ -10,11 +11,12 @@ import { type AdminConfig, type AdminFlags, adminConfigOf } from './config-admin
 import { type CitadelFlags, citadelConfigOf } from './config-citadel.ts';
 import { type ConsulDatacenterConfig, type ConsulFlags, consulDatacentersOf } from './config-consul.ts';
 import { type KubernetesClusterConfig, type KubernetesFlags, kubernetesClustersOf } from './config-kubernetes.ts';
+import { type MirrorFlags, mirrorConfigOf } from './config-mirror.ts';
 import { type MixerFlags, mixerConfigOf } from './config-mixer.ts';
 import { type XdsConfig, type XdsFlags, xdsConfigOf, xdsPorts } from './config-xds.ts';
 
 /** What `serve` can be. */
-export type Role = 'pilot' | 'adapters' | 'citadel' | 'mixer';
+export type Role = 'pilot' | 'adapters' | 'citadel' | 'mixer' | 'mirror';
 
 /** Where the logs are kept. */
 export type LogStore =
@@ -54,10 +56,19 @@ export interface ProcessConfig {
   readonly mixer: MixerConfig | undefined;
   /** Cluster that Citadel asks about tokens. */
   readonly tokenReview: KubernetesClusterConfig | undefined;
+  /** Where both logs are copied to. */
+  readonly mirror: KafkaAddress | undefined;
 }
 
 /** Flags of `serve` and `up`, as text and numbers; what is absent takes its default. */
-export interface ServeFlags extends AdminFlags, CitadelFlags, KubernetesFlags, ConsulFlags, MixerFlags, XdsFlags {
+export interface ServeFlags
+  extends AdminFlags,
+    CitadelFlags,
+    KubernetesFlags,
+    ConsulFlags,
+    MixerFlags,
+    MirrorFlags,
+    XdsFlags {
   readonly roles?: string;
   readonly log?: string;
   readonly config?: string;
@@ -82,7 +93,7 @@ export const defaultPorts = {
 /** In the current folder: what a mesh on this machine knows lies where its user can see it and delete it. */
 export const defaultDataDirectory = '.periplus';
 
-const roleNames: readonly string[] = ['pilot', 'adapters', 'citadel', 'mixer'] satisfies readonly Role[];
+const roleNames: readonly string[] = ['pilot', 'adapters', 'citadel', 'mixer', 'mirror'] satisfies readonly Role[];
 
 /** The configuration that `flags` mean. Throws MeshError `usage` saying what is wrong and what can be had. */
 export function processConfigOf(
@@ -125,6 +136,7 @@ export function processConfigOf(
     logLevel: flags.logLevel ?? 'info',
     citadel: citadelConfigOf(flags, { ...defaults, dataDirectory, wanted: roles.has('citadel') }),
     mixer: mixerConfigOf(flags, { host, wanted: roles.has('mixer') }),
+    mirror: mirrorConfigOf(flags, { wanted: roles.has('mirror'), durableLog: log.kind !== 'memory' }),
   };
 }
 

@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AdapterStatus } from '../../adapters/adapter-status.ts';
+import type { MirrorStatus } from '../../events/mirror/mirror.ts';
 import { adapterMetrics } from '../../run/adapter-metrics.ts';
+import { mirrorMetrics } from '../../run/mirror-metrics.ts';
 import { startAdmin } from '../../services/pilot/admin/admin-fixture.ts';
 import { PilotMetrics } from '../../services/pilot/metrics.ts';
 import { typeUrls } from '../../services/pilot/translate/translation.ts';
@@ -37,7 +39,7 @@ export async function adminApiPages(root: string): Promise<Readonly<Record<strin
       'admin-api.md': apiPage(openApi),
       'openapi.json': `${JSON.stringify(openApi, null, 2)}\n`,
       'metrics.md': metricsPage(
-        `${await answer('/metrics')}${pilotMetrics()}${adapterMetrics([adapterStatus], 0)}`,
+        `${await answer('/metrics')}${pilotMetrics()}${adapterMetrics([adapterStatus], 0)}${mirrorMetrics([mirrorStatus])}`,
         agent,
       ),
     };
@@ -88,6 +90,11 @@ function describeParameter({ name, required, description }: Parameter): string {
 const adapterStatus: AdapterStatus = {
   ...{ platform: 'consul', instance: 'dc1', state: 'synced', problems: new Map(), heldCount: 0, dampenedCount: 0 },
   ...{ readAt: '2026-01-01T00:00:00.000Z', changedAt: '2026-01-01T00:00:00.000Z' },
+};
+
+/** So that each metric of mirrors shows its labels. */
+const mirrorStatus: MirrorStatus = {
+  ...{ log: 'facts', target: '', state: 'copying', position: 0, headPosition: 0, sentEvents: 0, failures: 0 },
 };
 
 /** Pilot's metrics after one of everything, so that each shows its labels. */

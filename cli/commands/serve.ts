@@ -11,7 +11,7 @@ export function serveCommand(context: CliContext): Command {
     .description('run the control plane (the same binary in every container, in chosen roles)')
     .option(
       '--roles <roles>',
-      'pilot, adapters, citadel, mixer: any of them, separated by commas (default: pilot,adapters)',
+      'pilot, adapters, citadel, mixer, mirror: any of them, separated by commas (default: pilot,adapters)',
     )
     .option(
       '--citadel <host:port>',

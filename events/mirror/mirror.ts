@@ -1,8 +1,8 @@
 // Copies a log, event by event and in order, to a place outside: at least once, from where the copy ends, and never in the log's way.
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { MeshError, messageOf } from '../../lib/mesh-error.ts';
-import type { Service } from '../../lib/service.ts';
+import { MeshError } from '../../lib/mesh-error.ts';
+import { type Service, supervise } from '../../lib/service.ts';
 import type { RecordedEvent } from '../envelope.ts';
 import type { EventLog } from '../event-log.ts';
 import type { Leases } from '../lease.ts';
@@ -44,7 +44,7 @@ const sendChars = 512 * 1024;
 /** How often the log's end is looked at for the metrics: more often than anybody scrapes. */
 const headEveryMs = 1_000;
 
-/** One log's mirror. Its services are to be supervised: whatever fails is begun again with backoff, from the place that the target keeps. */
+/** One log's mirror. Whatever fails is begun again with backoff, from the place that the target keeps. */
 export class LogMirror {
   readonly #options: MirrorOptions;
   #status: MirrorStatus;
@@ -69,26 +69,25 @@ export class LogMirror {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { leases, logger, name, target } = this.#options;
+    const { clock, holder, leases, logger, name, target } = this.#options;
     const onStandby = () => this.#set({ state: 'standby' });
-    const request = { holder: this.#options.holder, signal, onStandby };
+    const lease = await leases?.acquire(`mirror/${target.name}/${name}`, { holder, signal, onStandby });
+    const stop = lease === undefined ? signal : AbortSignal.any([signal, lease.lost]);
+    // Begun again and again under one lease: a broker that is away is no reason to hand over.
+    const mirroring = { name: `mirror of ${name} to ${target.name}`, run: () => this.#attempt(stop) };
     try {
-      const lease = await leases?.acquire(`mirror/${target.name}/${name}`, request);
-      const stop = lease === undefined ? signal : AbortSignal.any([signal, lease.lost]);
-      try {
-        await this.#mirror(stop);
-      } finally {
-        await lease?.release();
-      }
-      if (!signal.aborted) logger.warn({ log: name }, 'the lease of the mirror is lost: asking for it again');
+      await supervise([mirroring], { signal: stop, clock, logger });
+    } finally {
+      await lease?.release();
+    }
+  }
+
+  async #attempt(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#mirror(signal);
     } catch (error) {
-      if (signal.aborted) return;
-      this.#set({ state: 'failing', failures: this.#status.failures + 1 });
-      throw new MeshError(
-        error instanceof MeshError ? error.code : 'unavailable',
-        `${target.name}: ${messageOf(error)}`,
-        { cause: error },
-      );
+      if (!signal.aborted) this.#set({ state: 'failing', failures: this.#status.failures + 1 });
+      throw error;
     }
   }
 
