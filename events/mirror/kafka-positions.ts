@@ -55,7 +55,8 @@ async function fetchFrom(consumer: Consumer, topic: string, fetchOffset: bigint)
 
 async function closed(consumer: Consumer): Promise<void> {
   try {
-    await consumer.close(true);
+    // Its types hide that this gives a promise.
+    await Promise.resolve(consumer.close(true));
   } catch {
     // Its connections have broken: there is nothing left to close.
   }

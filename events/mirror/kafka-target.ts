@@ -161,9 +161,8 @@ export function failureOf(error: unknown): MeshError {
 
 /** Whether an error, or one inside it, has this id or code. */
 function mentions(error: unknown, id: string): boolean {
-  return insideOut(error).some((one) =>
-    ['apiId', 'code'].some((name) => String(one[name as keyof Error] ?? '').includes(id)),
-  );
+  const has = (value: unknown) => typeof value === 'string' && value.includes(id);
+  return insideOut(error).some((one) => ('apiId' in one && has(one.apiId)) || ('code' in one && has(one.code)));
 }
 
 function innermostMessage(error: unknown): string {

@@ -42,7 +42,7 @@ class MemoryTarget implements MirrorTarget {
 }
 
 /** Waits next to nothing between attempts. */
-const hasty: Clock = { nowMs: systemClock.nowMs, sleep: (_, signal) => systemClock.sleep(1, signal) };
+const hasty: Clock = { nowMs: () => systemClock.nowMs(), sleep: (_, signal) => systemClock.sleep(1, signal) };
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
