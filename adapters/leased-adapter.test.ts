@@ -9,6 +9,7 @@ import { eventsIn, ManualClock, settled } from './runner-fixture.ts';
 
 /** Leases that a test takes away, with or without telling the holder. */
 class HandLeases implements Leases {
+  readonly exclusive = true;
   #epoch = 0;
   #holder: { readonly name: string; readonly lost: AbortController; told: boolean } | undefined;
   readonly #waiting: (() => void)[] = [];

@@ -83,4 +83,11 @@ export const deliveryEntries: CatalogOf<DeliveryFact> = {
       message: 'Proto constraint validation failed',
     },
   },
+  'io.periplus.delivery.pilot-progressed': {
+    ...common,
+    subject: 'pilot/NAME',
+    meaning: 'How far the streams of a Pilot are; only where several processes share the logs.',
+    data: 'Pilot, the facts position that it serves, how many proxies have not answered all of it, and ids of some of them',
+    example: { pilot: 'pilot-1', position: 120, waiting: 0, laggards: [] },
+  },
 };

@@ -98,6 +98,23 @@ export type StreamRefused = NewEvent<
   }
 >;
 
+/**
+ * How far the streams of a Pilot are: with it, another Pilot can say which proxies hold a position. Written once all have answered, and
+ * each second while some have not; also by a Pilot that has to show that it lives. Only where several processes share the logs.
+ */
+export type PilotProgressed = NewEvent<
+  'io.periplus.delivery.pilot-progressed',
+  {
+    readonly pilot: string;
+    /** Facts position that it serves. */
+    readonly position: number;
+    /** Proxies that have not yet answered all that it means for them. */
+    readonly waiting: number;
+    /** Ids of these; the first 20. */
+    readonly laggards: readonly string[];
+  }
+>;
+
 /** Everything the deliveries projection is folded from. */
 export type DeliveryFact =
   | StreamRefused
@@ -106,7 +123,8 @@ export type DeliveryFact =
   | ManifestRecorded
   | Pushed
   | Acknowledged
-  | Rejected;
+  | Rejected
+  | PilotProgressed;
 
 /** Subject of the streams that somebody was refused, never that of the proxy that was claimed. */
 export function refusedSubject(spiffeId: string | undefined): string {
@@ -116,4 +134,14 @@ export function refusedSubject(spiffeId: string | undefined): string {
 /** Subject of a proxy's events: `proxy/ID`. */
 export function proxySubject(proxyId: string): string {
   return `proxy/${proxyId}`;
+}
+
+/** Subject of what a Pilot says of itself: `pilot/NAME`. */
+export function pilotSubject(pilot: string): string {
+  return `pilot/${pilot}`;
+}
+
+/** Id of the event that ends a stream, whoever writes it: its Pilot, the Pilot's next life, or another Pilot when it is gone for good. */
+export function disconnectedId(pilot: string, streamId: string): string {
+  return `${pilot}/${streamId}/disconnected`;
 }

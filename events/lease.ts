@@ -23,6 +23,8 @@ export interface LeaseRequest {
 
 /** Keeps leases. */
 export interface Leases {
+  /** Whether getting a lease shows that nobody else has it. */
+  readonly exclusive: boolean;
   /** Waits for as long as somebody else holds `name`, or the store is away. Rejects with the signal's reason when it aborts. */
   acquire(name: string, request: LeaseRequest): Promise<Lease>;
 }
@@ -34,6 +36,7 @@ export interface Leases {
 export function newestWins(): Leases {
   const taken = new Set<string>();
   return {
+    exclusive: false,
     acquire: async (name, { signal, onStandby }) => {
       signal.throwIfAborted();
       if (taken.has(name)) {

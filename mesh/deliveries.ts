@@ -2,6 +2,7 @@
 import type {
   Acknowledged,
   DeliveryFact,
+  PilotProgressed,
   ProxyConnected,
   ProxyDisconnected,
   Pushed,
@@ -60,6 +61,8 @@ export interface ProxyDelivery {
 /** By proxy id. Entries are immutable and replaced when they change, so that readers can compare by identity. */
 export interface DeliveriesState {
   readonly proxies: Map<string, ProxyDelivery>;
+  /** What each Pilot last said of its streams, by name; none where one process has the logs alone. */
+  readonly pilots: Map<string, PilotProgressed['data']>;
   /** Deliveries position folded to. */
   position: number;
 }
@@ -70,7 +73,7 @@ export type DeliveryStatus = 'SYNCED' | 'STALE' | 'NOT SENT' | 'ERROR';
 /** Folds delivery facts; other events pass through. Manifests are held-resources.ts's. */
 export const deliveriesProjection: Projection<DeliveriesState> = {
   name: 'deliveries',
-  init: () => ({ proxies: new Map(), position: 0 }),
+  init: () => ({ proxies: new Map(), pilots: new Map(), position: 0 }),
   evolve: evolveDeliveries,
 };
 
@@ -92,6 +95,9 @@ function evolveDeliveries(state: DeliveriesState, event: RecordedEvent): Deliver
       break;
     case 'io.periplus.delivery.rejected':
       changeType(state, fact.data, (type) => rejected(type, fact, event.time));
+      break;
+    case 'io.periplus.delivery.pilot-progressed':
+      state.pilots.set(fact.data.pilot, fact.data);
       break;
     case 'io.periplus.delivery.manifest-recorded':
     case 'io.periplus.delivery.stream-refused':

@@ -50,7 +50,9 @@ export function heldBy(events: Iterable<RecordedEvent>, proxyId: string, time?: 
 function evolveHeld(state: HeldState, event: RecordedEvent, proxyId: string): HeldState {
   const fact = event as unknown as DeliveryFact;
   if (fact.type === 'io.periplus.delivery.manifest-recorded') state.manifests.set(fact.data.manifest, fact.data);
-  else if (fact.type === 'io.periplus.delivery.stream-refused' || fact.data?.proxyId !== proxyId) return state;
+  else if (fact.type === 'io.periplus.delivery.stream-refused' || fact.type === 'io.periplus.delivery.pilot-progressed')
+    return state;
+  else if (fact.data?.proxyId !== proxyId) return state;
   else if (fact.type === 'io.periplus.delivery.pushed') state.pending = [...state.pending, fact.data];
   else if (fact.type === 'io.periplus.delivery.proxy-disconnected') {
     state.pending = state.pending.filter((push) => push.streamId !== fact.data.streamId);

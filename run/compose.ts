@@ -30,6 +30,7 @@ import { createAdminServer } from '../services/pilot/admin/admin-server.ts';
 import { TokenStore } from '../services/pilot/admin/auth/token-store.ts';
 import type { AdminContext, ReadinessCheck } from '../services/pilot/admin/context.ts';
 import { createDeliveriesWatch, type DeliveriesWatch } from '../services/pilot/admin/deliveries-watch.ts';
+import { progressElsewhere } from '../services/pilot/admin/progress-elsewhere.ts';
 import { progressOfStreams } from '../services/pilot/admin/stream-progress.ts';
 import { Pilot } from '../services/pilot/pilot.ts';
 import { adapterMetrics } from './adapter-metrics.ts';
@@ -40,6 +41,7 @@ import { createHealthServer } from './health-server.ts';
 import { mirrorMetrics } from './mirror-metrics.ts';
 import { packageVersion } from './package-info.ts';
 import { pilotIdentityOf } from './pilot-identity.ts';
+import { pilotPeers } from './pilot-peers.ts';
 import type { Stage } from './stages.ts';
 
 /** Folders that the files adapter watches, by the instance name that keeps them apart in the log. */
@@ -174,7 +176,10 @@ export async function compose(
       logs: parts.get(ids.logs),
       snapshots: pilot.snapshots,
       deliveries: parts.get(ids.deliveries),
-      progress: () => progressOfStreams(pilot.streams, pilot),
+      progress: () => [
+        ...progressOfStreams(pilot.streams, pilot),
+        ...progressElsewhere(parts.get(ids.deliveries).state(), config.name),
+      ],
       mesh: defaultMeshConfig,
       readiness: () => [
         { name: 'xds', ready: pilot.ready(), detail: pilot.ready() ? 'serves the newest state' : 'reading the log' },
@@ -248,6 +253,14 @@ export async function compose(
     };
   }
   const admin = container.get(ids.admin);
+  const others = pilotPeers({
+    pilot: container.get(ids.pilot),
+    name: config.name,
+    logs,
+    deliveries: container.get(ids.deliveries),
+    clock,
+    logger,
+  });
   return {
     logs,
     citadel,
@@ -261,6 +274,7 @@ export async function compose(
       ...mixerStages(mixer),
       { name: 'Citadel', services: citadel?.services ?? [] },
       { name: 'adapters', services: adapters },
+      { name: 'other Pilots', services: others },
       { name: 'Pilot', services: [container.get(ids.pilot), ...(pilotIdentity?.services ?? [])] },
       { name: 'deliveries', services: [container.get(ids.deliveries)] },
       mirrorStage,

@@ -17,6 +17,7 @@ import {
 } from '../mesh/snapshot-fixture.ts';
 import { Pilot } from '../services/pilot/pilot.ts';
 import { replayVerify } from '../services/pilot/replay/replay-verify.ts';
+import { adsBootstrap } from './support/ads-bootstrap.ts';
 import { configDump, startEnvoy, type TestEnvoy } from './support/envoy.ts';
 import { waitFor } from './support/wait-for.ts';
 
@@ -68,44 +69,6 @@ class Mesh {
   }
 }
 
-/** A sidecar that gets everything from Pilot over ADS. */
-function bootstrap(xdsPort: number, apiType: string) {
-  const http2 = {
-    '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-    explicit_http_config: { http2_protocol_options: {} },
-  };
-  const address = { socket_address: { address: '127.0.0.1', port_value: xdsPort } };
-  const ads = { ads: {}, resource_api_version: 'V3' };
-  return {
-    node: {
-      id: 'sidecar~10.9.9.9~x.default~default.svc.cluster.local',
-      cluster: 'x',
-      metadata: { INTERCEPTION_MODE: 'NONE', NAMESPACE: 'default' },
-    },
-    admin: { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } },
-    dynamic_resources: {
-      ads_config: {
-        api_type: apiType,
-        transport_api_version: 'V3',
-        grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
-      },
-      lds_config: ads,
-      cds_config: ads,
-    },
-    static_resources: {
-      clusters: [
-        {
-          name: 'xds',
-          type: 'STATIC',
-          connect_timeout: '1s',
-          typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': http2 },
-          load_assignment: { cluster_name: 'xds', endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }] },
-        },
-      ],
-    },
-  };
-}
-
 /** Names of Envoy's clusters from Pilot that serve, and that wait for endpoints. */
 async function clustersOf(envoy: TestEnvoy) {
   const { configs } = await configDump(envoy.adminPort);
@@ -140,7 +103,7 @@ describe.each(['GRPC', 'DELTA_GRPC'])('Envoy over %s', (apiType) => {
     await mesh.append(serviceRegistered(beta), endpointRegistered(endpointAt(beta, '127.0.0.2')));
     const { pilot, stop } = await mesh.startPilot('first');
     const port = pilot.xdsPort;
-    const envoy = await startEnvoy(bootstrap(port, apiType));
+    const envoy = await startEnvoy(adsBootstrap(port, apiType));
     cleanups.push(() => envoy.stop());
     await settledClusters(pilot, envoy, (active) => active.includes(alphaCluster) && active.includes(betaCluster));
 

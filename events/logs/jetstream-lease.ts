@@ -46,6 +46,7 @@ interface Holding {
 
 /** Leases of one mesh, in the bucket `MESH-leases`. Only the server's clock counts. */
 export class NatsLeases implements Leases {
+  readonly exclusive = true;
   readonly #options: NatsLeasesOptions;
   #bucket: Promise<Bucket> | undefined;
 

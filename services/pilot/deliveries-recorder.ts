@@ -2,12 +2,13 @@
 import type {
   Acknowledged,
   ManifestRecorded,
+  PilotProgressed,
   ProxyConnected,
   ProxyDisconnected,
   Pushed,
   Rejected,
 } from '../../events/delivery-facts.ts';
-import { proxySubject } from '../../events/delivery-facts.ts';
+import { pilotSubject, proxySubject } from '../../events/delivery-facts.ts';
 import type { NewEvent } from '../../events/envelope.ts';
 import type { EventLog } from '../../events/event-log.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -150,6 +151,22 @@ export class DeliveriesRecorder implements Service, StreamObserver {
     // Envoy repeats the offending resource in its message; the first part says what is wrong.
     const data = { ...answerOf(stream, answer), code, message: answer.message.slice(0, 4000).toWellFormed() };
     this.#record<Rejected>(stream, 'rejected', `rejected/${typeUrl}/${nonce}`, data);
+  }
+
+  /** After all that was recorded of the streams before it, rejections included. */
+  progressed(progress: Omit<PilotProgressed['data'], 'pilot'>): void {
+    const [pilot, time] = [this.#pilot, this.#now()];
+    const event: PilotProgressed = {
+      id: `${pilot}/progressed/${time}/${progress.position}/${progress.waiting}`,
+      source: `/pilot/${pilot}`,
+      type: 'io.periplus.delivery.pilot-progressed',
+      subject: pilotSubject(pilot),
+      time,
+      actor: 'system:pilot',
+      causes: [],
+      data: { pilot, ...progress },
+    };
+    this.#add(() => [event]);
   }
 
   healthReported(): void {

@@ -1,5 +1,6 @@
 // Pilot: folds the facts log into snapshots, translates them for every proxy and serves them over xDS.
 
+import type { PilotProgressed } from '../../events/delivery-facts.ts';
 import type { RecordedEvent } from '../../events/envelope.ts';
 import type { EventLog } from '../../events/event-log.ts';
 import type { Node } from '../../gen/envoy/config/core/v3/base_pb.js';
@@ -203,6 +204,11 @@ export class Pilot implements Service {
   /** What is served to proxies of a context now; undefined when none is connected. */
   translationOf(context: ProxyContext) {
     return this.#cache.translationOf(context);
+  }
+
+  /** Records how far the streams are, after everything that was recorded of them before. */
+  announce(progress: Omit<PilotProgressed['data'], 'pilot'>): void {
+    this.#recorder.progressed(progress);
   }
 
   /** Serves until `signal` aborts. Rejects when xDS can't listen; an ailing log is waited out instead. */
