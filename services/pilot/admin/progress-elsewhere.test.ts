@@ -32,7 +32,7 @@ const progressed = (position: number, waiting: number, ...laggards: string[]): B
   type: 'io.periplus.delivery.pilot-progressed',
   data: { pilot: 'two', position, waiting, laggards },
 });
-const after = (...facts: Bare[]) =>
+const progressAfter = (...facts: Bare[]) =>
   progressElsewhere(
     fold(
       deliveriesProjection,
@@ -44,20 +44,20 @@ const served = (proxyId: string) => [connect(proxyId, 'two'), push(proxyId), ack
 
 describe('progressElsewhere', () => {
   it('is that of other Pilots’ streams, as these announced it', () => {
-    expect(after(connect('mine', 'one'), ...served('a'), progressed(7, 0))).toEqual(['a 7 true']);
+    expect(progressAfter(connect('mine', 'one'), ...served('a'), progressed(7, 0))).toEqual(['a 7 true']);
   });
 
   it('is nothing before the Pilot has announced anything', () => {
-    expect(after(...served('a'))).toEqual(['a 0 true']);
+    expect(progressAfter(...served('a'))).toEqual(['a 0 true']);
   });
 
   it('leaves out the named ones, and all where there are more than names', () => {
-    expect(after(...served('a'), ...served('b'), progressed(7, 1, 'b'))).toEqual(['a 7 true', 'b 7 false']);
-    expect(after(...served('a'), ...served('b'), progressed(7, 2, 'b'))).toEqual(['a 7 false', 'b 7 false']);
+    expect(progressAfter(...served('a'), ...served('b'), progressed(7, 1, 'b'))).toEqual(['a 7 true', 'b 7 false']);
+    expect(progressAfter(...served('a'), ...served('b'), progressed(7, 2, 'b'))).toEqual(['a 7 false', 'b 7 false']);
   });
 
   it('does not count a proxy that came after the announcement before it has answered', () => {
-    expect(after(progressed(7, 0), connect('new', 'two'))).toEqual(['new 7 false']);
-    expect(after(progressed(7, 0), connect('new', 'two'), push('new'))).toEqual(['new 7 false']);
+    expect(progressAfter(progressed(7, 0), connect('new', 'two'))).toEqual(['new 7 false']);
+    expect(progressAfter(progressed(7, 0), connect('new', 'two'), push('new'))).toEqual(['new 7 false']);
   });
 });
