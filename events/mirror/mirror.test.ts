@@ -130,6 +130,7 @@ describe('a mirror', () => {
     const turn = Promise.withResolvers<void>();
     const lost = new AbortController();
     const leases: Leases = {
+      exclusive: true,
       acquire: async (_, { onStandby }) => {
         onStandby?.('b');
         await turn.promise;
