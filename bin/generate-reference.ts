@@ -6,6 +6,7 @@ import { claimProblems, trafficReference } from '../test/traffic/reference.ts';
 import { adminApiPages } from './reference/admin-api-page.ts';
 import { cliPage } from './reference/cli-page.ts';
 import { eventsPage } from './reference/events-page.ts';
+import { listenersPage } from './reference/listeners-page.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const folder = join(root, 'docs/reference');
@@ -16,6 +17,8 @@ async function pages(): Promise<Readonly<Record<string, string>>> {
     'events.md': eventsPage(),
     'cli.md': cliPage(),
     'traffic.md': trafficReference(claims),
+    'traffic.md': trafficReference(areas),
+    'listeners.md': listenersPage(),
     ...(await adminApiPages(root)),
   };
 }

@@ -47,7 +47,7 @@ export const defaultCsrLimits: CsrLimits = {
 };
 
 /** A request is small and agents ask seldom: fewer connections than Pilot, and less of what nobody vouches for. */
-const connectionLimits: ConnectionLimits = {
+export const csrConnectionLimits: ConnectionLimits = {
   ...defaultConnectionLimits,
   maxUnprovenBytes: 16 * 1024 * 1024, // 256 of the largest requests at once
 };
@@ -131,7 +131,7 @@ export class CsrServer implements Service {
           host,
           port,
           credentials,
-          limits: connectionLimits,
+          limits: csrConnectionLimits,
         });
         this.port.set(this.#listening.port);
       }
