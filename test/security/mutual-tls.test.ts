@@ -26,6 +26,8 @@ describe('a sidecar with an identity', () => {
   let detected = 0;
   let strict = 0;
   let disabled = 0;
+  let named = 0;
+  let namedBytes = 0;
   let authority: string;
   const certificates: Record<'client' | 'stranger' | 'foreign' | 'federated', KeyPair | undefined> = {
     client: undefined,
@@ -35,8 +37,8 @@ describe('a sidecar with an identity', () => {
   };
 
   beforeAll(async () => {
-    const ports = await freePorts(5);
-    [permissive = 0, detected = 0, strict = 0, disabled = 0] = ports;
+    const ports = await freePorts(7);
+    [permissive = 0, detected = 0, strict = 0, disabled = 0, , named = 0, namedBytes = 0] = ports;
     const ca = await makeAuthority('mesh');
     authority = ca.certificate;
     certificates.client = await ca.issue('workload', [client]);
@@ -59,6 +61,8 @@ describe('a sidecar with an identity', () => {
             ingress(detected, ''),
             ingress(strict, 'HTTP'),
             ingress(disabled, 'HTTP'),
+            ingress(named, 'HTTP'),
+            ingress(namedBytes, 'TCP'),
           ],
         }),
         resourceOf('PeerAuthentication', 'web', {
@@ -68,6 +72,15 @@ describe('a sidecar with an identity', () => {
         resourceOf('AuthorizationPolicy', 'no-strangers', {
           action: 'DENY',
           rules: [{ from: [{ source: { principals: ['cluster.local/ns/default/sa/stranger'] } }] }],
+        }),
+        resourceOf('AuthorizationPolicy', 'named', {
+          rules: [
+            {
+              from: [{ source: { principals: ['cluster.local/ns/default/sa/client'] } }],
+              to: [{ operation: { ports: [String(named), String(namedBytes)] } }],
+            },
+            { to: [{ operation: { notPorts: [String(named), String(namedBytes)] } }] },
+          ],
         }),
       ],
     });
@@ -88,7 +101,7 @@ describe('a sidecar with an identity', () => {
   });
 
   /** Status of a request, 0 where the connection did not get that far, and what the application was told of the caller. */
-  function ask(port: number, pair?: KeyPair | 'no certificate', alpn = ['istio']) {
+  function ask(port: number, pair?: KeyPair | 'no certificate', alpn = ['istio'], header = '') {
     const to = { host: '127.0.0.1', port };
     const keys = typeof pair === 'object' ? { cert: pair.certificate, key: pair.key } : {};
     const socket = pair
@@ -102,7 +115,7 @@ describe('a sidecar with an identity', () => {
       });
       socket.on('error', () => {});
       socket.on('close', () => resolve({ status: Number(text.split(' ')[1] ?? 0), text }));
-      socket.write('GET / HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n');
+      socket.write(`GET / HTTP/1.1\r\nhost: web\r\n${header}connection: close\r\n\r\n`);
     });
   }
   const status = async (...args: Parameters<typeof ask>) => (await ask(...args)).status;
@@ -135,6 +148,19 @@ describe('a sidecar with an identity', () => {
   it('applies policies to the principal, for HTTP and for bytes', async () => {
     expect(await status(permissive, certificates.stranger)).toBe(403);
     expect(await status(detected, certificates.stranger, ['istio'])).toBe(0);
+  });
+
+  it('knows no principal in plaintext at PERMISSIVE ports, whatever headers say, for HTTP and for bytes', async () => {
+    const forged = `x-forwarded-client-cert: By=x;URI=${client}\r\n`;
+    for (const [port, refused] of [
+      [named, 403],
+      [namedBytes, 0],
+    ] as const) {
+      expect(await status(port, certificates.client)).toBe(200);
+      expect(await status(port)).toBe(refused);
+      expect(await status(port, undefined, [], forged)).toBe(refused);
+    }
+    expect((await ask(permissive, undefined, [], forged)).text).not.toContain(client);
   });
 });
 
