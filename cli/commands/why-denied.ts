@@ -1,10 +1,12 @@
 // `periplus why-denied`: describes a request and tells which policy, rule and field would refuse it, or let it in.
+import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { WhyDeniedAnswer } from '../../services/pilot/admin/routes-why-denied.ts';
 import type { ListResponse, ProxyStatus } from '../../services/pilot/admin/schemas.ts';
 import type { RuleReference } from '../../services/pilot/translate/security/evaluate.ts';
 import type { RequestDescription } from '../../services/pilot/translate/security/evaluate-rule.ts';
+import { explainToken, type TokenVerdict } from '../../services/pilot/translate/security/explain-token.ts';
 import {
   atOf,
   type CliContext,
@@ -33,6 +35,7 @@ interface WhyDeniedOptions extends SharedOptions {
   readonly host: string;
   readonly header?: readonly string[];
   readonly claims?: string;
+  readonly jwt?: string;
 }
 
 /** The command. Exit code 1 when the request is denied. */
@@ -51,16 +54,28 @@ export function whyDeniedCommand(context: CliContext): Command {
     .option('--host <host>', 'Host header', '')
     .option('--header <header...>', '"NAME: VALUE", as often as needed')
     .option('--claims <json>', "payload of the request's valid token")
+    .option('--jwt <file>', 'the token itself, in a file or - for standard input: it is checked here and sent nowhere')
     .action(async (name: string, options: WhyDeniedOptions) => {
       const client = clientOf(context, options);
-      const request = requestOf(options);
       const { items } = await client.get<ListResponse<ProxyStatus>>('/api/v1/proxies');
       const wanted = options.namespace === undefined || /[.~]/.test(name) ? name : `${name}.${options.namespace}`;
       const { id } = findProxy(items, wanted);
-      const answer = await client.get<WhyDeniedAnswer>(`/api/v1/proxies/${encodeURIComponent(id)}/why-denied`, {
-        at: atOf(context, options),
-        request: JSON.stringify(request),
-      });
+      const ask = async (request: RequestDescription) =>
+        await client.get<WhyDeniedAnswer>(`/api/v1/proxies/${encodeURIComponent(id)}/why-denied`, {
+          at: atOf(context, options),
+          request: JSON.stringify(request),
+        });
+      const described = requestOf(options);
+      const first = await ask(described);
+      const token = options.jwt === undefined ? undefined : await tokenVerdict(context, options.jwt, first);
+      const request =
+        token?.ok && described.http ? { ...described, http: { ...described.http, claims: token.claims } } : described;
+      const answer = request === described ? first : await ask(request);
+      if (token && !token.ok && described.http) {
+        context.io.out(options.output === 'json' ? json({ ...answer, token }) : explainRefusedToken(token));
+        context.exitCode = exitCodes.rejected;
+        return;
+      }
       context.io.out(options.output === 'json' ? json(answer) : explain(answer, request));
       if (!answer.verdict.allowed || isRefusedByPeer(answer, request)) context.exitCode = exitCodes.rejected;
     });
@@ -107,12 +122,40 @@ function isRefusedByPeer({ mutualTls }: WhyDeniedAnswer, { principal }: RequestD
   return mutualTls === 'STRICT' && principal === undefined;
 }
 
+/** What the proxy would do with the token in `path`, by the rules that `answer` tells; nothing where there are none. */
+async function tokenVerdict(
+  { io }: CliContext,
+  path: string,
+  answer: WhyDeniedAnswer,
+): Promise<TokenVerdict | undefined> {
+  const text = path === '-' ? await io.readStdin() : await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) throw new MeshError('usage', `--jwt: ${path} can't be read`);
+  if (answer.tokenRules.length === 0) return undefined;
+  return explainToken(text.trim().replace(/^Bearer +/i, ''), answer.tokenRules, io.clock.nowMs());
+}
+
+function explainRefusedToken({ status, reason, rule }: Extract<TokenVerdict, { readonly ok: false }>): string {
+  const where = rule
+    ? `RequestAuthentication/${rule.namespace}/${rule.policy} jwtRules[${rule.rule}]`
+    : 'RequestAuthentication';
+  return `denied (${status}) by ${where}: the token is refused: ${reason}\n`;
+}
+
 /** The verdict in words. */
 export function explain(answer: WhyDeniedAnswer, request: RequestDescription): string {
   const { verdict } = answer;
   const lines: string[] = [];
   if (isRefusedByPeer(answer, request)) {
     lines.push(`denied: port ${request.destinationPort} takes mutual TLS only (PeerAuthentication STRICT)`);
+  }
+  if (verdict.by === 'CUSTOM' && verdict.decisive) {
+    const [ask] = verdict.asks.filter(
+      ({ policy, namespace }) => policy === verdict.decisive?.policy && namespace === verdict.decisive.namespace,
+    );
+    lines.push(
+      `denied by CUSTOM ${place(verdict.decisive)}: the authorizer ${ask?.provider || '(none)'} can't be called: it is not configured, or its service is not visible`,
+    );
+    return `${[...lines, ...dryRunLines(answer)].join('\n')}\n`;
   }
   for (const ask of verdict.asks) lines.push(`asked first: authorizer ${ask.provider}, because of ${place(ask)}`);
   if (verdict.by === 'none') lines.push('allowed: no policy denies it, and no ALLOW policy applies to the workload');
@@ -122,7 +165,14 @@ export function explain(answer: WhyDeniedAnswer, request: RequestDescription): s
     lines.push('denied: ALLOW policies apply to the workload, and none of their rules matches');
     for (const missed of verdict.missed) lines.push(`  ${place(missed, 'does not match')}`);
   }
-  return `${lines.join('\n')}\n`;
+  return `${[...lines, ...dryRunLines(answer)].join('\n')}\n`;
+}
+
+function dryRunLines({ dryRuns }: WhyDeniedAnswer): readonly string[] {
+  return dryRuns.map(({ action, verdict: { allowed, decisive } }) => {
+    const what = `dry run of ${action}: it would be ${allowed ? 'allowed' : 'denied'}`;
+    return decisive ? `${what} by ${place(decisive)}` : what;
+  });
 }
 
 function place({ namespace, policy, rule, fields }: RuleReference, verb = 'matches'): string {

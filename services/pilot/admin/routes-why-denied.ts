@@ -5,11 +5,16 @@ import { Value } from 'typebox/value';
 import { MeshError } from '../../../lib/mesh-error.ts';
 import type { AuthorizationPolicySpec } from '../../../mesh/config/schemas/authorization-policy.ts';
 import type { PeerAuthenticationSpec } from '../../../mesh/config/schemas/peer-authentication.ts';
+import type { RequestAuthenticationSpec } from '../../../mesh/config/schemas/request-authentication.ts';
+import { proxyScope } from '../translate/compute-proxy-scope.ts';
+import { createMemo } from '../translate/memo.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
-import { evaluatePolicies, type Verdict } from '../translate/security/evaluate.ts';
+import { type DryRun, evaluateDryRuns, evaluatePolicies, type Verdict } from '../translate/security/evaluate.ts';
 import type { RequestDescription } from '../translate/security/evaluate-rule.ts';
+import { type TokenRule, tokenRulesOf } from '../translate/security/explain-token.ts';
 import { type MutualTlsMode, modeOfPort, mutualTlsModes } from '../translate/security/mutual-tls-mode.ts';
 import { policiesOf } from '../translate/security/select-policies.ts';
+import { reachableAuthorizers } from '../translate/security/workload-security.ts';
 import { type AdminContext, snapshotFor } from './context.ts';
 import { streamAt } from './routes-proxies.ts';
 import { errorSchema } from './schemas.ts';
@@ -20,6 +25,10 @@ export interface WhyDeniedAnswer {
   /** What PeerAuthentications say of the port; STRICT refuses a request without a principal before any policy is asked. */
   readonly mutualTls: MutualTlsMode;
   readonly verdict: Verdict;
+  /** What policies that only report would do. */
+  readonly dryRuns: readonly DryRun[];
+  /** Rules that a token has to satisfy before any policy is asked, with public keys. */
+  readonly tokenRules: readonly TokenRule[];
 }
 
 const optional = Type.Optional;
@@ -77,10 +86,17 @@ export function registerWhyDeniedRoutes(app: FastifyInstance, context: AdminCont
         namespace: proxy.namespace,
         labels: proxy.labels,
       });
+      const memo = createMemo();
+      const scope = proxyScope(snapshot, proxy, memo);
       return {
         position: snapshot.position,
         mutualTls: modeOfPort(modes, request.destinationPort),
-        verdict: evaluatePolicies(policies, request, snapshot.mesh),
+        verdict: evaluatePolicies(policies, request, snapshot.mesh, reachableAuthorizers({ scope, memo })),
+        dryRuns: evaluateDryRuns(policies, request, snapshot.mesh),
+        tokenRules: tokenRulesOf(
+          policiesOf<RequestAuthenticationSpec>(snapshot, 'RequestAuthentication', proxy),
+          snapshot.keySets,
+        ),
       };
     },
   );

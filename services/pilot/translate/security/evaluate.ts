@@ -18,8 +18,8 @@ export interface RuleReference {
 /** What happens to a request. */
 export interface Verdict {
   readonly allowed: boolean;
-  /** DENY or ALLOW: policies of that action decided; `none`: no policy applies, or only DENY ones and none matched. */
-  readonly by: 'DENY' | 'ALLOW' | 'none';
+  /** CUSTOM: an authorizer that can't be called. DENY or ALLOW: policies of that action decided; `none`: no policy applies, or only DENY ones and none matched. */
+  readonly by: 'CUSTOM' | 'DENY' | 'ALLOW' | 'none';
   /** The rule that decided; absent where it is for want of one. */
   readonly decisive?: RuleReference;
   /** When no ALLOW rule matched: each with the fields that did not hold. */
@@ -30,12 +30,14 @@ export interface Verdict {
 
 /**
  * CUSTOM → DENY → ALLOW (istio.io/latest/docs/concepts/security/#implicit-enablement). `policies` are those that apply to the workload
- * (`policiesOf`). CUSTOM is not decided here: whether the authorizer agrees is not known. AUDIT and dry runs decide nothing.
+ * (`policiesOf`). CUSTOM is not decided here, as whether the authorizer agrees is not known; but one that is not `reachable`, if that is given, denies. AUDIT and dry
+ * runs decide nothing.
  */
 export function evaluatePolicies(
   policies: readonly AuthorizationPolicy[],
   request: RequestDescription,
   mesh: MeshConfig,
+  reachable?: ReadonlySet<string>,
 ): Verdict {
   const enforced = policies.filter((policy) => !isDryRun(policy));
   const trustDomains = trustDomainsOf(mesh);
@@ -53,6 +55,8 @@ export function evaluatePolicies(
       provider: policy.spec.provider?.name ?? '',
     })),
   };
+  const unusable = reachable && asks.find(({ policy }) => !reachable.has(policy.spec.provider?.name ?? ''));
+  if (unusable) return { ...common, allowed: false, by: 'CUSTOM', decisive: reference(unusable) };
   const denied = results('DENY').find(({ matches }) => matches);
   if (denied) return { ...common, allowed: false, by: 'DENY', decisive: reference(denied) };
   const allow = results('ALLOW');
@@ -60,6 +64,25 @@ export function evaluatePolicies(
   const allowed = allow.find(({ matches }) => matches);
   if (allowed) return { ...common, allowed: true, by: 'ALLOW', decisive: reference(allowed) };
   return { ...common, allowed: false, by: 'ALLOW', missed: allow.map(reference) };
+}
+
+/** What a dry run of an action would do if it were enforced. */
+export interface DryRun {
+  readonly action: 'DENY' | 'ALLOW';
+  readonly verdict: Verdict;
+}
+
+/** What policies that only report would do, each action by itself, as Envoy's shadow rules do (istio.io/latest/docs/tasks/security/authorization/authz-dry-run). */
+export function evaluateDryRuns(
+  policies: readonly AuthorizationPolicy[],
+  request: RequestDescription,
+  mesh: MeshConfig,
+): readonly DryRun[] {
+  return (['DENY', 'ALLOW'] as const).flatMap((action) => {
+    const own = policies.filter((policy) => isDryRun(policy) && actionOf(policy) === action);
+    const enforced = own.map((policy) => ({ ...policy, annotations: {} }));
+    return own.length === 0 ? [] : [{ action, verdict: evaluatePolicies(enforced, request, mesh) }];
+  });
 }
 
 interface EvaluatedRule extends RuleResult {

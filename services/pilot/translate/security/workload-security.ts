@@ -115,11 +115,17 @@ function authorizers(policies: readonly AuthorizationPolicy[], { scope, memo }: 
   });
 }
 
+/** Names of the authorizers that the proxy of `scope` can call: what policies with other providers match is denied. */
+export function reachableAuthorizers({ scope, memo }: Lookups): ReadonlySet<string> {
+  const { authorization } = appliedPolicies(scope, memo);
+  return new Set(authorizers(authorization, { scope, memo }).map(({ provider }) => provider.name));
+}
+
 /** What of its policies a proxy can't be held to as written, for people. */
 export function securityWarnings({ scope, memo }: Lookups): readonly string[] {
   const { context, snapshot } = scope;
   const { authorization } = appliedPolicies(scope, memo);
-  const reachable = new Set(authorizers(authorization, { scope, memo }).map(({ provider }) => provider.name));
+  const reachable = reachableAuthorizers({ scope, memo });
   const custom = authorization.flatMap((policy) => {
     const name = policy.spec.provider?.name ?? '';
     if (actionOf(policy) !== 'CUSTOM' || reachable.has(name)) return [];
