@@ -17,7 +17,6 @@ async function pages(): Promise<Readonly<Record<string, string>>> {
     'events.md': eventsPage(),
     'cli.md': cliPage(),
     'traffic.md': trafficReference(claims),
-    'traffic.md': trafficReference(areas),
     'listeners.md': listenersPage(),
     ...(await adminApiPages(root)),
   };
