@@ -2,7 +2,7 @@
 
 /** What is wrong with `pattern` for RE2, or undefined when nothing was found. Bounds on program size are Envoy's to check. */
 export function re2Fault(pattern: string): string | undefined {
-  const scan: Scan = { pattern, at: 0, depth: 0, repeatable: false };
+  const scan: Scan = { pattern, at: 0, depth: 0, repeatable: false, inner: [1], last: 1 };
   while (scan.at < pattern.length) {
     const fault = scanOne(scan);
     if (fault !== undefined) return `${fault} (character ${scan.at + 1})`;
@@ -16,7 +16,14 @@ interface Scan {
   depth: number;
   /** Whether what was just read can be repeated. */
   repeatable: boolean;
+  /** For each open group, and all around: the largest product of nested counts in it so far. */
+  readonly inner: number[];
+  /** That of what was just read. */
+  last: number;
 }
+
+/** RE2's bound on nested counts: `((a{10}){10}){11}` has 1,100. Envoy would refuse the whole configuration that has it. */
+const maxNestedCount = 1000;
 
 function scanOne(scan: Scan): string | undefined {
   const character = scan.pattern[scan.at];
@@ -30,7 +37,7 @@ function scanOne(scan: Scan): string | undefined {
     case ')':
       if (scan.depth === 0) return 'a parenthesis is closed that was not opened';
       scan.depth--;
-      return advance(scan, 1, true);
+      return closeGroup(scan);
     case '*':
     case '+':
     case '?':
@@ -41,7 +48,9 @@ function scanOne(scan: Scan): string | undefined {
       const [whole, from = '', to] = counted;
       if (Number(from) > 1000 || Number(to ?? 0) > 1000) return 'a count is above 1000';
       if (to !== undefined && to !== '' && Number(to) < Number(from)) return 'a count ends before it starts';
-      return scanRepeat(scan, whole.length);
+      const nested = scan.last * Math.max(1, Number(to === undefined || to === '' ? from : to));
+      if (nested > maxNestedCount) return `nested counts multiply to more than ${maxNestedCount}`;
+      return scanRepeat(scan, whole.length, nested);
     }
     case '|':
     case '^':
@@ -55,13 +64,29 @@ function scanOne(scan: Scan): string | undefined {
 function advance(scan: Scan, characters: number, repeatable: boolean): undefined {
   scan.at += characters;
   scan.repeatable = repeatable;
+  scan.last = 1;
   return undefined;
 }
 
-function scanRepeat(scan: Scan, length: number): string | undefined {
+/** A group counts as much as the most that is in it. */
+function closeGroup(scan: Scan): undefined {
+  const nested = scan.inner.pop() ?? 1;
+  advance(scan, 1, true);
+  remember(scan, nested);
+}
+
+function remember(scan: Scan, nested: number): void {
+  scan.last = nested;
+  const top = scan.inner.length - 1;
+  scan.inner[top] = Math.max(scan.inner[top] ?? 1, nested);
+}
+
+function scanRepeat(scan: Scan, length: number, nested = scan.last): string | undefined {
   if (!scan.repeatable) return 'there is nothing to repeat';
   const lazy = scan.pattern[scan.at + length] === '?' ? 1 : 0;
-  return advance(scan, length + lazy, false);
+  advance(scan, length + lazy, false);
+  remember(scan, nested);
+  return undefined;
 }
 
 function scanEscape(scan: Scan): string | undefined {
@@ -89,6 +114,7 @@ function scanGroup(scan: Scan): string | undefined {
   const opening = flags?.[0] ?? /^\(\?P?<[A-Za-z_]\w*>/.exec(rest)?.[0] ?? (rest.startsWith('(?') ? undefined : '(');
   if (opening === undefined) return `unknown group ${rest.slice(0, 4)}`;
   scan.depth++;
+  scan.inner.push(1);
   return advance(scan, opening.length, false);
 }
 
