@@ -34,7 +34,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@nats-io/kv': ['events/logs/jetstream'],
   '@nats-io/nkeys': ['events/logs/jetstream'],
   '@kurrent/kurrentdb-client': ['events/logs/kurrentdb'],
-  '@platformatic/kafka': ['events/mirror/kafka'],
+  '@platformatic/kafka': ['events/mirror/kafka', 'services/mixer/handlers/kafka'],
   yaml: ['mesh/config/'],
   ajv: ['mesh/config/'],
   '@grpc/grpc-js': [

@@ -1,4 +1,4 @@
-// A small real OTLP receiver (opentelemetry.io/docs/specs/otlp): takes spans, log records and metrics by gRPC and HTTP/JSON, and keeps them.
+// A small real OTLP receiver (opentelemetry.io/docs/specs/otlp): takes spans, log records and metrics by gRPC and HTTP, and keeps them.
 import { createServer, type Server as HttpServer } from 'node:http';
 import { type DescMessage, fromBinary, fromJson, type JsonValue, type MessageShape } from '@bufbuild/protobuf';
 import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
@@ -45,15 +45,18 @@ export class OtlpReceiver {
     });
   }
 
-  /** Listens for `POST /v1/traces`, `/v1/logs` and `/v1/metrics` in JSON on a free port of 127.0.0.1. */
+  /** Listens for `POST /v1/traces`, `/v1/logs` and `/v1/metrics`, in protobuf or JSON, on a free port of 127.0.0.1. */
   startHttp(port = 0): Promise<number> {
     const server = createServer((request, response) => {
-      let text = '';
-      request.setEncoding('utf8').on('data', (chunk) => (text += chunk));
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
         const schema = this.broken ? undefined : schemas.get(request.url ?? '');
         if (schema === undefined) return response.writeHead(503).end();
-        this.#keep(fromJson(schema, JSON.parse(text) as JsonValue, { ignoreUnknownFields: true }));
+        const body = Buffer.concat(chunks);
+        const isJson = request.headers['content-type'] === 'application/json';
+        const json = () => JSON.parse(body.toString()) as JsonValue;
+        this.#keep(isJson ? fromJson(schema, json(), { ignoreUnknownFields: true }) : fromBinary(schema, body));
         response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
       });
     });

@@ -169,6 +169,14 @@ const fluentd = withSnakeCase(
 /** Parameters of fluentd. */
 export interface FluentdParams extends Static<typeof fluentd> {}
 
+const otlp = withSnakeCase(object({ endpoint: text, headers: map(text) }));
+/** Parameters of otlp, which is ours: base URL of an OTLP/HTTP receiver (default `http://localhost:4318`) and headers for it. */
+export interface OtlpParams extends Static<typeof otlp> {}
+
+const kafka = withSnakeCase(object({ brokers: list(text), topic: required(text), clientId: text }));
+/** Parameters of kafka, which is ours: `brokers` as HOST:PORT (default `localhost:9092`). */
+export interface KafkaParams extends Static<typeof kafka> {}
+
 const noop = object({});
 const kubernetesenv = withSnakeCase(
   object({ kubeconfigPath: text, cacheRefreshDuration: duration, clusterRegistriesNamespace: text }),
@@ -185,6 +193,8 @@ export const adapterSchemas: ReadonlyMap<string, ObjectSchema> = new Map<string,
   ['stdio', stdio],
   ['statsd', statsd],
   ['fluentd', fluentd],
+  ['otlp', otlp],
+  ['kafka', kafka],
   ['noop', noop],
   ['kubernetesenv', kubernetesenv],
 ]);
