@@ -44,7 +44,7 @@ function kafkaHandler({ brokers, topic, clientId }: KafkaParams, { name, clock }
     }
   };
   return {
-    async report(batch) {
+    async report(batch, signal) {
       const nowMs = clock.nowMs();
       const messages = batch.map((instance) => ({
         topic,
@@ -52,7 +52,7 @@ function kafkaHandler({ brokers, topic, clientId }: KafkaParams, { name, clock }
         value: JSON.stringify(messageFor(instance, nowMs)),
       }));
       try {
-        await connected().send({ messages });
+        await abortable(connected().send({ messages }), signal);
       } catch (error) {
         // A producer that failed keeps state of the broker that it knew.
         void close();
@@ -67,6 +67,16 @@ function kafkaHandler({ brokers, topic, clientId }: KafkaParams, { name, clock }
       await close();
     },
   };
+}
+
+/** The client waits for ever for a broker that died while it had a request. */
+function abortable(sending: Promise<unknown>, signal: AbortSignal): Promise<unknown> {
+  sending.catch(() => {});
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(new Error('no answer in time'));
+    signal.addEventListener('abort', onAbort, { once: true });
+    void sending.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 function messageFor({ template, name, fields }: Instance, nowMs: number) {
