@@ -38,7 +38,7 @@ function kafkaHandler({ brokers, topic, clientId }: KafkaParams, { name, clock }
     const old = producer;
     producer = undefined;
     try {
-      await old?.close(true);
+      await Promise.resolve(old?.close(true));
     } catch {
       // It had no connection to close.
     }

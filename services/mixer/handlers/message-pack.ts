@@ -137,9 +137,9 @@ function readList(reader: Reader, length: number): readonly Packable[] {
 }
 
 function readMap(reader: Reader, length: number): { readonly [key: string]: Packable } {
-  const pairs = Array.from({ length: Math.min(length, reader.bytes.length) }, () => [
-    String(read(reader)),
-    read(reader),
-  ]);
-  return Object.fromEntries(pairs) as { readonly [key: string]: Packable };
+  const pairs = Array.from({ length: Math.min(length, reader.bytes.length) }, () => {
+    const key = read(reader);
+    return [typeof key === 'string' ? key : JSON.stringify(key), read(reader)] as const;
+  });
+  return Object.fromEntries(pairs);
 }

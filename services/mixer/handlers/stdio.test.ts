@@ -20,7 +20,9 @@ handlerContract('stdio', async () => {
     handler: stdio.create({ logStream: 'FILE', outputPath: path }, testMeans),
     instances: [logInstance, metricInstance],
     delivered: async () => lines().length,
-    breakBackEnd: async () => void mkdirSync(path),
+    breakBackEnd: async () => {
+      mkdirSync(path);
+    },
     close,
   };
 });
