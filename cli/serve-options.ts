@@ -74,12 +74,18 @@ export function withServeOptions(command: Command): Command {
     )
     .option('--citadel-web-cert <file>', "certificate of that port, PEM (default: Citadel's own SVID)")
     .option('--citadel-web-key <file>', 'its key')
+    .option(
+      '--federate <spec>',
+      'know the workloads of another mesh: TRUST-DOMAIN=https://URL[,SPIFFE-ID,FILE] of its bundle, or TRUST-DOMAIN=FILE; may be repeated',
+      collect,
+    )
     .option('--jwt-issuer <url>', 'issuer of JWT-SVIDs: where others reach that port (default: https://localhost:PORT)')
     .option('--mixer-port <port>', `policy and telemetry, the role mixer (default: ${defaultMixerPort})`, portNumber)
     .option(
       '--mixer-address <ip>',
       'address at which proxies reach Mixer (default: --host, or the first of this machine)',
     )
+    .option('--jwks-allow-private', 'fetch jwksUri of RequestAuthentications from loopback and private addresses too')
     .option('--name <name>', "this Pilot's name in events and proxy-status (default: pilot-HOSTNAME)")
     .addOption(logLevelOption());
 }

@@ -104,6 +104,26 @@ export const identityEntries: CatalogOf<IdentityFact> = {
       evidence: { kind: 'x509', details: { serial: '01c1d9f3a7b25e' } },
     },
   },
+  'io.periplus.identity.federated-bundle-updated': {
+    ...common,
+    subject: 'identity/federation/TRUSTDOMAIN',
+    meaning: "Another mesh's trust bundle: its workloads are known by these roots from now on.",
+    data: 'trust domain, where it was read, its sequence, roots and their hash',
+    example: {
+      trustDomain: 'partner.example',
+      source: 'https://citadel.partner.example:8061/bundle',
+      sequence: 7,
+      roots: [root],
+      hash: '5feceb66ffc8',
+    },
+  },
+  'io.periplus.identity.federation-ended': {
+    ...common,
+    subject: 'identity/federation/TRUSTDOMAIN',
+    meaning: 'This mesh is not federated with that trust domain any more: its workloads are strangers.',
+    data: 'trust domain',
+    example: { trustDomain: 'partner.example' },
+  },
   'io.periplus.identity.identity-banned': {
     ...common,
     subject: 'identity/SPIFFE-ID',

@@ -120,6 +120,23 @@ export type IdentityUnbanned = NewEvent<
   'io.periplus.identity.identity-unbanned',
   { readonly spiffeId: string; readonly reason: string }
 >;
+/** Another mesh's trust bundle, as it is now: its workloads are known by these roots. */
+export type FederatedBundleUpdated = NewEvent<
+  'io.periplus.identity.federated-bundle-updated',
+  {
+    readonly trustDomain: string;
+    /** URL of its bundle endpoint, or the file that it was read from. */
+    readonly source: string;
+    /** `spiffe_sequence`; absent: it has none. */
+    readonly sequence?: number;
+    /** PEM. */
+    readonly roots: readonly string[];
+    /** SHA-256 of the roots joined, hex. */
+    readonly hash: string;
+  }
+>;
+/** This mesh is not federated with that trust domain any more. */
+export type FederationEnded = NewEvent<'io.periplus.identity.federation-ended', { readonly trustDomain: string }>;
 /** A request for a certificate was refused. */
 export type CertificateDenied = NewEvent<
   'io.periplus.identity.certificate-denied',
@@ -162,6 +179,8 @@ export type IdentityFact =
   | AuthorityFact
   | JwtKeyPublished
   | JwtIssued
+  | FederatedBundleUpdated
+  | FederationEnded
   | IdentityBanned
   | IdentityUnbanned
   | CertificateIssued
@@ -182,6 +201,11 @@ export function authoritySubject(trustDomain: string): string {
 /** Subject of a trust domain's keys for JWT-SVIDs. */
 export function jwtKeysSubject(trustDomain: string): string {
   return `identity/jwt/${trustDomain}`;
+}
+
+/** Subject of the federation with a trust domain. */
+export function federationSubject(trustDomain: string): string {
+  return `identity/federation/${trustDomain}`;
 }
 
 /** Subject of a join token. */

@@ -12,6 +12,7 @@ import { type ConfigState, configProjection, unapplyFromConfig } from './config-
 import { type CredentialState, credentialProjection, unapplyFromCredentials } from './credentials.ts';
 import { type KeySetState, keySetProjection, unapplyFromKeySets } from './key-sets.ts';
 import { type RegistryState, registryProjection, unapplyFromRegistry } from './registry.ts';
+import { type TrustState, trustProjection, unapplyFromTrust } from './trust-bundles.ts';
 
 /** Everything translation is made from. Mutable; readers get snapshots of it. */
 export interface MeshState {
@@ -23,6 +24,7 @@ export interface MeshState {
   readonly config: ConfigState;
   readonly keySets: KeySetState;
   readonly bans: BanState;
+  readonly trust: TrustState;
   readonly credentials: CredentialState;
   /** Positions of quarantined events. */
   readonly quarantined: Set<number>;
@@ -39,6 +41,7 @@ function initMesh(): MeshState {
     config: configProjection.init(),
     keySets: keySetProjection.init(),
     bans: banProjection.init(),
+    trust: trustProjection.init(),
     credentials: credentialProjection.init(),
     quarantined: new Set(),
   };
@@ -53,8 +56,10 @@ function evolveMesh(state: MeshState, event: RecordedEvent): MeshState {
     else if (event.type.startsWith('io.periplus.policy.')) {
       keySetProjection.evolve(state.keySets, event);
       credentialProjection.evolve(state.credentials, event);
-    } else if (event.type.startsWith('io.periplus.identity.')) banProjection.evolve(state.bans, event);
-    else registryProjection.evolve(state.registry, event);
+    } else if (event.type.startsWith('io.periplus.identity.')) {
+      banProjection.evolve(state.bans, event);
+      trustProjection.evolve(state.trust, event);
+    } else registryProjection.evolve(state.registry, event);
   }
   return state;
 }
@@ -67,5 +72,6 @@ function quarantine(state: MeshState, fact: EventQuarantined): void {
   unapplyFromRegistry(state.registry, position);
   unapplyFromKeySets(state.keySets, position);
   unapplyFromBans(state.bans, position);
+  unapplyFromTrust(state.trust, position);
   unapplyFromCredentials(state.credentials, position);
 }

@@ -65,6 +65,7 @@ export class SnapshotBuilder {
       mesh: this.#mesh,
       keySets: this.#state.keySets.view,
       bans: this.#state.bans.view,
+      trustBundles: this.#state.trust.view,
       credentials: this.#state.credentials.view,
       changed: since
         ? {

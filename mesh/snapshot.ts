@@ -4,6 +4,7 @@ import type { Bans } from './bans.ts';
 import type { MeshConfig } from './config/mesh-config.ts';
 import type { Credential } from './credentials.ts';
 import type { KeySet } from './key-sets.ts';
+import type { TrustBundles } from './trust-bundles.ts';
 
 /** A service together with the endpoint of it that has a given address. */
 export interface ServiceInstance {
@@ -59,5 +60,7 @@ export interface Snapshot {
   readonly credentials: ReadonlyMap<string, Credential>;
   /** Banned identities; the same map while none of them changes. */
   readonly bans: Bans;
+  /** Authorities of this mesh and of those it is federated with; the same object while none of them changes. */
+  readonly trustBundles: TrustBundles;
   readonly changed: Changes;
 }

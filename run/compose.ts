@@ -152,6 +152,7 @@ export async function compose(
         xds: config.xds,
         ...(pilotIdentity && { mtls: pilotIdentity.mtls }),
         mesh: defaultMeshConfig,
+        ...(config.jwksAllowPrivate && { jwks: { allowPrivate: true } }),
         credentials: credentialSources(config, means),
       }),
   );

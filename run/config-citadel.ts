@@ -1,8 +1,10 @@
 // The part of a process's configuration that is Citadel's.
 import { join, resolve } from 'node:path';
 import { MeshError } from '../lib/mesh-error.ts';
+import { trustDomainProblem } from '../mesh/spiffe-id.ts';
 import type { AttestConfig, TokenIssuer } from '../services/citadel/attest/configured.ts';
 import type { CitadelConfig } from '../services/citadel/citadel.ts';
+import type { FederatedDomain } from '../services/citadel/federation/fetch-bundle.ts';
 
 /** Flags of `serve` and `up` for the role citadel. */
 export interface CitadelFlags {
@@ -22,6 +24,8 @@ export interface CitadelFlags {
   readonly attestNomad?: string;
   readonly attestConsul?: string;
   readonly attestCa?: string;
+  /** Each `TRUST-DOMAIN=URL[,SPIFFE-ID,FILE]` or `TRUST-DOMAIN=FILE`. */
+  readonly federate?: readonly string[];
 }
 
 /** As Istio's Citadel. */
@@ -62,6 +66,7 @@ export function citadelConfigOf(
     passphrase: env[passphraseVariable] || undefined,
     pluggedIn: caCerts === undefined ? undefined : resolve(means.workingDirectory, caCerts),
     attest: attestConfigOf(flags, { workingDirectory: means.workingDirectory, env }),
+    federation: (flags.federate ?? []).map((text) => federatedDomainOf(text, means.workingDirectory)),
     web: webConfigOf(flags, means.workingDirectory),
   };
 }
@@ -80,6 +85,7 @@ const citadelFlags = [
   'attestNomad',
   'attestConsul',
   'attestCa',
+  'federate',
 ] as const satisfies readonly (keyof CitadelFlags)[];
 
 const flagName = (flag: string) => `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -110,6 +116,24 @@ function attestConfigOf(
     consul: attestConsul === undefined ? undefined : { url: attestConsul, caFile: file(env.CONSUL_CACERT) },
     authoritiesFile: file(attestCa),
   };
+}
+
+function federatedDomainOf(text: string, workingDirectory: string): FederatedDomain {
+  const [trustDomain, rest] = splitOnce(text, '=');
+  const [place = '', endpointId, initialFile, ...more] = rest.split(',');
+  const problem = trustDomainProblem(trustDomain);
+  const isUrl = /^[a-z]+:\/\//.test(place);
+  const isRight = isUrl
+    ? URL.canParse(place) && /^https:[^#]+$/.test(place) && (endpointId?.startsWith('spiffe://') ?? true)
+    : place !== '' && endpointId === undefined;
+  if (problem || !isRight || more.length > 0 || (endpointId !== undefined && !initialFile))
+    throw new MeshError(
+      'usage',
+      `--federate "${text}": give TRUST-DOMAIN=https://URL (its certificate of the web), TRUST-DOMAIN=https://URL,SPIFFE-ID,FILE (its own SVID; FILE: its roots for the first time), or TRUST-DOMAIN=FILE`,
+    );
+  const file = (path: string) => resolve(workingDirectory, path);
+  if (!isUrl) return { trustDomain, source: { file: file(place) } };
+  return { trustDomain, source: { url: place, endpointId, initialFile: initialFile && file(initialFile) } };
 }
 
 const isHttpUrl = (text: string) => URL.canParse(text) && /^https?:[^?#]+$/.test(text);

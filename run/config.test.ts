@@ -68,6 +68,7 @@ describe('processConfigOf', () => {
         consul: undefined,
         authoritiesFile: undefined,
       },
+      federation: [],
       web: { port: 8061, issuer: undefined, certificate: undefined },
     });
   });

@@ -54,6 +54,8 @@ export interface ProcessConfig {
   readonly citadel: CitadelConfig | undefined;
   /** Undefined without the role mixer. */
   readonly mixer: MixerConfig | undefined;
+  /** Whether key sets of RequestAuthentications may lie at addresses that are not public. */
+  readonly jwksAllowPrivate: boolean;
   /** Cluster that Citadel asks about tokens. */
   readonly tokenReview: KubernetesClusterConfig | undefined;
   /** Where both logs are copied to. */
@@ -80,6 +82,7 @@ export interface ServeFlags
   readonly name?: string;
   readonly logLevel?: LogLevel;
   readonly nomad?: string;
+  readonly jwksAllowPrivate?: boolean;
   readonly docker?: boolean;
 }
 
@@ -119,6 +122,7 @@ export function processConfigOf(
     configDirectory: flags.config === undefined ? undefined : resolve(defaults.workingDirectory, flags.config),
     secretsDirectory: flags.secrets === undefined ? undefined : resolve(defaults.workingDirectory, flags.secrets),
     kubernetes: roles.has('adapters') || roles.has('pilot') ? clusters : [],
+    jwksAllowPrivate: flags.jwksAllowPrivate ?? false,
     tokenReview: roles.has('citadel') ? clusters[0] : undefined,
     consul: consulDatacentersOf(flags, { env: {}, ...defaults, wanted: roles.has('adapters') }),
     dataDirectory,

@@ -25,6 +25,7 @@ const config = {
     consul: undefined,
     authoritiesFile: undefined,
   },
+  federation: [],
   web: { port: 0, issuer: undefined, certificate: undefined },
 };
 const common = { facts: new MemoryLog(), host: '127.0.0.1', name: 'test', clock: systemClock, logger: silentLogger };

@@ -18,6 +18,8 @@ import { isIdentityBanned } from './csr/ban-check.ts';
 import { CsrServer } from './csr/csr-server.ts';
 import { IssuanceRecord } from './csr/issuance-record.ts';
 import { serverIdentities } from './csr/server-certificate.ts';
+import { Federation } from './federation/federation.ts';
+import type { FederatedDomain } from './federation/fetch-bundle.ts';
 import { JwtAuthority } from './jwt/jwt-authority.ts';
 import { FileKeyStore } from './keys/file-key-store.ts';
 import { bundleDocument, discoveryDocument, documentPaths, keySetDocument } from './web/documents.ts';
@@ -34,6 +36,8 @@ export interface CitadelConfig {
   /** Folder with Istio's `cacerts` files; undefined: a CA of its own. */
   readonly pluggedIn: string | undefined;
   readonly attest: AttestConfig;
+  /** Meshes whose workloads are known. */
+  readonly federation: readonly FederatedDomain[];
   readonly web: {
     readonly port: number;
     /** Claim `iss` of JWT-SVIDs, without a slash at its end; undefined: `https://localhost:PORT`. */
@@ -107,9 +111,10 @@ export function createCitadel(options: CitadelOptions): Citadel {
   const port = { host: options.host, port: config.port };
   const server = new CsrServer({ ...parts, ...port, ca, jwt, attestors, clientRoots });
   const web = webServer(options, { ca, jwt });
+  const federation = new Federation({ ...parts, domains: config.federation });
   const record = new IssuanceRecord({ ...parts, source: `/citadel/${name}` });
   return {
-    services: [ca, jwt, server, web, bundleFile(join(folder, 'root-cert.pem'), ca)],
+    services: [ca, jwt, server, web, federation, bundleFile(join(folder, 'root-cert.pem'), ca)],
     port: server.port,
     webPort: web.port,
     bundle: ca.bundle,

@@ -1,5 +1,5 @@
 // PERMISSIVE, STRICT and DISABLE ports of a real sidecar, spoken to in the clear and with certificates of the mesh and of others.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ import { startEnvoy, type TestEnvoy } from '../support/envoy.ts';
 import { freePorts } from '../support/free-port.ts';
 import { staticBootstrap } from '../support/static-bootstrap.ts';
 import { type KeyPair, makeAuthority } from '../traffic/certificates.ts';
+import { withSecretFiles, writeSecrets } from './secret-files.ts';
 
 const client = 'spiffe://cluster.local/ns/default/sa/client';
 
@@ -163,34 +164,3 @@ describe('a sidecar with an identity', () => {
     expect((await ask(permissive, undefined, [], forged)).text).not.toContain(client);
   });
 });
-
-/** The agent's secrets, in files as Envoy's SDS reads them. */
-function writeSecrets(folder: string, server: KeyPair, authority: string): Readonly<Record<string, string>> {
-  const secret = (name: string, content: object) => {
-    const path = join(folder, `${name}.json`);
-    const type = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
-    writeFileSync(path, JSON.stringify({ resources: [{ '@type': type, name, ...content }] }));
-    return path;
-  };
-  return {
-    default: secret('default', {
-      tlsCertificate: {
-        certificateChain: { inlineString: server.certificate },
-        privateKey: { inlineString: server.key },
-      },
-    }),
-    ROOTCA: secret('ROOTCA', { validationContext: { trustedCa: { inlineString: authority } } }),
-  };
-}
-
-function withSecretFiles(value: unknown, paths: Readonly<Record<string, string>>): unknown {
-  if (Array.isArray(value)) return value.map((item) => withSecretFiles(item, paths));
-  if (typeof value !== 'object' || value === null) return value;
-  if ('sdsConfig' in value && 'name' in value) {
-    return {
-      name: value.name,
-      sdsConfig: { pathConfigSource: { path: paths[String(value.name)] }, resourceApiVersion: 'V3' },
-    };
-  }
-  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, withSecretFiles(field, paths)]));
-}

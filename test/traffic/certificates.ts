@@ -54,6 +54,8 @@ export async function makeAuthority(commonName: string): Promise<TestAuthority> 
       signingAlgorithm: algorithm,
       ...validity,
       extensions: [
+        // Envoy's SPIFFE validator takes no leaf without it (X509-SVID.md, 4.3).
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
         new x509.ExtendedKeyUsageExtension(['1.3.6.1.5.5.7.3.1', '1.3.6.1.5.5.7.3.2']),
         new x509.SubjectAlternativeNameExtension(
           names.map((value) => ({ type: value.includes('://') ? ('url' as const) : ('dns' as const), value })),

@@ -13,6 +13,8 @@ export interface PlatformAccess {
   readonly insecure?: boolean;
   /** Name expected in the server's certificate when it is not the URL's host. */
   readonly serverName?: string;
+  /** What is wrong with the names in the server's certificate; absent: they have to be the URL's host. */
+  readonly checkNames?: (subjectAltName: string | undefined) => string | undefined;
   /** Certificate and key that we show, PEM. */
   readonly client?: { readonly certificate: string; readonly key: string };
 }
@@ -47,6 +49,7 @@ export async function askPlatform(access: PlatformAccess, question: PlatformQues
     ...(access.authority !== undefined && { ca: access.authority }),
     ...(access.insecure && { rejectUnauthorized: false }),
     ...(access.serverName !== undefined && { servername: access.serverName }),
+    ...(access.checkNames && { checkServerIdentity: nameCheck(access.checkNames) }),
     ...(access.client && { cert: access.client.certificate, key: access.client.key }),
   };
   const sentHeaders = { accept: 'application/json', ...(body && { 'content-type': 'application/json' }), ...headers };
@@ -63,6 +66,13 @@ export async function askPlatform(access: PlatformAccess, question: PlatformQues
     const why = signal.aborted ? `no answer within ${timeoutMs} ms` : String(code ?? 'the connection broke');
     throw new MeshError('unavailable', `${url.origin} can not be asked: ${why}`);
   }
+}
+
+function nameCheck(check: NonNullable<PlatformAccess['checkNames']>) {
+  return (_host: string, { subjectaltname }: { readonly subjectaltname?: string | undefined }) => {
+    const code = check(subjectaltname);
+    return code === undefined ? undefined : Object.assign(new Error(code), { code });
+  };
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {

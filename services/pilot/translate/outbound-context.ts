@@ -7,6 +7,7 @@ import { failoverLabel } from './endpoints/locality.ts';
 import type { Memo } from './memo.ts';
 import { contextKey } from './node.ts';
 import type { ProxyContext } from './proxy-context.ts';
+import { federationOf } from './security/federation.ts';
 
 /** Kinds whose resources shape what proxies send out; each may select workloads by labels. EnvoyFilters are applied to the result. */
 const outboundKinds = [
@@ -28,8 +29,15 @@ export function configToken(snapshot: Snapshot, memo: Memo): readonly (readonly 
       ...outboundKinds.map((kind) => snapshot.config.list(kind)),
       keySetToken(snapshot, memo),
       banToken(snapshot, memo),
+      federationToken(snapshot, memo),
     ]),
   );
+}
+
+/** Federated trust domains: their servers are checked with their own authorities. */
+function federationToken(snapshot: Snapshot, memo: Memo): readonly unknown[] {
+  const federation = federationOf(snapshot, memo);
+  return memo.get('federation-token', [federation], () => [federation]);
 }
 
 /** Banned identities: servers that are left out of what clients accept. */

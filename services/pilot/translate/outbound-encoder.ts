@@ -18,6 +18,7 @@ import { topologyLabel } from './endpoints/topology-labels.ts';
 import type { Memo } from './memo.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import { serverIdentities, takesMutualTls, usesAutoMutualTls } from './security/auto-mutual-tls.ts';
+import { federationOf } from './security/federation.ts';
 import { type EncodedResource, typeUrls } from './translation.ts';
 
 /** Encodes for proxies of one outbound context. */
@@ -31,7 +32,9 @@ export interface OutboundEncoder {
 }
 
 /** See the file's first line. */
-export function outboundEncoder(context: ProxyContext, { mesh, config, bans }: Snapshot, memo: Memo): OutboundEncoder {
+export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo: Memo): OutboundEncoder {
+  const { mesh, config, bans } = snapshot;
+  const federation = context.identity === undefined ? undefined : federationOf(snapshot, memo);
   const policies = config.list<PeerAuthenticationSpec>('PeerAuthentication');
   const takesTls: TakesTls = (endpoint, port) => takesMutualTls(endpoint, port, policies, mesh.rootNamespace);
   const isRouter = context.type === 'router';
@@ -44,19 +47,35 @@ export function outboundEncoder(context: ProxyContext, { mesh, config, bans }: S
     const autoTls = identities ? { autoTls: { identities } } : {};
     const cluster = isProxyless
       ? proxylessCluster(spec, assignment)
-      : outboundCluster(spec, { mesh, isRouter, isReporting, isIpv6Only, loadAssignment: assignment, ...autoTls });
+      : outboundCluster(spec, {
+          mesh,
+          isRouter,
+          isReporting,
+          isIpv6Only,
+          loadAssignment: assignment,
+          federation,
+          ...autoTls,
+        });
     return cluster && encodeResource(typeUrls.cluster, cluster.name, ClusterSchema, cluster);
   };
   return {
     cluster: (spec, endpoints) => {
       const identities = identitiesOf(spec, endpoints);
-      const deps = [spec, mesh, isRouter, isReporting, isProxyless, identities?.join()];
+      const deps = [spec, mesh, isRouter, isReporting, isProxyless, identities?.join(), federation];
       return memo.get('cluster', deps, () => encode(spec, identities));
     },
     namedCluster: (spec, endpoints) => {
       const use = localityUse(policyWithDefaults(spec, mesh), mesh);
       const identities = identitiesOf(spec, endpoints);
-      const place = [isRouter, isReporting, isProxyless, isIpv6Only, placeKey(use, context), identities?.join()];
+      const place = [
+        isRouter,
+        isReporting,
+        isProxyless,
+        isIpv6Only,
+        placeKey(use, context),
+        identities?.join(),
+        federation,
+      ];
       return memo.get('named-cluster', [spec, mesh, endpoints, policies, ...place], () =>
         encode(spec, identities, loadAssignment(spec, endpoints, { use, context, takesTls })),
       );

@@ -16,6 +16,7 @@ import type { TrafficPolicy } from '../../../../mesh/config/schemas/destination-
 import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2 } from '../routes/protocol.ts';
 import { autoTlsMatches } from '../security/auto-mutual-tls.ts';
+import type { Federation } from '../security/federation.ts';
 import { withoutPeerHeader } from '../telemetry/peer-filters.ts';
 import { clusterMetadata } from './cluster-metadata.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
@@ -40,6 +41,8 @@ export interface OutboundClusterOptions {
   readonly isIpv6Only?: boolean;
   /** For clusters whose endpoints are names that Envoy resolves. */
   readonly loadAssignment: ClusterLoadAssignment | undefined;
+  /** Other trust domains, for proxies with an identity. */
+  readonly federation?: Federation | undefined;
   /** Mutual TLS with the endpoints that take it, and the SPIFFE IDs that these may have; absent: as the policy says alone. */
   readonly autoTls?: { readonly identities: readonly string[] };
 }
@@ -47,7 +50,7 @@ export interface OutboundClusterOptions {
 /** The cluster of `spec`. */
 export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptions): Cluster {
   const { port, rule, service, subset } = spec;
-  const { mesh, isRouter, isReporting = false } = options;
+  const { mesh, isRouter, isReporting = false, federation } = options;
   const policy = withUsableCredential(policyWithDefaults(spec, mesh), spec, isRouter);
   const cluster = create(ClusterSchema, { name: spec.name, connectTimeout: durationOfMs(mesh.connectTimeoutMs) });
   applyDiscovery(cluster, spec, options);
@@ -66,10 +69,15 @@ export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptio
     upstream: autoSni(policy),
     ...strangerFilters(spec, options),
   });
-  const socket = transportSocket(spec, policy, version === 'http2');
+  const socket = transportSocket(spec, policy, { isHttp2: version === 'http2', federation });
   if (socket !== undefined) cluster.transportSocket = socket;
   else if (options.autoTls) {
-    cluster.transportSocketMatches = autoTlsMatches(spec, { isHttp2: version === 'http2', mesh, ...options.autoTls });
+    cluster.transportSocketMatches = autoTlsMatches(spec, {
+      isHttp2: version === 'http2',
+      mesh,
+      federation,
+      ...options.autoTls,
+    });
   }
   cluster.metadata = clusterMetadata({ services: [service], subset: subset?.name, rule, isReported: isReporting });
   return cluster;

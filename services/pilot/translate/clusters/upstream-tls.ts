@@ -35,6 +35,7 @@ import {
 } from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import type { ClientTLSSettings, TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
 import { dnsSrvSubsetKey } from '../names.ts';
+import { type Federation, federatedValidation } from '../security/federation.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
 import { adsSecret, agentSecret, caSecretName, certificateSecretName } from './secret-config.ts';
 
@@ -46,16 +47,18 @@ export interface UpstreamTlsOptions {
   readonly spec: ClusterSpec;
   readonly isHttp2: boolean;
   readonly tls: ClientTLSSettings;
+  /** Other trust domains whose servers are known by their own authorities. */
+  readonly federation?: Federation | undefined;
 }
 
 /** The socket for a policy's `tls` and `proxyProtocol`; undefined for plain TCP. */
 export function transportSocket(
   spec: ClusterSpec,
   policy: TrafficPolicy,
-  isHttp2: boolean,
+  { isHttp2, federation }: Pick<UpstreamTlsOptions, 'isHttp2' | 'federation'>,
 ): TransportSocket | undefined {
   const { tls, proxyProtocol } = policy;
-  const inner = tls === undefined ? undefined : tlsSocket({ spec, isHttp2, tls });
+  const inner = tls === undefined ? undefined : tlsSocket({ spec, isHttp2, tls, federation });
   if (proxyProtocol === undefined) return inner;
   const version = proxyProtocol.version === 'V2' ? ProxyProtocolConfig_Version.V2 : ProxyProtocolConfig_Version.V1;
   const message = create(ProxyProtocolUpstreamTransportSchema, {
@@ -104,6 +107,7 @@ export function meshSocket(options: UpstreamTlsOptions & { readonly trusted?: re
   const { validationContextType: checks } = context;
   if (options.trusted && checks.case === 'combinedValidationContext') {
     checks.value.defaultValidationContext = create(CertificateValidationContextSchema, {
+      ...federatedValidation(options.federation),
       matchTypedSubjectAltNames: options.trusted.map((value) => ({
         sanType: SubjectAltNameMatcher_SanType.URI,
         matcher: { matchPattern: { case: 'prefix' as const, value } },
@@ -115,7 +119,7 @@ export function meshSocket(options: UpstreamTlsOptions & { readonly trusted?: re
 }
 
 /** TLS with the mesh's own certificates, which the agent serves. */
-function meshContext({ spec, tls, isHttp2 }: UpstreamTlsOptions): CommonTlsContext {
+function meshContext({ spec, tls, isHttp2, federation }: UpstreamTlsOptions): CommonTlsContext {
   return create(CommonTlsContextSchema, {
     tlsParams: create(TlsParametersSchema, {
       tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
@@ -126,7 +130,10 @@ function meshContext({ spec, tls, isHttp2 }: UpstreamTlsOptions): CommonTlsConte
     validationContextType: {
       case: 'combinedValidationContext',
       value: create(CommonTlsContext_CombinedCertificateValidationContextSchema, {
-        defaultValidationContext: validation(acceptedNames(spec, tls)),
+        defaultValidationContext: create(CertificateValidationContextSchema, {
+          ...validation(acceptedNames(spec, tls)),
+          ...federatedValidation(federation),
+        }),
         validationContextSdsSecretConfig: agentSecret('ROOTCA'),
       }),
     },

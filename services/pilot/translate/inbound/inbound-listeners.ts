@@ -169,7 +169,7 @@ function httpChain(chain: InboundChain, way: InboundWay, { mesh, security, telem
   return filterChain(chain, way, {
     name,
     filters: [...(way.isMeshTls ? security.banFilters : []), filter],
-    ...(way.isMeshTls ? { socket: meshServerSocket(mesh, way) } : {}),
+    ...(way.isMeshTls ? { socket: meshServerSocket(mesh, { ...way, federation: security.federation }) } : {}),
   });
 }
 
@@ -177,7 +177,7 @@ function tcpChain(chain: InboundChain, way: InboundWay, { mesh, security, teleme
   const report = { telemetry, place: { ...reportOf(chain, way), side: 'SERVER' as const } };
   const bans = way.isMeshTls ? security.banFilters : [];
   const filters = [...bans, ...security.networkFilters, tcpProxyFilter(toCluster(clusterOf(chain)), report)];
-  const socket = way.isMeshTls ? { socket: meshServerSocket(mesh, way) } : {};
+  const socket = way.isMeshTls ? { socket: meshServerSocket(mesh, { ...way, federation: security.federation }) } : {};
   return filterChain(chain, way, { name: tcpChainName(chain), filters, ...socket });
 }
 

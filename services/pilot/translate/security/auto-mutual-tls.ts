@@ -13,6 +13,7 @@ import type { PeerAuthenticationSpec } from '../../../../mesh/config/schemas/pee
 import type { ClusterSpec } from '../clusters/cluster-spec.ts';
 import { meshSocket } from '../clusters/upstream-tls.ts';
 import type { ProxyContext } from '../proxy-context.ts';
+import type { Federation } from './federation.ts';
 import { modeOfPort, mutualTlsModes } from './mutual-tls-mode.ts';
 import { trustDomainsOf } from './trust-domains.ts';
 
@@ -72,9 +73,14 @@ const nobodysName = 'spiffe://nobody/';
 /** Mutual TLS for endpoints whose metadata say so (`tlsMode: istio`), plaintext for the rest; names are Istio's. */
 export function autoTlsMatches(
   spec: ClusterSpec,
-  options: { readonly isHttp2: boolean; readonly identities: readonly string[]; readonly mesh: MeshConfig },
+  options: {
+    readonly isHttp2: boolean;
+    readonly identities: readonly string[];
+    readonly mesh: MeshConfig;
+    readonly federation?: Federation | undefined;
+  },
 ): Cluster_TransportSocketMatch[] {
-  const { isHttp2, identities, mesh } = options;
+  const { isHttp2, identities, mesh, federation } = options;
   const tls = { mode: 'ISTIO_MUTUAL', subjectAltNames: identities } as const;
   const trusted = trustDomainsOf(mesh).map((domain) => `spiffe://${domain}/`);
   const plaintext = { name: 'envoy.transport_sockets.raw_buffer', configType: rawBuffer };
@@ -82,7 +88,7 @@ export function autoTlsMatches(
     create(Cluster_TransportSocketMatchSchema, {
       name: 'tlsMode-istio',
       match: { tlsMode: 'istio' },
-      transportSocket: meshSocket({ spec, isHttp2, tls, ...(identities.length === 0 ? { trusted } : {}) }),
+      transportSocket: meshSocket({ spec, isHttp2, tls, federation, ...(identities.length === 0 ? { trusted } : {}) }),
     }),
     create(Cluster_TransportSocketMatchSchema, { name: 'tlsMode-disabled', match: {}, transportSocket: plaintext }),
   ];

@@ -14,6 +14,7 @@ import {
 } from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { agentSecret } from '../clusters/secret-config.ts';
+import { type Federation, federatedValidation } from './federation.ts';
 import { trustDomainsOf } from './trust-domains.ts';
 
 /** ALPN names by which the mesh's clients say that HTTP is inside. */
@@ -22,7 +23,11 @@ export const meshHttpAlpns = ['istio-http/1.0', 'istio-http/1.1', 'istio-h2'];
 export const meshTcpAlpns = ['istio-peer-exchange', 'istio'];
 
 /** The transport socket of chains that take mutual TLS. */
-export function meshServerSocket(mesh: MeshConfig, options: { readonly isHttp: boolean }): TransportSocket {
+export function meshServerSocket(
+  mesh: MeshConfig,
+  options: { readonly isHttp: boolean; readonly federation: Federation | undefined },
+): TransportSocket {
+  const { federation } = options;
   const context = create(DownstreamTlsContextSchema, {
     requireClientCertificate: true,
     // A resumed session would not have its certificate looked at again, were it banned meanwhile.
@@ -38,7 +43,7 @@ export function meshServerSocket(mesh: MeshConfig, options: { readonly isHttp: b
       validationContextType: {
         case: 'combinedValidationContext',
         value: create(CommonTlsContext_CombinedCertificateValidationContextSchema, {
-          defaultValidationContext: ofTrustDomains(trustDomainsOf(mesh)),
+          defaultValidationContext: ofTrustDomains(trustDomainsOf(mesh), federation),
           validationContextSdsSecretConfig: agentSecret('ROOTCA'),
         }),
       },
@@ -50,10 +55,11 @@ export function meshServerSocket(mesh: MeshConfig, options: { readonly isHttp: b
   });
 }
 
-/** SVIDs of these trust domains: a bundle may hold authorities of federated ones that this mesh does not take in. */
-function ofTrustDomains(trustDomains: readonly string[]) {
+/** SVIDs of our trust domains and of federated ones: a bundle may hold authorities of others. */
+function ofTrustDomains(own: readonly string[], federation: Federation | undefined) {
   return create(CertificateValidationContextSchema, {
-    matchTypedSubjectAltNames: trustDomains.map((trustDomain) =>
+    ...federatedValidation(federation),
+    matchTypedSubjectAltNames: [...own, ...(federation?.trustDomains ?? [])].map((trustDomain) =>
       create(SubjectAltNameMatcherSchema, {
         sanType: SubjectAltNameMatcher_SanType.URI,
         matcher: { matchPattern: { case: 'prefix', value: `spiffe://${trustDomain}/` } },

@@ -9,6 +9,7 @@ import type { ProxyScope } from '../proxy-scope.ts';
 import type { Lookups } from '../routes/lookups.ts';
 import { banFilters } from './ban-filters.ts';
 import { type AuthorizerTarget, customHttpFilters, customNetworkFilters } from './custom-authorization.ts';
+import { type Federation, federationOf } from './federation.ts';
 import { jwtFilter } from './jwt-filter.ts';
 import { type MutualTlsModes, mutualTlsModes } from './mutual-tls-mode.ts';
 import { rbacHttpFilters, rbacNetworkFilters } from './rbac-filters.ts';
@@ -22,6 +23,8 @@ export interface WorkloadSecurity {
   readonly networkFilters: readonly Filter[];
   /** Come first of all on chains of the mesh's mutual TLS: connections of banned identities end there. */
   readonly banFilters: readonly Filter[];
+  /** Other trust domains whose workloads are known; undefined: none. */
+  readonly federation: Federation | undefined;
   readonly modes: MutualTlsModes;
   /** Whether the workload has an SVID to answer TLS with. */
   readonly hasIdentity: boolean;
@@ -31,6 +34,7 @@ const noSecurity: WorkloadSecurity = {
   httpFilters: [],
   networkFilters: [],
   banFilters: [],
+  federation: undefined,
   modes: mutualTlsModes([], { rootNamespace: '', namespace: '', labels: {} }),
   hasIdentity: false,
 };
@@ -46,13 +50,14 @@ export function workloadSecurity({ scope, memo }: Lookups): WorkloadSecurity {
     return noSecurity;
   const { type, namespace, labels } = context;
   const isRouter = type === 'router';
+  const federation = hasIdentity ? federationOf(snapshot, memo) : undefined;
   const targets = memo.stable('authorizers', context, authorizers(policies.authorization, { scope, memo }));
   const authorization = memo.stable('authorization', context, policies.authorization);
   const authentication = memo.stable('authentication', context, policies.authentication);
   const keys = authentication.length > 0 ? keySets : undefined;
   return memo.get(
     'workload-security',
-    [context, authorization, authentication, targets, peer, mesh, keys, hasIdentity ? bans : undefined],
+    [context, authorization, authentication, targets, peer, mesh, keys, hasIdentity ? bans : undefined, federation],
     (): WorkloadSecurity => {
       const find = (name: string) => targets.find(({ provider }) => provider.name === name);
       const custom = authorization.filter((policy) => actionOf(policy) === 'CUSTOM');
@@ -64,6 +69,7 @@ export function workloadSecurity({ scope, memo }: Lookups): WorkloadSecurity {
           ...rbacHttpFilters(authorization, mesh),
         ],
         networkFilters: [...customNetworkFilters(custom, { mesh, find }), ...rbacNetworkFilters(authorization, mesh)],
+        federation,
         banFilters: hasIdentity ? banFilters(bans, mesh) : [],
         modes: mutualTlsModes(peer, { rootNamespace: mesh.rootNamespace, namespace, labels }),
         hasIdentity,
