@@ -67,7 +67,11 @@ function follow(domains: readonly FederatedDomain[], facts = new MemoryLog()) {
     return found;
   };
   const until = async (fact: () => Promise<void>) => await vi.waitFor(fact, { timeout: 10_000 });
-  return { clock, facts, problems, events, until, stop: async () => (end.abort(), await ended) };
+  const stopIt = async () => {
+    end.abort();
+    await ended;
+  };
+  return { clock, facts, problems, events, until, stop: stopIt };
 }
 const bySpiffe = (more: object = {}): FederatedDomain => ({
   trustDomain,
