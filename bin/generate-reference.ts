@@ -7,6 +7,7 @@ import { adminApiPages } from './reference/admin-api-page.ts';
 import { cliPage } from './reference/cli-page.ts';
 import { eventsPage } from './reference/events-page.ts';
 import { listenersPage } from './reference/listeners-page.ts';
+import { liveEventsPage } from './reference/live-events-page.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const folder = join(root, 'docs/reference');
@@ -15,6 +16,7 @@ const folder = join(root, 'docs/reference');
 async function pages(): Promise<Readonly<Record<string, string>>> {
   return {
     'events.md': eventsPage(),
+    'live-events.md': liveEventsPage(),
     'cli.md': cliPage(),
     'traffic.md': trafficReference(claims),
     'listeners.md': listenersPage(),

@@ -1,6 +1,7 @@
 // The log port: what every store of events promises. logs/contract.ts is its suite; each implementation in logs/ passes it whole.
 import type { NewEvent, RecordedEvent } from './envelope.ts';
 import type { Leases } from './lease.ts';
+import type { MirrorTarget } from './mirror/mirror-target.ts';
 
 /** One event to append, with what its writer believes about the subject. */
 export interface Append {
@@ -119,4 +120,6 @@ export interface MeshLogs {
   readonly deliveries: EventLog;
   /** Present where several processes share the logs and their store keeps leases too. */
   readonly leases?: Leases;
+  /** Present where the store also passes events on to whoever watches: mirror the logs to it. */
+  readonly live?: MirrorTarget;
 }

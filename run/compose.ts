@@ -164,7 +164,8 @@ export async function compose(
   // Mixer: policies (facts) and what proxies ask → verdicts, counts, telemetry. Proxies find it through the registry.
   const mixer = await openMixer(config, { logs, clock, logger });
 
-  // Mirror: both logs → Kafka. It only reads the logs; nothing here waits for it, and readiness does not depend on it.
+  // Mirrors: both logs → Kafka, and → whoever watches on NATS, which each Pilot offers and one of them does.
+  // They only read the logs; nothing here waits for it, and readiness does not depend on it.
   const mirrors = await openMirrors(config, { logs, clock, logger });
   const metricsOfMirrors = () => mirrorMetrics(mirrors.map(({ status }) => status));
   const mirrorStage = { name: 'mirror', services: mirrors.flatMap(({ services }) => services) };
@@ -327,18 +328,20 @@ function mutualTlsReadiness(pilot: Pilot): readonly ReadinessCheck[] {
 }
 
 async function openMirrors(
-  { mirror, name }: ProcessConfig,
+  { mirror, name, roles }: ProcessConfig,
   { logs, clock, logger }: { readonly logs: MeshLogs; readonly clock: Clock; readonly logger: Logger },
 ): Promise<readonly LogMirror[]> {
-  if (mirror === undefined) return [];
-  const [{ LogMirror }, { kafkaTarget }] = await Promise.all([
-    import('../events/mirror/mirror.ts'),
-    import('../events/mirror/kafka-target.ts'),
-  ]);
-  const target = kafkaTarget(mirror, name);
+  const live = roles.has('pilot') ? logs.live : undefined;
+  if (mirror === undefined && live === undefined) return [];
+  const { LogMirror } = await import('../events/mirror/mirror.ts');
+  const kafka = mirror && (await import('../events/mirror/kafka-target.ts')).kafkaTarget(mirror, name);
   const { leases, facts, deliveries } = logs;
-  return Object.entries({ facts, deliveries }).map(
-    ([log, of]) => new LogMirror({ name: log, log: of, target, leases, holder: name, clock, logger }),
+  return [live, kafka].flatMap((target) =>
+    target === undefined
+      ? []
+      : Object.entries({ facts, deliveries }).map(
+          ([log, of]) => new LogMirror({ name: log, log: of, target, leases, holder: name, clock, logger }),
+        ),
   );
 }
 

@@ -1,8 +1,9 @@
 // Adapters, Citadel and two Pilots as processes of their own, each with a NATS key that may do only its work, meeting only in NATS: started in
 // any order, equal, and at peace with its death.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { freePorts } from './support/free-port.ts';
 import { TestNats } from './support/nats.ts';
@@ -85,6 +86,27 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
     writeFileSync(join(folder, 'b.yaml'), serviceEntry('second', '10.0.0.2'));
     for (const pilot of pilots) await waitFor(() => holds(pilot, 'services', 'second.mesh'), { what: 'the change' });
     expect(await services(pilots[0] ?? '')).toEqual(await services(pilots[1] ?? ''));
+  });
+
+  it('show changes live to whoever watches NATS with the reader’s key', async () => {
+    const authenticator = nkeyAuthenticator(readFileSync(join(scratch, 'keys', 'reader.nk')).subarray(0, 58));
+    const watcher = await connect({
+      servers: `127.0.0.1:${server.port}`,
+      inboxPrefix: '_INBOX_reader',
+      authenticator,
+    });
+    const heard: string[] = [];
+    watcher.subscribe('mesh.>', { callback: (_, { subject }) => void heard.push(subject) });
+    await watcher.flush();
+    let changes = 0;
+    await waitFor(
+      () => {
+        writeFileSync(join(folder, 'live.yaml'), serviceEntry('live', `10.0.9.${(++changes % 250) + 1}`));
+        return heard.includes('mesh.facts.io.periplus.config.applied.config.ServiceEntry.default.live');
+      },
+      { everyMs: 500, what: () => `the event; heard ${heard.join()}` },
+    );
+    await watcher.close();
   });
 
   it('show at one Pilot what was applied at the other', async () => {

@@ -1,13 +1,13 @@
 // Leases in a NATS KV bucket (NATS ADR-8): a key that its holder renews and that the server forgets when nobody does.
 import { randomUUID } from 'node:crypto';
-import { JetStreamApiError, jetstream } from '@nats-io/jetstream';
-import { type KV, Kvm } from '@nats-io/kv';
+import { JetStreamApiError } from '@nats-io/jetstream';
+import type { KV } from '@nats-io/kv';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
 import type { Lease, LeaseRequest, Leases } from '../lease.ts';
-import { answerMs, type NatsLink } from './jetstream-link.ts';
-import { streamState } from './jetstream-stream.ts';
+import { openBucket } from './jetstream-kv.ts';
+import type { NatsLink } from './jetstream-link.ts';
 
 /**
  * How long a lease outlives its last renewal, in milliseconds: longer than a garbage collection, a slow disk or a restart of the NATS
@@ -99,11 +99,7 @@ export class NatsLeases implements Leases {
   async #openBucket(): Promise<Bucket> {
     const { link, mesh, replicas, leaseMs } = this.#options;
     const name = `${mesh}-leases`;
-    const there = (await streamState(link, `KV_${name}`)) !== undefined;
-    const kv = await link.ask((connection) => {
-      const kvm = new Kvm(jetstream(connection, { timeout: answerMs }));
-      return there ? kvm.open(name) : kvm.create(name, { history: 1, ttl: leaseMs, replicas, allow_direct: false });
-    });
+    const kv = await openBucket(link, { name, replicas, ttlMs: leaseMs });
     const { ttl } = await link.ask(() => kv.status());
     if (ttl <= 0)
       throw new MeshError('invalid', `the NATS KV bucket ${name} forgets nothing: remove it, it is made with a TTL`);
@@ -197,10 +193,10 @@ function isOvertaken(error: unknown): boolean {
   return cause instanceof JetStreamApiError && (cause.code === 10071 || cause.code === 10164);
 }
 
-/** A KV key takes letters, digits and `-/_=.`; what else a name holds is escaped as `=XX`. */
+/** A KV key takes letters, digits and `-/_=.`; what else a name holds is escaped as `=XX`, an empty part is `=`. */
 function keyOf(name: string): string {
   return name
     .split('/')
-    .map((part) => part.replace(/[^\w-]/gu, (char) => Buffer.from(char).toString('hex').replace(/../g, '=$&')))
+    .map((part) => part.replace(/[^\w-]/gu, (char) => Buffer.from(char).toString('hex').replace(/../g, '=$&')) || '=')
     .join('.');
 }

@@ -41,6 +41,7 @@ const allowed: ReadonlyMap<NatsRole, (subject: string) => boolean> = new Map<Nat
   ['adapters', (subject) => /^registry|^config/.test(subject)],
   [platformRole('consul'), (subject) => subject.startsWith('registry/consul')],
   [platformRole('kubernetes'), (subject) => /^registry\/kubernetes|^config/.test(subject)],
+  ['mirror', () => false],
   ['reader', () => false],
   ['compactor', () => false],
 ]);

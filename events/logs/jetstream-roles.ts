@@ -3,10 +3,26 @@ import { MeshError } from '../../lib/mesh-error.ts';
 import { livePrefix } from './jetstream-subject.ts';
 
 /** A service, one platform's adapters, whoever only reads, or the one that may cut the past off. */
-export type NatsRole = 'pilot' | 'mixer' | 'citadel' | 'adapters' | 'reader' | 'compactor' | `adapters-${string}`;
+export type NatsRole =
+  | 'pilot'
+  | 'mixer'
+  | 'citadel'
+  | 'adapters'
+  | 'mirror'
+  | 'reader'
+  | 'compactor'
+  | `adapters-${string}`;
 
 /** Roles that every mesh has; `adapters` may write for every platform. */
-export const natsRoles: readonly NatsRole[] = ['pilot', 'mixer', 'citadel', 'adapters', 'reader', 'compactor'];
+export const natsRoles: readonly NatsRole[] = [
+  'pilot',
+  'mixer',
+  'citadel',
+  'adapters',
+  'mirror',
+  'reader',
+  'compactor',
+];
 
 /** Platforms whose adapters bring Istio's resources along: these may write configuration too. */
 const configPlatforms: readonly string[] = ['kubernetes', 'files'];
@@ -84,10 +100,12 @@ function writing(role: NatsRole, mesh: string): readonly string[] {
         `${mesh}.deliveries.>`,
         `${mesh}.snapshots.>`,
         `${livePrefix(mesh)}.>`,
-        lease('live'),
+        lease('mirror.live'),
         lease('pilots'),
         bookmark('live'),
       ];
+    case 'mirror':
+      return [lease('mirror')];
     case 'mixer':
       return facts('policy.>', 'registry.mixer.>');
     case 'citadel':

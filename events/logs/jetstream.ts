@@ -6,6 +6,7 @@ import type { EventLog, MeshLogs } from '../event-log.ts';
 import type { Upcasts } from '../upcast.ts';
 import { defaultLeaseMs, NatsLeases } from './jetstream-lease.ts';
 import { type NatsLink, openLink } from './jetstream-link.ts';
+import { liveTarget } from './jetstream-live.ts';
 import { SnapshotStore } from './jetstream-snapshots.ts';
 import { JetStreamStore } from './jetstream-store.ts';
 import { ensureStream, logStreamConfig, streamState } from './jetstream-stream.ts';
@@ -61,7 +62,9 @@ async function openBoth(options: Omit<OpenLog, 'log' | 'onClose'>): Promise<Mesh
   try {
     const deliveries = await openLog({ ...options, log: 'deliveries', onClose });
     const { mesh, replicas, leaseMs = defaultLeaseMs } = address;
-    return { facts, deliveries, leases: new NatsLeases({ ...options, mesh, replicas, leaseMs }) };
+    const leases = new NatsLeases({ ...options, mesh, replicas, leaseMs });
+    const live = liveTarget({ ...options, mesh, replicas, logs: { facts, deliveries } });
+    return { facts, deliveries, leases, live };
   } catch (error) {
     await facts.close();
     throw error;
