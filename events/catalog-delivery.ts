@@ -90,4 +90,25 @@ export const deliveryEntries: CatalogOf<DeliveryFact> = {
     data: 'Pilot, the facts position that it serves, how many proxies have not answered all of it, and ids of some of them',
     example: { pilot: 'pilot-1', position: 120, waiting: 0, laggards: [] },
   },
+  'io.periplus.delivery.rejection-traced': {
+    ...common,
+    meaning: 'It was found out what a refusal (NACK) came from.',
+    data: 'proxy, stream, type, nonce and facts position of the refusal, the resources that it is about, and the facts that caused it',
+    example: {
+      proxyId,
+      streamId,
+      typeUrl,
+      nonce: '8',
+      position: 121,
+      resources: ['outbound|9080||reviews.default.svc.cluster.local'],
+      causes: [
+        {
+          position: 121,
+          id: 'f2Zb0Yw3nXq7Hk1Vd9sLtA',
+          type: 'io.periplus.config.applied',
+          subject: 'config/EnvoyFilter/default/reviews',
+        },
+      ],
+    },
+  },
 };

@@ -115,6 +115,30 @@ export type PilotProgressed = NewEvent<
   }
 >;
 
+/** What a refusal came from, found out after it: the resources that the proxy meant, and the facts that gave them this content. */
+export type RejectionTraced = NewEvent<
+  'io.periplus.delivery.rejection-traced',
+  {
+    readonly proxyId: string;
+    readonly streamId: string;
+    readonly typeUrl: string;
+    readonly nonce: string;
+    readonly position: number;
+    /** Names; several where the proxy named several, or none. */
+    readonly resources: readonly string[];
+    /** Facts, oldest first; empty where the log does not tell. */
+    readonly causes: readonly RejectionCause[];
+  }
+>;
+
+/** A fact that led to a refusal. */
+export interface RejectionCause {
+  readonly position: number;
+  readonly id: string;
+  readonly type: string;
+  readonly subject: string;
+}
+
 /** Everything the deliveries projection is folded from. */
 export type DeliveryFact =
   | StreamRefused
@@ -124,6 +148,7 @@ export type DeliveryFact =
   | Pushed
   | Acknowledged
   | Rejected
+  | RejectionTraced
   | PilotProgressed;
 
 /** Subject of the streams that somebody was refused, never that of the proxy that was claimed. */

@@ -7,6 +7,7 @@ import type {
   ProxyDisconnected,
   Pushed,
   Rejected,
+  RejectionTraced,
 } from '../events/delivery-facts.ts';
 import type { RecordedEvent } from '../events/envelope.ts';
 import type { Projection } from '../events/projection.ts';
@@ -32,6 +33,8 @@ export interface RejectionRecord extends PushRecord {
   /** gRPC status code. */
   readonly code: number;
   readonly message: string;
+  /** What it came from, once that was found out. */
+  readonly traced?: Pick<RejectionTraced['data'], 'resources' | 'causes'>;
 }
 
 /** What is known of one type at one proxy. Absent: never happened. */
@@ -99,6 +102,9 @@ function evolveDeliveries(state: DeliveriesState, event: RecordedEvent): Deliver
     case 'io.periplus.delivery.pilot-progressed':
       state.pilots.set(fact.data.pilot, fact.data);
       break;
+    case 'io.periplus.delivery.rejection-traced':
+      changeType(state, fact.data, (type) => traced(type, fact));
+      break;
     case 'io.periplus.delivery.manifest-recorded':
     case 'io.periplus.delivery.stream-refused':
       break;
@@ -158,6 +164,14 @@ function acknowledged(type: TypeDelivery, fact: Acknowledged, time: string): Typ
 function rejected(type: TypeDelivery, fact: Rejected, time: string): TypeDelivery {
   const { code, message } = fact.data;
   return { ...type, rejected: { ...recordOf(fact, time), code, message } };
+}
+
+/** Kept only while that refusal still stands. */
+function traced(type: TypeDelivery, { data }: RejectionTraced): TypeDelivery {
+  const { rejected: refusal } = type;
+  if (refusal?.streamId !== data.streamId || refusal.nonce !== data.nonce) return type;
+  const { resources, causes } = data;
+  return { ...type, rejected: { ...refusal, traced: { resources, causes } } };
 }
 
 function recordOf(fact: Pushed | Acknowledged | Rejected, time: string): PushRecord {

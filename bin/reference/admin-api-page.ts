@@ -109,6 +109,7 @@ function pilotMetrics(): string {
     first: true,
     bytes: 0,
     latencyMs: 0,
+    sent: () => [],
   };
   metrics.connected(stream);
   metrics.pushed(stream, {

@@ -32,7 +32,7 @@ function push(nonce: string, hash = 'h'): PushRecord {
   };
 }
 
-const answer = { typeUrl: 't', nonce: 'n1', position: 7, first: false, latencyMs: 3 };
+const answer = { typeUrl: 't', nonce: 'n1', position: 7, first: false, latencyMs: 3, sent: () => [] };
 
 function recorderOn(deliveries: EventLog, limits: Partial<RecorderLimits> = {}) {
   const recorder = new DeliveriesRecorder({

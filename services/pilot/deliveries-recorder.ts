@@ -7,6 +7,7 @@ import type {
   ProxyDisconnected,
   Pushed,
   Rejected,
+  RejectionTraced,
 } from '../../events/delivery-facts.ts';
 import { pilotSubject, proxySubject } from '../../events/delivery-facts.ts';
 import type { NewEvent } from '../../events/envelope.ts';
@@ -17,8 +18,16 @@ import { MeshError, messageOf } from '../../lib/mesh-error.ts';
 import { RateLimit } from '../../lib/rate-limit.ts';
 import type { Service } from '../../lib/service.ts';
 import { refusalEvent } from './refusal-event.ts';
+import type { TracedRejection } from './rejections/rejection-tracer.ts';
 import type { Manifest } from './xds/response-cache.ts';
-import type { AnswerRecord, PushRecord, StreamIdentity, StreamObserver, StreamRefusal } from './xds/stream-observer.ts';
+import type {
+  AnswerRecord,
+  PushRecord,
+  RejectionRecord,
+  StreamIdentity,
+  StreamObserver,
+  StreamRefusal,
+} from './xds/stream-observer.ts';
 
 /** Bounds of a recorder. */
 export interface RecorderLimits {
@@ -51,6 +60,9 @@ const refusalRate = { perSecond: 1, burst: 20 } as const;
 
 /** Manifests remembered as recorded; one that was forgotten is appended again under its id, which does nothing. */
 const rememberedManifests = 10_000;
+
+/** Resources named in one event: a client that names none may mean any of thousands. */
+const maxNamed = 100;
 
 /** See the file's first line. One per Pilot. */
 export class DeliveriesRecorder implements Service, StreamObserver {
@@ -146,7 +158,7 @@ export class DeliveriesRecorder implements Service, StreamObserver {
     this.#record<Acknowledged>(stream, 'acknowledged', `acknowledged/${typeUrl}/${nonce}`, data);
   }
 
-  rejected(stream: StreamIdentity, answer: AnswerRecord & { readonly code: number; readonly message: string }): void {
+  rejected(stream: StreamIdentity, answer: RejectionRecord): void {
     const { typeUrl, nonce, code } = answer;
     // Envoy repeats the offending resource in its message; the first part says what is wrong.
     const data = { ...answerOf(stream, answer), code, message: answer.message.slice(0, 4000).toWellFormed() };
@@ -167,6 +179,22 @@ export class DeliveriesRecorder implements Service, StreamObserver {
       data: { pilot, ...progress },
     };
     this.#add(() => [event]);
+  }
+
+  /** What a rejection was found to come from. */
+  rejectionTraced({ stream, rejection, resources, causes }: TracedRejection): void {
+    const { typeUrl, nonce } = rejection;
+    const data: RejectionTraced['data'] = {
+      ...answerOf(stream, rejection),
+      resources: resources.slice(0, maxNamed),
+      causes: causes.map(({ position, id, type, subject }) => ({ position, id, type, subject })),
+    };
+    const time = this.#now();
+    const key = `rejection-traced/${typeUrl}/${nonce}`;
+    this.#add(() => {
+      const event = this.#event<RejectionTraced>(stream, 'rejection-traced', { key, time, data });
+      return [{ ...event, causes: causes.map(({ id }) => id) }];
+    });
   }
 
   healthReported(): void {

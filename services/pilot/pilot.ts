@@ -25,6 +25,7 @@ import { JwksFetcher } from './jwks-fetcher.ts';
 import { PilotMetrics } from './metrics.ts';
 import { MutualTlsPort, type MutualTlsXds } from './mutual-tls-port.ts';
 import { findCulprit, isQuarantinable, quarantine, quarantineFact, type Search } from './quarantine.ts';
+import { RejectionTracer } from './rejections/rejection-tracer.ts';
 import { createMemo } from './translate/memo.ts';
 import { type NodeResult, proxyContextOf } from './translate/node.ts';
 import type { ProxyContext } from './translate/proxy-context.ts';
@@ -85,6 +86,7 @@ export class Pilot implements Service {
   readonly #jwks: JwksFetcher;
   readonly #registration: AutoRegistration;
   readonly #credentials: CredentialStore;
+  readonly #tracer: RejectionTracer;
   readonly #listening = new Latest<readonly number[]>();
   readonly #mtls: MutualTlsPort | undefined;
   /** Position of the last snapshot that translated for everybody. */
@@ -120,6 +122,12 @@ export class Pilot implements Service {
       logger,
       pilot: name,
       ...(options.registrationGraceMs !== undefined && { graceMs: options.registrationGraceMs }),
+    });
+    this.#tracer = new RejectionTracer({
+      source: { facts, ...(mesh && { mesh }) },
+      newTranslator: () => this.#newTranslator(),
+      logger,
+      onTraced: (traced) => this.#recorder.rejectionTraced(traced),
     });
     this.#credentials = new CredentialStore({
       facts,
@@ -229,6 +237,7 @@ export class Pilot implements Service {
       await this.#endAbandonedStreams(stop.signal);
       await Promise.all([
         this.#credentials.run(stop.signal),
+        this.#tracer.run(stop.signal),
         this.#server.run(addresses, stop.signal, (ports) => this.#listening.set(ports)).finally(stopAll),
         this.#reader.run(stop.signal),
         mtls?.run(stop.signal),
@@ -356,11 +365,12 @@ export class Pilot implements Service {
       disconnected: (stream) => {
         this.#registration.disconnected(stream);
         this.#credentials.disconnected(stream);
+        this.#tracer.disconnected(stream);
       },
       refused: nothing,
       pushed: nothing,
-      acknowledged: nothing,
-      rejected: nothing,
+      acknowledged: (stream, answer) => this.#tracer.acknowledged(stream, answer),
+      rejected: (stream, rejection) => this.#tracer.rejected(stream, rejection),
       healthReported: (stream, report) => this.#health.report(stream, report),
     };
   }

@@ -86,6 +86,13 @@ function typeStatusOf(short: string, delivery: TypeDelivery | undefined): TypeSt
     ...(delivery?.acknowledged === undefined ? {} : { ackedPosition: delivery.acknowledged.position }),
     ...(delivery?.rejected === undefined
       ? {}
-      : { error: delivery.rejected.message, rejectedPosition: delivery.rejected.position }),
+      : {
+          error: delivery.rejected.message,
+          rejectedPosition: delivery.rejected.position,
+          ...(delivery.rejected.traced && {
+            rejectedResources: [...delivery.rejected.traced.resources],
+            rejectedBecause: [...delivery.rejected.traced.causes],
+          }),
+        }),
   };
 }

@@ -152,6 +152,13 @@ export const typeStatusSchema = Type.Object({
   ackedPosition: optional(Type.Integer()),
   error: optional(Type.String()),
   rejectedPosition: optional(Type.Integer()),
+  rejectedResources: optional(Type.Array(Type.String(), { description: 'Resources that the proxy refuses' })),
+  rejectedBecause: optional(
+    Type.Array(
+      Type.Object({ position: Type.Integer(), id: Type.String(), type: Type.String(), subject: Type.String() }),
+      { description: 'Facts that gave these resources the content that is refused' },
+    ),
+  ),
 });
 export type TypeStatus = Static<typeof typeStatusSchema>;
 

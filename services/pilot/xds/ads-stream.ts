@@ -216,7 +216,9 @@ export class AdsStream {
     if (!this.#identity || (reception.kind !== 'ack' && reception.kind !== 'nack')) return;
     const { nonce, position, sentMs, plan } = reception.of;
     if (typeUrl === typeUrls.endpoints) this.#warming.endpointsAnswered(plan);
-    const answer = { typeUrl, nonce, position, first: plan.first, latencyMs: this.#means.clock.nowMs() - sentMs };
+    const latencyMs = this.#means.clock.nowMs() - sentMs;
+    const sent = () => plan.selection.updated.map(({ name, version }) => [name, version] as const);
+    const answer = { typeUrl, nonce, position, first: plan.first, latencyMs, sent };
     if (reception.kind === 'ack') this.#means.observer.acknowledged(this.#identity, answer);
     else
       this.#means.observer.rejected(this.#identity, {

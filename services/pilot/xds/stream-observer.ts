@@ -1,4 +1,5 @@
 // What streams tell the rest of Pilot about themselves: for the deliveries log, metrics and the agents' health reports.
+import type { ManifestEntry } from '../../../events/delivery-facts.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
 import type { Manifest } from './response-cache.ts';
 import type { Protocol } from './response-codec.ts';
@@ -51,6 +52,15 @@ export interface AnswerRecord {
   readonly first: boolean;
   /** From sending to the answer. */
   readonly latencyMs: number;
+  /** The resources that were answered, with their versions. Computed when asked for. */
+  sent(): readonly ManifestEntry[];
+}
+
+/** A refusal (NACK). */
+export interface RejectionRecord extends AnswerRecord {
+  /** gRPC status code. */
+  readonly code: number;
+  readonly message: string;
 }
 
 /** Called from streams, in the order in which things happen; must not throw and must be quick. */
@@ -61,7 +71,7 @@ export interface StreamObserver {
   refused(refusal: StreamRefusal): void;
   pushed(stream: StreamIdentity, push: PushRecord): void;
   acknowledged(stream: StreamIdentity, answer: AnswerRecord): void;
-  rejected(stream: StreamIdentity, answer: AnswerRecord & { readonly code: number; readonly message: string }): void;
+  rejected(stream: StreamIdentity, rejection: RejectionRecord): void;
   /** The proxy's agent says whether its workload is well (istio.v1.HealthInformation). `reason` is empty when it is. */
   healthReported(stream: StreamIdentity, report: { readonly healthy: boolean; readonly reason: string }): void;
 }
