@@ -203,6 +203,11 @@ describe('mayHoldSecrets', () => {
     ['', false],
   ])('over plaintext a peer at %s: %s', (peer, expected) => expect(mayHoldSecrets({ peer })).toBe(expected));
 
+  it('over mutual TLS a peer anywhere, for its certificate agrees with the namespace that it claims', () => {
+    const spiffeId = 'spiffe://cluster.local/ns/edge/sa/gateway';
+    expect(mayHoldSecrets({ peer: '10.0.0.1:5', spiffeId })).toBe(true);
+  });
+
   it('over mutual TLS any peer', () => {
     expect(mayHoldSecrets({ peer: '10.0.0.1:5', spiffeId: 'spiffe://cluster.local/ns/edge/sa/gateway' })).toBe(true);
   });

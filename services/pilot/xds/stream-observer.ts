@@ -53,7 +53,7 @@ export interface AnswerRecord {
   /** From sending to the answer. */
   readonly latencyMs: number;
   /** The resources that were answered, with their versions. Computed when asked for. */
-  sent(): readonly ManifestEntry[];
+  readonly sent: () => readonly ManifestEntry[];
 }
 
 /** A refusal (NACK). */
