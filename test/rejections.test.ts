@@ -104,7 +104,10 @@ function envoyFilter(
 const plants: readonly { readonly filter: Manifest; readonly resource: string }[] = [
   {
     filter: envoyFilter('plant-cluster', 'CLUSTER', {
-      match: { context: 'SIDECAR_OUTBOUND', cluster: { service: 's0.default.svc.cluster.local', portNumber: 3306, subset: '' } },
+      match: {
+        context: 'SIDECAR_OUTBOUND',
+        cluster: { service: 's0.default.svc.cluster.local', portNumber: 3306, subset: '' },
+      },
       value: { connect_timeout: '0s' },
     }),
     resource: 'outbound|3306||s0.default.svc.cluster.local',
