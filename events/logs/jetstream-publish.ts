@@ -30,11 +30,13 @@ interface Answer {
 }
 
 /**
- * Resolves when the server has stored the batch durably, or refused it because the stream has moved on. Rejects with `exhausted` when a
- * limit of the stream is reached, else with `unavailable`: then the batch may have been stored all the same, and who knows ids finds out.
+ * Resolves when the server has stored the batch durably, or refused it because the stream has moved on. Rejects with `exhausted` when the
+ * server takes no such messages, else with `unavailable`, also when the server is full: then the batch may have been stored all the same, and who knows ids finds out.
  */
 export async function publishBatch(link: NatsLink, publication: Publication): Promise<Published> {
-  const answer = await link.ask((connection) => publish(connection, publication));
+  const answer = await link
+    .ask((connection) => publish(connection, publication))
+    .catch(async (error) => Promise.reject(await whyUnanswered(link, error)));
   if (answer.error !== undefined) return refused(answer.error);
   const { seq, count = 1 } = answer;
   if (seq !== publication.lastSequence + publication.messages.length || count !== publication.messages.length)
@@ -66,8 +68,33 @@ function headersOf({ messages, lastSequence, batchId }: Publication, index: numb
   return all;
 }
 
+/**
+ * A server that can't write answers nothing to what it can't store (seen with 2.15.1 on a full disk), or turns JetStream off; about everything
+ * else it goes on answering. People have to hear more than "timeout".
+ */
+async function whyUnanswered(link: NatsLink, error: unknown): Promise<unknown> {
+  if (!link.connected || !(error instanceof MeshError) || error.code !== 'unavailable') return error;
+  const alive = await link
+    .ask((connection) => connection.flush())
+    .then(
+      () => link.connected,
+      () => false,
+    );
+  if (!alive) return error;
+  const message = `NATS is there but does not store the append (${error.message}): is its disk full, or too slow? Its own log says; appends go on by themselves once it can write`;
+  return new MeshError('unavailable', message, { cause: error });
+}
+
+/** Answers that mean: the disk, `max_file_store`, the account or the stream (`max_bytes`, `max_msgs`) is full. */
+const fullDescription = /insufficient|resource limits|no space|maximum (bytes|messages) exceeded/;
+
 function refused(error: NonNullable<Answer['error']>): Published {
   if (movedCodes.includes(error.err_code ?? 0)) return { ok: false, moved: true };
+  const answer = `${error.description} (${error.err_code ?? error.code})`;
+  if (fullDescription.test(error.description)) {
+    const advice = "free its disk, or raise max_file_store or the stream's max_bytes; appends go on by themselves then";
+    throw new MeshError('unavailable', `NATS has no room for the log: ${answer}: ${advice}`);
+  }
   const code = /maximum|too large|exceed/.test(error.description) ? 'exhausted' : 'unavailable';
-  throw new MeshError(code, `NATS refuses the append: ${error.description} (${error.err_code ?? error.code})`);
+  throw new MeshError(code, `NATS refuses the append: ${answer}`);
 }

@@ -14,6 +14,8 @@ export interface TestNatsOptions {
   readonly syncAlways?: boolean;
   /** More lines of its configuration. */
   readonly more?: string;
+  /** Where JetStream keeps its files; a folder of its own by default. */
+  readonly storeDirectory?: string;
 }
 
 /** One server on a store of its own. */
@@ -27,12 +29,17 @@ export class TestNats {
   #process: ChildProcess | undefined;
   #output = '';
 
-  private constructor(path: string, ports: { readonly client: number; readonly monitoring: number }, folder: string) {
+  private constructor(
+    path: string,
+    ports: { readonly client: number; readonly monitoring: number },
+    folder: string,
+    store = join(folder, 'store'),
+  ) {
     this.#path = path;
     this.#folder = folder;
     this.port = ports.client;
     this.monitoringPort = ports.monitoring;
-    this.store = join(folder, 'store');
+    this.store = store;
   }
 
   /** Starts a server, or gives why none can be had. */
@@ -40,7 +47,8 @@ export class TestNats {
     const found = await findNatsServer();
     if ('why' in found) return found;
     const [client = 0, monitoring = 0] = await freePorts(2);
-    const server = new TestNats(found.path, { client, monitoring }, mkdtempSync(join(tmpdir(), 'periplus-nats-')));
+    const folder = mkdtempSync(join(tmpdir(), 'periplus-nats-'));
+    const server = new TestNats(found.path, { client, monitoring }, folder, options.storeDirectory);
     server.configure(options);
     await server.restart();
     return server;
