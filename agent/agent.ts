@@ -10,6 +10,7 @@ import { EnvoyProcess } from './envoy-process.ts';
 import { HealthReporter } from './health-reporter.ts';
 import { httpRequest } from './http-request.ts';
 import { AgentIdentity, type IdentitySource, pilotIdOf, sdsSocketIn } from './identity/agent-identity.ts';
+import type { WorkloadSvid } from './identity/workload-svid.ts';
 import { istioMetrics } from './istio-metrics.ts';
 import { type Health, Probe, type ProbeOptions } from './probe.ts';
 import { ownFacts, type ProxyIdentity, proxyNode } from './proxy-node.ts';
@@ -117,6 +118,11 @@ export class Agent implements Service {
     return this.#envoy.pid;
   }
 
+  /** The SVID that its Envoy is served; undefined before the first, and without an identity. */
+  get svid(): WorkloadSvid | undefined {
+    return this.#identity?.svid.value;
+  }
+
   /** Envoy's admin interface while it runs. */
   get admin(): EnvoyAdmin | undefined {
     return this.#envoy.admin;
@@ -135,12 +141,18 @@ export class Agent implements Service {
     signal.addEventListener('abort', () => this.#beginStop(probe !== undefined && announceStop), { once: true });
     const backoff = { ...defaultBackoff, maxMs: 5_000 };
     const until = (end: AbortSignal) => ({ signal: end, clock, logger: logger.child({ proxy: this.name }), backoff });
-    const besideEnvoy = [this.#status, ...(probe ? [this.#reporter] : []), ...(this.#identity?.services ?? [])];
+    const besideEnvoy = [this.#status, ...(probe ? [this.#reporter] : []), ...this.#identityServices()];
     const lasting = supervise(besideEnvoy, until(afterDrain.signal));
     const probing = probe ? supervise([this.#probe(probe)], until(signal)) : undefined;
     await this.#identity?.listening(signal);
     await supervise([this.#envoy], until(signal)).finally(() => afterDrain.abort());
     await Promise.all([lasting, probing]);
+  }
+
+  #identityServices(): readonly Service[] {
+    const { pilotAddresses } = this.#options;
+    const node = proxyNode(nodeIdentityOf(this.#options));
+    return this.#identity ? [...this.#identity.services, ...this.#identity.bundleWatch({ pilotAddresses, node })] : [];
   }
 
   #probe(options: ProbeOptions): Probe {

@@ -7,6 +7,7 @@ import { StatusSchema } from '../gen/google/rpc/status_pb.js';
 import { Latest } from '../lib/latest.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import type { Service } from '../lib/service.ts';
+import { agentUserAgent } from '../mesh/deliveries.ts';
 import type { Health } from './probe.ts';
 import type { Json } from './proxy-node.ts';
 
@@ -81,7 +82,7 @@ export class HealthReporter implements Service {
 export function healthRequest(health: Health, node?: Readonly<Record<string, Json>>): Buffer {
   const request = create(DiscoveryRequestSchema, { typeUrl: healthTypeUrl });
   // Marks the agent's stream among those of its Envoy, which has the same node id.
-  if (node) request.node = fromJson(NodeSchema, { ...node, user_agent_name: 'periplus-agent' } as JsonValue);
+  if (node) request.node = fromJson(NodeSchema, { ...node, user_agent_name: agentUserAgent } as JsonValue);
   if (!health.healthy) request.errorDetail = create(StatusSchema, { code: internal, message: health.reason });
   return Buffer.from(toBinary(DiscoveryRequestSchema, request));
 }

@@ -53,6 +53,8 @@ export interface ProxyDelivery {
   readonly proxyId: string;
   /** Open streams by stream id; none when the proxy is away. */
   readonly streams: ReadonlyMap<string, StreamRecord>;
+  /** Open streams of the proxy's agent, which has its trust bundle from Pilot. */
+  readonly agents: ReadonlyMap<string, StreamRecord>;
   /** By type URL. */
   readonly types: ReadonlyMap<string, TypeDelivery>;
   /** What it said of itself when it last connected. */
@@ -60,6 +62,18 @@ export interface ProxyDelivery {
   /** When and why its last stream ended, while it has none. */
   readonly left?: { readonly time: string; readonly reason: string };
 }
+
+/** What connectedIdentities reads of a recorded ProxyContext. */
+export interface ProxyContextRecord {
+  readonly identity?: string;
+  readonly namespace?: string;
+  readonly serviceAccount?: string;
+}
+
+/** Istio's PCDS: what agents ask for to learn the trust bundle. */
+export const proxyConfigTypeUrl = 'type.googleapis.com/istio.mesh.v1alpha1.ProxyConfig';
+/** `user_agent_name` of our agents: marks their streams among those of their Envoys, which have the same node id. */
+export const agentUserAgent = 'periplus-agent';
 
 /** By proxy id. Entries are immutable and replaced when they change, so that readers can compare by identity. */
 export interface DeliveriesState {
@@ -115,7 +129,7 @@ function evolveDeliveries(state: DeliveriesState, event: RecordedEvent): Deliver
 }
 
 function change(state: DeliveriesState, proxyId: string, next: (proxy: ProxyDelivery) => ProxyDelivery): void {
-  const proxy = state.proxies.get(proxyId) ?? { proxyId, streams: new Map(), types: new Map() };
+  const proxy = state.proxies.get(proxyId) ?? { proxyId, streams: new Map(), agents: new Map(), types: new Map() };
   state.proxies.set(proxyId, next(proxy));
 }
 
@@ -130,17 +144,28 @@ function changeType(
   });
 }
 
-function connected({ left: _, ...proxy }: ProxyDelivery, fact: ProxyConnected, time: string): ProxyDelivery {
+function connected({ left, ...proxy }: ProxyDelivery, fact: ProxyConnected, time: string): ProxyDelivery {
   const stream = { ...fact.data, connectedAt: time };
+  if (isAgent(stream))
+    return { ...proxy, agents: new Map(proxy.agents).set(stream.streamId, stream), ...(left && { left }) };
   return { ...proxy, streams: new Map(proxy.streams).set(stream.streamId, stream), lastConnected: stream };
 }
 
+const isAgent = ({ userAgent }: { readonly userAgent: string }) => userAgent === agentUserAgent;
+
 function disconnected(proxy: ProxyDelivery, fact: ProxyDisconnected, time: string): ProxyDelivery {
-  const streams = new Map(proxy.streams);
-  streams.delete(fact.data.streamId);
+  const [streams, agents] = [new Map(proxy.streams), new Map(proxy.agents)];
+  agents.delete(fact.data.streamId);
+  const wasProxy = streams.delete(fact.data.streamId);
   // What was on its way when the stream ended never arrived: only what was acknowledged remains.
   const types = new Map([...proxy.types].map(([typeUrl, type]) => [typeUrl, withoutPending(type, fact.data.streamId)]));
-  return { ...proxy, streams, types, ...(streams.size === 0 && { left: { time, reason: fact.data.reason } }) };
+  return {
+    ...proxy,
+    streams,
+    agents,
+    types,
+    ...(wasProxy && streams.size === 0 && { left: { time, reason: fact.data.reason } }),
+  };
 }
 
 function withoutPending(type: TypeDelivery, streamId: string): TypeDelivery {

@@ -23,6 +23,7 @@ import { Latest } from '../lib/latest.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Service } from '../lib/service.ts';
 import { defaultMeshConfig } from '../mesh/config/mesh-config.ts';
+import { connectedIdentities } from '../mesh/connected-identities.ts';
 import type { CredentialSource } from '../mesh/credential-material.ts';
 import type { Citadel } from '../services/citadel/citadel.ts';
 import type { Mixer } from '../services/mixer/mixer.ts';
@@ -97,6 +98,9 @@ export async function compose(
   // A kubeconfig that can't be used is wrong usage now; later it would be a platform that is lost.
   await Promise.all([...config.kubernetes, config.tokenReview ?? []].flat().map(kubernetesAccess));
 
+  // Istio's defaults, with the trust domain that certificates are made for.
+  const mesh = { ...defaultMeshConfig, ...(config.xds.mtls && { trustDomain: config.xds.mtls.trustDomain }) };
+
   // The log. Facts are the only input of translation; deliveries is a leaf that people read.
   // Everything below meets in it, and nowhere else.
   const logs = await openLogs(config, means);
@@ -135,8 +139,12 @@ export async function compose(
       clock.nowMs(),
     );
 
+  // Deliveries, folded for people and for Citadel: what each proxy holds and refuses.
+  // It only reads; no push can follow from it.
+  container.bind(ids.deliveries).toDynamicValue((parts) => createDeliveriesWatch(parts.get(ids.logs).deliveries));
+
   // Citadel: proof of who asks → certificate, each issue and denial a fact. It knows neither Pilot nor adapters.
-  const citadel = await openCitadel(config, { logs, clock, logger });
+  const citadel = await openCitadel(config, { logs, clock, logger, deliveries: container.get(ids.deliveries) });
   // Pilot's certificate is Citadel's, too: of this process, or asked of another.
   const pilotIdentity = pilotIdentityOf(config, { citadel, clock, logger });
 
@@ -151,15 +159,11 @@ export async function compose(
         name: config.name,
         xds: config.xds,
         ...(pilotIdentity && { mtls: pilotIdentity.mtls }),
-        mesh: defaultMeshConfig,
+        mesh,
         ...(config.jwksAllowPrivate && { jwks: { allowPrivate: true } }),
         credentials: credentialSources(config, means),
       }),
   );
-
-  // Deliveries, folded for people: what each proxy holds and refuses.
-  // It only reads; no push can follow from it.
-  container.bind(ids.deliveries).toDynamicValue((parts) => createDeliveriesWatch(parts.get(ids.logs).deliveries));
 
   // Mixer: policies (facts) and what proxies ask → verdicts, counts, telemetry. Proxies find it through the registry.
   const mixer = await openMixer(config, { logs, clock, logger });
@@ -182,7 +186,7 @@ export async function compose(
         ...progressOfStreams(pilot.streams, pilot),
         ...progressElsewhere(parts.get(ids.deliveries).state(), config.name),
       ],
-      mesh: defaultMeshConfig,
+      mesh,
       readiness: () => [
         { name: 'xds', ready: pilot.ready(), detail: pilot.ready() ? 'serves the newest state' : 'reading the log' },
         ...parts.get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
@@ -246,7 +250,7 @@ export async function compose(
       ],
       stages: [
         ...mixerStages(mixer),
-        { name: 'Citadel', services: citadel?.services ?? [] },
+        { name: 'Citadel', services: citadel ? [...citadel.services, container.get(ids.deliveries)] : [] },
         { name: 'adapters', services: adapters },
         mirrorStage,
         { name: 'health', services: [container.get(ids.healthServer)] },
@@ -303,7 +307,12 @@ function credentialSources(
 
 async function openCitadel(
   { citadel: config, host, name, tokenReview }: ProcessConfig,
-  { logs, ...means }: { readonly logs: MeshLogs; readonly clock: Clock; readonly logger: Logger },
+  means: {
+    readonly logs: MeshLogs;
+    readonly deliveries: DeliveriesWatch;
+    readonly clock: Clock;
+    readonly logger: Logger;
+  },
 ): Promise<Citadel | undefined> {
   if (config === undefined) return undefined;
   // The X.509 library takes a while to import: only those who use it wait for it.
@@ -315,8 +324,9 @@ async function openCitadel(
       return { ...access, ...(token !== undefined && { token }) };
     },
   };
-  const parts = { facts: logs.facts, host, name, clock: means.clock, logger: means.logger };
-  return createCitadel({ config, ...parts, ...kubernetes });
+  const { logs, deliveries, clock, logger } = means;
+  const connected = () => connectedIdentities(deliveries.state(), config.trustDomain);
+  return createCitadel({ config, facts: logs.facts, host, name, clock, logger, connected, ...kubernetes });
 }
 
 function mutualTlsReadiness(pilot: Pilot): readonly ReadinessCheck[] {

@@ -7,8 +7,10 @@ import type { Logger } from '../../lib/logger.ts';
 import type { Service } from '../../lib/service.ts';
 import { controlPlaneId, formatSpiffeId } from '../../mesh/spiffe-id.ts';
 import type { ProxyIdentity } from '../proxy-node.ts';
+import { BundleWatch, type BundleWatchOptions } from './bundle-watch.ts';
 import { IdentityKeeper, type IdentityKeeperOptions } from './identity-keeper.ts';
 import { mutualTls } from './mutual-tls.ts';
+import { versionOf } from './sds-secrets.ts';
 import { maxSocketPathBytes, SdsServer } from './sds-server.ts';
 import type { WorkloadSvid } from './workload-svid.ts';
 
@@ -57,6 +59,14 @@ export class AgentIdentity {
   /** The newest SVID. */
   get svid(): Latest<WorkloadSvid> {
     return this.#keeper.svid;
+  }
+
+  /** Follows the trust bundle at these Pilots; nothing where xDS is in plaintext, which anybody could forge. */
+  bundleWatch(options: Pick<BundleWatchOptions, 'pilotAddresses' | 'node'>): readonly Service[] {
+    if (this.#pilotId === undefined) return [];
+    const use = async (roots: string, signal: AbortSignal) =>
+      (await this.#keeper.useBundle(roots)) ?? (await this.#sds.delivered('ROOTCA', versionOf(roots), signal));
+    return [new BundleWatch({ ...options, credentials: (signal) => this.pilotCredentials(signal), use })];
   }
 
   /** Mutual TLS with Pilot by the newest SVID, waited for; undefined: xDS is in plaintext. */

@@ -7,7 +7,7 @@ import type { Service } from '../../lib/service.ts';
 import { backdateMs } from '../../services/citadel/x509/issue.ts';
 import { requestSvid, type SvidRequest } from './citadel-client.ts';
 import { loadSvid, saveSvid } from './svid-cache.ts';
-import type { WorkloadSvid } from './workload-svid.ts';
+import { type WorkloadSvid, workloadSvid } from './workload-svid.ts';
 
 /** Everything a keeper is told. */
 export interface IdentityKeeperOptions {
@@ -82,6 +82,22 @@ export class IdentityKeeper implements Service {
     const cached = await loadSvid(folder, options).catch(messageOf);
     if (typeof cached === 'string') logger.warn({ problem: cached }, 'a new SVID is needed');
     else if (cached) this.#use(cached);
+  }
+
+  /** Takes a newer trust bundle (PEM) into use beside the SVID that is held, and keeps it; gives why it can't be. */
+  async useBundle(roots: string): Promise<string | undefined> {
+    const { folder, logger } = this.#options;
+    const held = this.svid.value;
+    if (!held) return 'there is no SVID yet';
+    if (held.roots === roots) return undefined;
+    const svid = workloadSvid({ ...held, roots });
+    if (typeof svid === 'string') return `the trust bundle is not taken: ${svid}`;
+    this.svid.set(svid);
+    logger.info({ spiffeId: svid.spiffeId }, 'got a new trust bundle');
+    await saveSvid(folder, svid).catch((error) =>
+      logger.error({ error: messageOf(error) }, 'the trust bundle could not be kept for the next start'),
+    );
+    return undefined;
   }
 
   /** When the next renewal is due; decided once for each SVID. */

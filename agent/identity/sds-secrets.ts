@@ -40,8 +40,12 @@ export function secretsOf(svid: WorkloadSvid): ReadonlyMap<string, EncodedSecret
   return new Map(
     secrets.map(([secret, content]) => {
       const resource = create(AnySchema, { typeUrl: secretTypeUrl, value: toBinary(SecretSchema, secret) });
-      const version = createHash('sha256').update(content).digest('hex').slice(0, 16);
-      return [secret.name, { name: secret.name, version, resource }];
+      return [secret.name, { name: secret.name, version: versionOf(content), resource }];
     }),
   );
+}
+
+/** Version of a secret with this public content. */
+export function versionOf(content: string): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 16);
 }

@@ -59,6 +59,8 @@ export class SdsServer implements Service {
   readonly #logger: Logger;
   readonly #streams = new Map<SdsStream, (response: SdsResponse) => void>();
   #secrets: ReadonlyMap<string, EncodedSecret> | undefined;
+  /** Changes with each answer, each new secret and each stream that ends. */
+  readonly #progress = new Latest<object>();
 
   constructor(options: { readonly socket: string; readonly svid: Latest<WorkloadSvid>; readonly logger: Logger }) {
     if (Buffer.byteLength(options.socket) > maxSocketPathBytes)
@@ -91,11 +93,22 @@ export class SdsServer implements Service {
           const response = stream.respond(this.#secrets);
           if (response) send(response);
         }
+        this.#progress.set({});
       }
     } finally {
       server.forceShutdown();
       await rm(this.#socket, { force: true });
     }
+  }
+
+  /** Resolves when every client that wants the secret `name` has answered its `version`; with why one of them refused it. */
+  async delivered(name: string, version: string, signal: AbortSignal): Promise<string | undefined> {
+    for await (const _ of this.#progress.watch(signal)) {
+      const streams = [...this.#streams.keys()];
+      if (this.#secrets?.get(name)?.version !== version || streams.some((stream) => stream.awaits(name))) continue;
+      return streams.map((stream) => stream.refusalOf(name)).find((refusal) => refusal !== undefined);
+    }
+    return 'the agent is stopping';
   }
 
   /** Whoever can open the socket gets the private key: only this user can. */
@@ -116,7 +129,10 @@ export class SdsServer implements Service {
     const [decode, encode] = options.delta ? [deltaRequest, deltaResponse] : [sotwRequest, sotwResponse];
     return (call: ServerDuplexStream<Buffer, Buffer>) => {
       const stream = new SdsStream(options);
-      const close = () => this.#streams.delete(stream);
+      const close = () => {
+        this.#streams.delete(stream);
+        this.#progress.set({});
+      };
       for (const event of ['error', 'cancelled', 'close', 'end']) call.on(event, close);
       if (this.#streams.size >= maxStreams) {
         call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: `SDS serves at most ${maxStreams} streams` });
@@ -136,6 +152,7 @@ export class SdsServer implements Service {
         if (request.error !== undefined) this.#logger.warn({ error: request.error }, 'Envoy refused a secret');
         const response = stream.request(request) ? stream.respond(this.#secrets) : undefined;
         if (response) send(response);
+        this.#progress.set({});
       });
     };
   }

@@ -30,13 +30,29 @@ export class SdsStream {
   /** Version by name of what was sent on this stream, or kept by the client from before. */
   #sent = new Map<string, string>();
   #nonce = 0;
+  #answered = 0;
+  #refusal: string | undefined;
 
   constructor(options: { readonly delta: boolean }) {
     this.#delta = options.delta;
   }
 
+  /** Whether the client wants a secret of this name and has not answered the last response. */
+  awaits(name: string): boolean {
+    return this.#names.has(name) && this.#answered < this.#nonce;
+  }
+
+  /** Why the client refused the last response that it answered, if it wants a secret of this name. */
+  refusalOf(name: string): string | undefined {
+    return this.#names.has(name) ? this.#refusal : undefined;
+  }
+
   /** Takes a request in; false when it answers an older response than the last and says nothing new. */
   request(request: SdsRequest): boolean {
+    if (request.nonce !== '') {
+      this.#answered = Math.max(this.#answered, Number(request.nonce) || 0);
+      this.#refusal = request.error;
+    }
     // "stale nonce": the client has not seen the last response yet; its answer to that one is on its way.
     if (!this.#delta && request.nonce !== '' && request.nonce !== String(this.#nonce)) return false;
     if (this.#delta) {

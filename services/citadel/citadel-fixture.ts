@@ -82,7 +82,7 @@ export function testCa(more: Partial<CertificateAuthorityOptions> & { readonly c
     clock,
     logger: silentLogger,
     name: 'test',
-    bundleHolders: async () => holders,
+    bundleHolders: () => holders,
     ...more,
   };
   return { ca: new CertificateAuthority(options), options, facts, keys, clock, holders };

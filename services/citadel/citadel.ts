@@ -8,11 +8,13 @@ import type { Logger } from '../../lib/logger.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { ServerIdentity } from '../../lib/renewable-credentials.ts';
 import type { Service } from '../../lib/service.ts';
+import type { ConnectedIdentity } from '../../mesh/connected-identities.ts';
 import { controlPlaneId, formatSpiffeId, parseSpiffeId, type SpiffeId } from '../../mesh/spiffe-id.ts';
 import { type AttestConfig, type AttestMeans, configuredAttestors } from './attest/configured.ts';
 import { createJoinToken } from './attest/join-token.ts';
 import type { TrustBundle } from './ca/authority-state.ts';
 import { type CaStatus, CertificateAuthority } from './ca/certificate-authority.ts';
+import { connectedHolders } from './ca/connected-holders.ts';
 import type { RotationDecision } from './ca/rotation.ts';
 import { isIdentityBanned } from './csr/ban-check.ts';
 import { CsrServer } from './csr/csr-server.ts';
@@ -89,6 +91,8 @@ export interface CitadelOptions {
   readonly logger: Logger;
   /** Kubernetes' API server, to be asked about tokens of service accounts; absent: such tokens are not taken. */
   readonly kubernetes?: AttestMeans['kubernetes'] & object;
+  /** Proxies with an identity whose stream is open, as the deliveries log has it; a rotation waits for them. */
+  readonly connected?: () => readonly ConnectedIdentity[];
 }
 
 /** Puts one together. Throws MeshError `invalid` for a wrong trust domain or token issuer. */
@@ -97,7 +101,13 @@ export function createCitadel(options: CitadelOptions): Citadel {
   const { trustDomain, folder, passphrase, pluggedIn } = config;
   const keys = new FileKeyStore({ folder: join(folder, 'keys'), ...(passphrase !== undefined && { passphrase }) });
   const parts = { trustDomain, facts, clock, name, logger };
-  const ca = new CertificateAuthority({ ...parts, keys, ...(pluggedIn !== undefined && { pluggedIn }) });
+  const { connected = () => [] } = options;
+  const ca = new CertificateAuthority({
+    ...parts,
+    keys,
+    bundleHolders: (means) => connectedHolders(connected())(means),
+    ...(pluggedIn !== undefined && { pluggedIn }),
+  });
   const tokens = { facts, clock, source: `/citadel/${name}` };
   const { kubernetes } = options;
   const means = { ...tokens, trustDomain, ...(kubernetes && { kubernetes }) };

@@ -11,6 +11,7 @@ import { messageOf } from '../../lib/mesh-error.ts';
 import type { Service } from '../../lib/service.ts';
 import type { MeshConfig } from '../../mesh/config/mesh-config.ts';
 import type { CredentialSource } from '../../mesh/credential-material.ts';
+import { agentUserAgent } from '../../mesh/deliveries.ts';
 import { FactReader, type FoldFailure } from '../../mesh/fact-reader.ts';
 import type { Snapshot } from '../../mesh/snapshot.ts';
 import { abandonedStreams } from './abandoned-streams.ts';
@@ -33,7 +34,7 @@ import { translate } from './translate/translate.ts';
 import { type AdsLimits, AdsServer, type ListenAddress } from './xds/ads-server.ts';
 import type { AdsStream } from './xds/ads-stream.ts';
 import { ResourceCache, type Translate, type TranslationFailure } from './xds/resource-cache.ts';
-import { observeAll, type StreamObserver } from './xds/stream-observer.ts';
+import { observeAll, type StreamIdentity, type StreamObserver } from './xds/stream-observer.ts';
 
 /** What a Pilot is made of. */
 export interface PilotOptions {
@@ -361,9 +362,11 @@ export class Pilot implements Service {
   #workloadObserver(): StreamObserver {
     const nothing = () => {};
     return {
-      connected: (stream) => this.#registration.connected(stream),
+      connected: (stream) => {
+        if (!isAgent(stream)) this.#registration.connected(stream);
+      },
       disconnected: (stream) => {
-        this.#registration.disconnected(stream);
+        if (!isAgent(stream)) this.#registration.disconnected(stream);
         this.#credentials.disconnected(stream);
         this.#tracer.disconnected(stream);
       },
@@ -375,3 +378,6 @@ export class Pilot implements Service {
     };
   }
 }
+
+/** An agent's stream says nothing of whether its Envoy is there. */
+const isAgent = ({ userAgent }: StreamIdentity) => userAgent === agentUserAgent;

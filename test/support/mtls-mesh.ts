@@ -34,12 +34,20 @@ export const servicePort = 9080;
 export class MtlsMesh {
   readonly folder = mkdtempSync(join(tmpdir(), 'periplus-mtls-'));
   readonly composition: Composition;
+  readonly #config: string;
   readonly #stop: AbortController;
   readonly #ended: Promise<void>[];
   readonly #agents = new Map<string, { readonly stop: AbortController; readonly ended: Promise<void> }>();
 
-  private constructor(composition: Composition, stop: AbortController, ended: Promise<void>) {
+  private constructor(options: {
+    composition: Composition;
+    config: string;
+    stop: AbortController;
+    ended: Promise<void>;
+  }) {
+    const { composition, config, stop, ended } = options;
     this.composition = composition;
+    this.#config = config;
     this.#stop = stop;
     this.#ended = [ended];
   }
@@ -57,12 +65,17 @@ export class MtlsMesh {
     const ended = runStages(composition.stages, { ...means, signal: stop.signal }).finally(() =>
       rmSync(config, { recursive: true, force: true }),
     );
-    const mesh = new MtlsMesh(composition, stop, ended);
+    const mesh = new MtlsMesh({ composition, config, stop, ended });
     await waitFor(() => composition.readiness().every(({ ready }) => ready), {
       what: () => JSON.stringify(composition.readiness()),
       limitMs: 60_000,
     });
     return mesh;
+  }
+
+  /** Replaces one of the files that the files adapter watches. */
+  write(name: string, text: string): void {
+    writeFileSync(join(this.#config, name), text);
   }
 
   /** The port of xDS over mutual TLS. */
@@ -100,44 +113,47 @@ export class MtlsMesh {
     });
   }
 
-  /** Starts a workload's agent and waits until its Envoy serves. */
+  /** Starts a workload's agent and waits until its Envoy serves; with `serves: false` only starts it. */
   async startAgent(
     workload: MeshWorkload,
-    more: Partial<AgentOptions> & { readonly lifeSeconds?: number; readonly plaintext?: boolean } = {},
+    more: Partial<AgentOptions> & { readonly lifeSeconds?: number; readonly serves?: boolean } = {},
   ): Promise<Agent> {
-    const { lifeSeconds, plaintext, ...options } = more;
+    const { lifeSeconds, serves = true, ...options } = more;
     const identity = proxyIdentityOf(workload);
-    const [plainPort = 0, mtlsPort = 0] = (await this.composition.pilot?.ports()) ?? [];
     const [host] = identity.addresses;
     const folder = join(this.folder, workload.name);
     mkdirSync(folder, { recursive: true });
     const agent = new Agent({
       identity,
-      ...(!plaintext && {
-        identitySource: {
-          citadelAddresses: [`127.0.0.1:${this.citadel.port.value}`],
-          trustDomain,
-          roots: async () => this.roots(),
-          token: async (held) => (held ? undefined : await this.token(spiffeIdOf(identity, trustDomain))),
-          ...(lifeSeconds !== undefined && { lifeSeconds }),
-        },
-      }),
-      pilotAddresses: [`127.0.0.1:${plaintext ? plainPort : mtlsPort}`],
+      identitySource: {
+        citadelAddresses: [`127.0.0.1:${this.citadel.port.value}`],
+        trustDomain,
+        roots: async () => this.roots(),
+        token: async (held) => (held ? undefined : await this.token(spiffeIdOf(identity, trustDomain))),
+        ...(lifeSeconds !== undefined && { lifeSeconds }),
+      },
+      pilotAddresses: [`127.0.0.1:${await this.xdsPort()}`],
       envoy: await envoyPath(),
       folder,
       host,
       adminHost: host,
       ports: proxyPorts,
       concurrency: 1,
-      drainSeconds: 1,
       logger: silentLogger,
       clock: systemClock,
       ...options,
     });
     const stop = new AbortController();
     this.#agents.set(workload.name, { stop, ended: agent.run(stop.signal) });
-    await waitFor(async () => (await agent.readiness()).ready, { what: `${workload.name}’s proxy`, limitMs: 60_000 });
+    if (serves)
+      await waitFor(async () => (await agent.readiness()).ready, { what: `${workload.name}’s proxy`, limitMs: 60_000 });
     return agent;
+  }
+
+  /** Pilot, Citadel and adapters are gone from here on. */
+  async stopControlPlane(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#ended);
   }
 
   async stopAgent(name: string): Promise<void> {
@@ -149,8 +165,7 @@ export class MtlsMesh {
 
   async dispose(): Promise<void> {
     await Promise.all([...this.#agents.keys()].map((name) => this.stopAgent(name)));
-    this.#stop.abort();
-    await Promise.all(this.#ended);
+    await this.stopControlPlane();
     await this.composition.close();
     rmSync(this.folder, { recursive: true, force: true });
   }

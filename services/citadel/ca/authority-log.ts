@@ -16,6 +16,7 @@ export class AuthorityLog {
   #state: AuthorityState = noAuthorities;
   #version = 0;
   #position = 0;
+  #bundlePosition = 0;
 
   constructor(options: {
     readonly facts: EventLog;
@@ -33,6 +34,11 @@ export class AuthorityLog {
   /** As of the last `catchUp`. */
   get state(): AuthorityState {
     return this.#state;
+  }
+
+  /** Position of the newest bundle's event; 0 before the first. */
+  get bundlePosition(): number {
+    return this.#bundlePosition;
   }
 
   /** Reads what has been appended since, by anybody. */
@@ -67,6 +73,7 @@ export class AuthorityLog {
     if (event.position <= this.#position || event.subject !== this.#subject) return;
     this.#state = evolveAuthorities(this.#state, event);
     this.#version = event.version;
+    if (event.type === 'io.periplus.identity.bundle-published') this.#bundlePosition = event.position;
     this.#position = event.position;
   }
 }

@@ -12,6 +12,7 @@ import { type IssuedCertificate, type Issuer, issueRoot, issueSvid } from '../x5
 import type { KeyType } from '../x509/keys.ts';
 import { AuthorityLog } from './authority-log.ts';
 import { type Authority, type AuthorityState, activeAuthority, type TrustBundle } from './authority-state.ts';
+import { connectedHolders, type HolderMeans } from './connected-holders.ts';
 import { loadPluggedIn, type PluggedInCa } from './plugged-in.ts';
 import {
   adopt,
@@ -23,7 +24,7 @@ import {
   type RotationDecision,
   type RotationStep,
 } from './rotation.ts';
-import { bundleHoldersOf, lastExpiryByAuthority, validCertificates } from './valid-certificates.ts';
+import { lastExpiryByAuthority, validCertificates } from './valid-certificates.ts';
 
 /** What a CA is made of. */
 export interface CertificateAuthorityOptions {
@@ -39,10 +40,10 @@ export interface CertificateAuthorityOptions {
   /** Kind of the keys that Citadel makes. Default ECDSA P-256: what SVIDs use, and every Envoy verifies it fast. */
   readonly keyType?: KeyType;
   /**
-   * Which bundle each connected proxy holds: the proof that a rotation may go on. Default: whoever has a certificate that is still valid
-   * holds the bundle that came with it, as the log has it.
+   * Who holds which bundle: the proof that a rotation may go on. Default: whoever has a certificate that is still valid holds the
+   * bundle that came with it, as the log has it; connected-holders.ts knows more.
    */
-  readonly bundleHolders?: () => Promise<readonly BundleHolder[]>;
+  readonly bundleHolders?: (means: HolderMeans) => readonly BundleHolder[];
   /** How often the plugged-in files are looked at, in ms. */
   readonly reloadMs?: number;
 }
@@ -136,7 +137,7 @@ export class CertificateAuthority implements Service {
     await this.open();
     const state = await this.#log.catchUp();
     const { bundle } = state;
-    const holders = await this.#holders(await this.#validCertificates());
+    const holders = this.#holders(await this.#validCertificates());
     return {
       trustDomain: this.#options.trustDomain,
       authorities: state.authorities.map(({ authority, origin, status, notAfter }) => ({
@@ -161,8 +162,10 @@ export class CertificateAuthority implements Service {
     return validCertificates(facts, { nowMs: clock.nowMs(), maxLifeMs });
   }
 
-  async #holders(valid: Awaited<ReturnType<typeof validCertificates>>): Promise<readonly BundleHolder[]> {
-    return (await this.#options.bundleHolders?.()) ?? bundleHoldersOf(valid);
+  #holders(valid: Awaited<ReturnType<typeof validCertificates>>): readonly BundleHolder[] {
+    const bundle = { hash: this.#log.state.bundle?.hash, position: this.#log.bundlePosition };
+    const { bundleHolders = connectedHolders([]) } = this.#options;
+    return bundleHolders({ valid, bundle });
   }
 
   /** Takes the next step of a rotation if it is safe. */
@@ -179,7 +182,7 @@ export class CertificateAuthority implements Service {
       return { ok: false, step, reason: `this CA is kept in ${pluggedIn}: put the new one there`, waitingFor: [] };
     const valid = await this.#validCertificates();
     const decision = decideRotation(state, {
-      holders: await this.#holders(valid),
+      holders: this.#holders(valid),
       nowMs: clock.nowMs(),
       lastExpiryMs: lastExpiryByAuthority(valid),
       ...(step === 'prepare' && { prepared: await this.#newAuthority() }),

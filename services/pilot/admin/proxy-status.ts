@@ -17,6 +17,7 @@ const shortNames: readonly (readonly [short: string, typeUrl: string])[] = [
   ['RDS', typeUrls.route],
   ['SDS', typeUrls.secret],
   ['ECDS', typeUrls.extension],
+  ['PCDS', typeUrls.proxyConfig],
 ];
 
 /** `CDS` for the Cluster type's URL; the URL itself for types that have no such name. */
@@ -70,7 +71,7 @@ function mainStream(proxy: ProxyDelivery): StreamRecord | undefined {
 /** The four types that every proxy has, and others that were sent to it. */
 function typeStatuses(proxy: ProxyDelivery): TypeStatus[] {
   const known = shortNames.filter(([short, url]) =>
-    short !== 'SDS' && short !== 'ECDS' ? true : proxy.types.has(url),
+    ['SDS', 'ECDS', 'PCDS'].includes(short) ? proxy.types.has(url) : true,
   );
   const others = [...proxy.types.keys()].filter((url) => !shortNames.some(([, known]) => known === url)).sort();
   return [...known, ...others.map((url) => [url, url] as const)].map(([short, url]) =>

@@ -6,6 +6,7 @@ import { ClusterLoadAssignmentSchema } from '../../../gen/envoy/config/endpoint/
 import { ListenerSchema } from '../../../gen/envoy/config/listener/v3/listener_pb.js';
 import { RouteConfigurationSchema } from '../../../gen/envoy/config/route/v3/route_pb.js';
 import { SecretSchema } from '../../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
+import { ProxyConfigSchema } from '../../../gen/istio/mesh/v1alpha1/proxy_config_pb.js';
 import { anyTypes } from './any-types.ts';
 import { type EncodedResource, type ResourceSet, type Translation, type TypeUrl, typeUrls } from './translation.ts';
 
@@ -27,6 +28,7 @@ const schemas: Readonly<Record<TypeUrl, DescMessage>> = {
   [typeUrls.route]: RouteConfigurationSchema,
   [typeUrls.secret]: SecretSchema,
   [typeUrls.extension]: TypedExtensionConfigSchema,
+  [typeUrls.proxyConfig]: ProxyConfigSchema,
 };
 
 /** See the file's first line. */

@@ -19,6 +19,7 @@ import type { ProxyScope } from './proxy-scope.ts';
 import { emptySet, joinedSet, resourceSet } from './resource-set.ts';
 import { buildRoutes } from './routes/build.ts';
 import { credentialsOf, secretSet } from './secrets/secret-set.ts';
+import { trustBundleSet } from './security/trust-bundle.ts';
 import { securityWarnings } from './security/workload-security.ts';
 import { telemetryWarnings } from './telemetry/workload-telemetry.ts';
 import { type EncodedResource, type ResourceSet, type Translation, type TypeUrl, typeUrls } from './translation.ts';
@@ -41,6 +42,7 @@ export function translate(snapshot: Snapshot, context: ProxyContext, memo: Memo)
     [typeUrls.route, routes(input)],
     [typeUrls.secret, secretSet({ scope, memo })],
     [typeUrls.extension, filters.extensions()],
+    [typeUrls.proxyConfig, trustBundleSet(scope, memo)],
   ]);
   let warnings: readonly string[] | undefined;
   return {

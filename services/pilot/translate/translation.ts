@@ -1,5 +1,7 @@
 // What translation gives: per xDS type a set of encoded resources, each encoded once per content and shared by all who need it.
 
+import { proxyConfigTypeUrl } from '../../../mesh/deliveries.ts';
+
 /** Type URLs of the xDS resources that Pilot serves (envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-types). */
 export const typeUrls = {
   cluster: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
@@ -8,6 +10,8 @@ export const typeUrls = {
   route: 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
   secret: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
   extension: 'type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig',
+  /** Istio's PCDS: agents, not Envoys, are told the trust bundle by it. */
+  proxyConfig: proxyConfigTypeUrl,
 } as const;
 
 /** One of `typeUrls`. */

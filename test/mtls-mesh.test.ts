@@ -1,0 +1,157 @@
+// Mutual TLS between real Envoys under load, from plaintext to STRICT and through new certificates and a new CA: no request fails.
+import { createServer, type Server } from 'node:http';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Agent } from '../agent/agent.ts';
+import { systemClock } from '../lib/clock.ts';
+import { freePorts } from './support/free-port.ts';
+import { type Load, startLoad } from './support/load.ts';
+import { inboundAddress, MtlsMesh, outboundAddress, servicePort, workloadYaml } from './support/mtls-mesh.ts';
+import { periplus } from './support/periplus.ts';
+import { waitFor } from './support/wait-for.ts';
+
+/** Short, so that renewals and the end of the old CA's certificates are seen. */
+const lifeSeconds = 20;
+const perSecond = 200;
+
+describe('mutual TLS between sidecars, under load', () => {
+  const web = { name: 'mtls-web', appPort: 0 };
+  const caller = { name: 'mtls-caller' };
+  let app: Server;
+  let mesh: MtlsMesh;
+  let agents: Record<'web' | 'caller', Agent>;
+  let load: Load;
+
+  beforeAll(async () => {
+    [web.appPort = 0] = await freePorts(1);
+    app = createServer((request, response) => {
+      const client = /URI=([^;]*)/.exec(String(request.headers['x-forwarded-client-cert']))?.[1];
+      response.end(client ?? 'plaintext');
+    }).listen(web.appPort, '127.0.0.1');
+    // At first nobody is told that the server's sidecar takes mutual TLS.
+    mesh = await MtlsMesh.start({ 'web.yaml': workloadYaml(web, false), 'caller.yaml': workloadYaml(caller) });
+    agents = {
+      web: await mesh.startAgent(web, { lifeSeconds }),
+      caller: await mesh.startAgent(caller, { lifeSeconds }),
+    };
+    await waitFor(async () => (await ask()) === 'plaintext', { what: 'plaintext through the sidecars' });
+    load = startLoad(loadOptions);
+  });
+  afterAll(async () => {
+    await mesh?.dispose();
+    app?.close();
+  });
+
+  const url = `http://${outboundAddress(caller.name)}:${servicePort}/`;
+  const headers = { host: `${web.name}:${servicePort}` };
+  const loadOptions = { url, headers, perSecond, tagOf: (body: string) => body };
+  const callerId = 'spiffe://cluster.local/ns/default/sa/mtls-caller';
+  async function ask(): Promise<string> {
+    const { tags } = await oneRequest();
+    return Object.keys(tags)[0] ?? '';
+  }
+  async function oneRequest() {
+    const one = startLoad(loadOptions);
+    await waitFor(() => one.sent() >= 1, { what: 'a request' });
+    return await one.stop();
+  }
+  const apply = async (yaml: string) => {
+    const done = await periplus(['apply', '-f', '-', '--server', mesh.adminUrl, '--wait'], { input: yaml });
+    expect(done.code, done.stdout + done.stderr).toBe(0);
+  };
+  const peerAuthentication = (mode: string) => `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: istio-system }
+spec: { mtls: { mode: ${mode} } }
+`;
+  /** Whether the server's port takes a request in plaintext from somebody without a sidecar. */
+  const takesPlaintext = () =>
+    new Promise<boolean>((resolve) => {
+      const socket = connect(servicePort, inboundAddress(web.name));
+      let text = '';
+      socket.on('data', (chunk) => (text += chunk));
+      socket.on('error', () => {});
+      socket.on('close', () => resolve(text.startsWith('HTTP/1.1 200')));
+      socket.write(`GET / HTTP/1.1\r\nhost: ${web.name}\r\nconnection: close\r\n\r\n`);
+    });
+
+  it('goes from plaintext to PERMISSIVE to STRICT without a failed request', async () => {
+    expect(await takesPlaintext()).toBe(true);
+    // The platform says that the server's sidecar has an identity: callers change over while it still takes both.
+    mesh.write('web.yaml', workloadYaml(web));
+    await waitFor(async () => (await ask()) === callerId, { what: 'mutual TLS' });
+    await apply(peerAuthentication('PERMISSIVE'));
+    await apply(peerAuthentication('STRICT'));
+    await waitFor(async () => !(await takesPlaintext()), { what: 'plaintext to be refused' });
+    await apply(peerAuthentication('PERMISSIVE'));
+    await waitFor(takesPlaintext, { what: 'plaintext to be taken again' });
+    await apply(peerAuthentication('STRICT'));
+    await waitFor(async () => !(await takesPlaintext()), { what: 'plaintext to be refused again' });
+    expect(load.sent()).toBeGreaterThan(100);
+  });
+
+  it('replaces the CA by one with a new key, waiting for a proxy that lags and naming it', async () => {
+    const { admin } = mesh.citadel;
+    const step = async () => {
+      const decision = await admin.rotate('user:test');
+      return decision.ok ? decision.step : decision;
+    };
+    const before = mesh.roots();
+    expect(await step()).toBe('prepare');
+    // A proxy that can't answer lags: its Envoy is stopped.
+    const lagging = await mesh.startAgent({ name: 'mtls-lagging' }, { lifeSeconds });
+    process.kill(lagging.envoyPid ?? 0, 'SIGSTOP');
+    try {
+      expect(await step()).toBe('publish');
+      const lags = async () => (await admin.caStatus()).lagging;
+      await waitFor(async () => (await lags()).length === 1, { what: 'everybody but one to hold the new bundle' });
+      const named = [expect.stringContaining('mtls-lagging.default')];
+      expect(await lags()).toEqual(named);
+      expect(await step()).toMatchObject({ ok: false, step: 'activate', waitingFor: named });
+    } finally {
+      process.kill(lagging.envoyPid ?? 0, 'SIGCONT');
+    }
+    await waitFor(async () => (await step()) === 'activate', { what: 'the proxy to catch up', everyMs: 200 });
+    await mesh.stopAgent('mtls-lagging');
+    expect(await step()).toBe('taint');
+    // Revoked when the last certificate of the old CA has ended: all have been renewed by then.
+    await waitFor(async () => (await step()) === 'revoke', { what: 'revocation', limitMs: 60_000, everyMs: 500 });
+    await waitFor(async () => (await admin.caStatus()).lagging.length === 0, {
+      what: 'everybody to forget the old CA',
+    });
+    expect(mesh.roots()).not.toContain(before);
+    expect(await ask()).toBe(callerId);
+  });
+
+  it('has renewed certificates meanwhile, and no request has failed', async () => {
+    const issued = new Map<string, number>();
+    const types = ['io.periplus.identity.certificate-issued'];
+    for await (const { subject } of mesh.composition.logs.facts.read({ types }))
+      issued.set(subject, (issued.get(subject) ?? 0) + 1);
+    for (const name of [web.name, caller.name])
+      expect(issued.get(`identity/spiffe://cluster.local/ns/default/sa/${name}`)).toBeGreaterThan(2);
+    const { sent, failures, tags } = await load.stop();
+    expect(failures).toEqual([]);
+    expect(Object.keys(tags).sort()).toEqual(['plaintext', callerId].sort());
+    expect(sent).toBeGreaterThan(perSecond * lifeSeconds);
+  });
+
+  it('serves on without a control plane, and a sidecar starts anew from the SVID that it kept', async () => {
+    load = startLoad(loadOptions);
+    const { notAfterMs } = agents.web.svid ?? { notAfterMs: 0 };
+    await mesh.stopControlPlane();
+    // A third of the life is left when it would have been renewed twice; agents go on with what they have.
+    await waitFor(() => systemClock.nowMs() > notAfterMs - (lifeSeconds * 1_000) / 3, {
+      what: 'most of a certificate’s life',
+      limitMs: 40_000,
+    });
+    const { sent, failures } = await load.stop();
+    expect(failures).toEqual([]);
+    expect(sent).toBeGreaterThan(0);
+    const { certificateChain = '' } = agents.caller.svid ?? {};
+    await mesh.stopAgent(caller.name);
+    agents.caller = await mesh.startAgent(caller, { lifeSeconds, serves: false });
+    await waitFor(() => agents.caller.svid?.certificateChain === certificateChain, { what: 'the SVID that was kept' });
+  });
+});
