@@ -12,7 +12,7 @@ export const trustBundleName = 'ROOTCA';
 
 /** Empty for proxies without an identity, and before there is a CA. */
 export function trustBundleSet({ context, snapshot }: ProxyScope, memo: Memo): ResourceSet {
-  const { trustDomain = '' } = snapshot.mesh;
+  const { trustDomain } = snapshot.mesh;
   const roots = context.identity === undefined ? undefined : snapshot.trustBundles.own.get(trustDomain);
   if (!roots) return emptySet;
   return memo.get('trust-bundle', [roots], () => {
