@@ -1,7 +1,8 @@
-// The benchmarked control plane, a process of its own: SQLite logs, the mesh, one Pilot; its parent tells it what to change.
+// The benchmarked control plane, a process of its own: SQLite logs, or those at a NATS URL, the mesh, one Pilot; its parent tells it what to change.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openJetStreamLogs } from '../events/logs/jetstream.ts';
 import { openSqliteLogs } from '../events/logs/sqlite.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
@@ -22,13 +23,15 @@ export type PlaneReport =
 
 const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
 const report = (message: PlaneReport) => process.send?.(message);
-const [services = '50', endpoints = '4'] = process.argv.slice(2);
+const [services = '50', endpoints = '4', url] = process.argv.slice(2);
 
 const dir = mkdtempSync(join(tmpdir(), 'periplus-bench-'));
-const logs = await openSqliteLogs(dir);
+const logs = url === undefined ? await openSqliteLogs(dir) : await openJetStreamLogs(url);
+// With NATS between, who writes is another client than who reads.
+const writer = url === undefined ? logs : await openJetStreamLogs(url);
 const loadStarted = nowMs();
 const mesh = benchMesh(Number(services), Number(endpoints));
-for (let i = 0; i < mesh.length; i += 500) await logs.facts.append(mesh.slice(i, i + 500));
+for (let i = 0; i < mesh.length; i += 500) await writer.facts.append(mesh.slice(i, i + 500));
 
 const stop = new AbortController();
 const pilot = new Pilot({
@@ -52,7 +55,7 @@ async function handle(command: PlaneCommand): Promise<void> {
   } else if (command.do === 'stop') {
     stop.abort();
     await running.catch(() => {});
-    await Promise.all([logs.facts.close(), logs.deliveries.close()]);
+    for (const { facts, deliveries } of new Set([logs, writer])) await Promise.all([facts.close(), deliveries.close()]);
     rmSync(dir, { recursive: true, force: true });
     process.exit(0);
   } else {
@@ -61,7 +64,7 @@ async function handle(command: PlaneCommand): Promise<void> {
         ? endpointFact(benchEndpoint(command.service, 0, command.address))
         : configFact(benchVirtualService(command.service, command.mark));
     const atMs = nowMs();
-    await logs.facts.append([{ event: { ...event, time: new Date().toISOString() } }]);
+    await writer.facts.append([{ event: { ...event, time: new Date().toISOString() } }]);
     report({ did: 'changed', atMs });
   }
 }

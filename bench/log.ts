@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { NewEvent } from '../events/envelope.ts';
 import type { Append, EventLog } from '../events/event-log.ts';
 import { foldLog } from '../events/fold-log.ts';
+import { MemoryLog } from '../events/logs/memory.ts';
 import { openSqliteLog } from '../events/logs/sqlite.ts';
 import type { Projection } from '../events/projection.ts';
 import { type EndpointRegistered, endpointSubject } from '../events/registry-facts.ts';
@@ -30,6 +31,12 @@ export const openTemporarySqlite: OpenForBench = async () => {
       rmSync(dir, { recursive: true });
     },
   };
+};
+
+/** A log in memory: what the others are compared with. */
+export const openTemporaryMemory: OpenForBench = async () => {
+  const log = new MemoryLog();
+  return { log, dispose: () => log.close() };
 };
 
 /** Services of the made-up mesh, four endpoints each: the sizes of the bench's middle table. */

@@ -2,8 +2,8 @@
 import type { RecordedEvent } from '../events/envelope.ts';
 import { meshProjection } from '../mesh/mesh-state.ts';
 import { SnapshotBuilder } from '../mesh/snapshot-builder.ts';
-import { measureOpen, openTemporaryJetStream } from './jetstream-log.ts';
-import { measureAppends, measureReplay, type OpenForBench, openTemporarySqlite } from './log.ts';
+import { measureOpen, openTemporaryJetStream, withNats } from './jetstream-log.ts';
+import { measureAppends, measureReplay, type OpenForBench, openTemporaryMemory, openTemporarySqlite } from './log.ts';
 import { benchEndpoint, benchService, endpointFact, serviceFact } from './mesh.ts';
 import { type MeshRun, type MeshSize, runMesh } from './mesh-run.ts';
 import { median } from './statistics.ts';
@@ -88,12 +88,40 @@ async function logRow(name: string, open: OpenForBench, sizes: { readonly small:
 async function logTable(): Promise<void> {
   console.log('\n| log | durable appends/s, batches of 1 | of 100 | of 1,000 | read back/s | read back and folded/s |');
   console.log('|---|---|---|---|---|---|');
+  await logRow('memory', openTemporaryMemory, { small: 10_000, large: 100_000 });
   await logRow('SQLite', openTemporarySqlite, { small: 10_000, large: 100_000 });
   await logRow('JetStream, `sync_interval: always`', openTemporaryJetStream, { small: 2_000, large: 20_000 });
+  console.log(
+    '\n| JetStream log opened and checked | ms | RSS before, MiB | at most | in use more than with an empty log |',
+  );
+  console.log('|---|---|---|---|---|');
+  for (const events of quick ? [20_000] : [100_000, 1_000_000]) {
+    const { ms, beforeMiB, peakMiB, liveMiB } = await measureOpen(events);
+    console.log(`| ${number(events)} events | ${number(ms)} | ${beforeMiB} | ${peakMiB} | ${liveMiB} |`);
+  }
   console.log('\n| | ms |\n|---|---|');
-  console.log(`| a JetStream log of 100,000 events opened and checked | ${number(await measureOpen(100_000))} |`);
   console.log(`| 1,000,000 events in memory folded | ${number(median(Array.from({ length: runs }, foldMs)))} |`);
 }
 
+/** The same change with the log in the process, and with NATS between its writer and Pilot. */
+async function natsTable(): Promise<void> {
+  const size: MeshSize = quick
+    ? { services: 50, endpoints: 4, proxies: 50 }
+    : { services: 500, endpoints: 4, proxies: 50 };
+  console.log(`\n| ${size.services} services, ${size.proxies} proxies | endpoint p50 ms | p99 | route p50 ms | p99 |`);
+  console.log('|---|---|---|---|---|');
+  const row = async (name: string, run: () => Promise<MeshRun>) => {
+    const measured: MeshRun[] = [];
+    for (let i = 0; i < runs; i++) measured.push(await run());
+    const of = (field: keyof MeshRun) => number(median(measured.map((one) => one[field])), 1);
+    console.log(
+      `| ${name} | ${of('endpointP50Ms')} | ${of('endpointP99Ms')} | ${of('routeP50Ms')} | ${of('routeP99Ms')} |`,
+    );
+  };
+  await row('SQLite in the process', () => runMesh(size));
+  await row('NATS JetStream between', () => withNats((server) => runMesh(size, server.url())));
+}
+
 if (!process.argv.includes('--log-only')) await table();
+await natsTable();
 await logTable();

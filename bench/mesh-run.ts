@@ -76,9 +76,14 @@ function start<Command extends object, Report extends { did: string }>(
   return { process: child, send: (command) => child.send(command), next: next as Peer<Command, Report>['next'] };
 }
 
-/** Runs one size once. */
-export async function runMesh(size: MeshSize, rounds = 5): Promise<MeshRun> {
-  const plane = start<PlaneCommand, PlaneReport>('control-plane.ts', [String(size.services), String(size.endpoints)]);
+/** Runs one size once, on SQLite or on the NATS server at `natsUrl`. */
+export async function runMesh(size: MeshSize, natsUrl?: string, rounds = 5): Promise<MeshRun> {
+  const { services, endpoints } = size;
+  const plane = start<PlaneCommand, PlaneReport>('control-plane.ts', [
+    String(services),
+    String(endpoints),
+    ...(natsUrl === undefined ? [] : [natsUrl]),
+  ]);
   const client = start<LoadCommand, LoadReport>('load-client.ts', []);
   try {
     const { port } = await plane.next('ready');
