@@ -35,6 +35,8 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@nats-io/nkeys': ['events/logs/jetstream'],
   '@kurrent/kurrentdb-client': ['events/logs/kurrentdb'],
   '@platformatic/kafka': ['events/mirror/kafka', 'services/mixer/handlers/kafka'],
+  '@marcbachmann/cel-js': ['mesh/telemetry/envoy-cel.ts'],
+  re2js: ['mesh/policy/expression/patterns.ts', 'mesh/telemetry/envoy-cel.ts'],
   yaml: ['mesh/config/'],
   ajv: ['mesh/config/'],
   '@grpc/grpc-js': [

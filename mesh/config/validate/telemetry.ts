@@ -1,4 +1,5 @@
 // Validates a Telemetry (istio.io/latest/docs/reference/config/telemetry).
+import { celProblem } from '../../telemetry/envoy-cel.ts';
 import type { Metrics, TelemetrySpec, Tracing } from '../schemas/telemetry.ts';
 import { checkTargets } from './labels.ts';
 import { checkOneOf, forEachAt, type Place, type SpecValidator } from './place.ts';
@@ -11,10 +12,17 @@ export const validateTelemetry: SpecValidator<TelemetrySpec> = (spec, place) => 
     place.at('tracing').warn('several tracing entries are not supported: the first is used');
   forEachAt(spec.tracing, place.at('tracing'), checkTracing);
   forEachAt(spec.metrics, place.at('metrics'), checkMetrics);
-  forEachAt(spec.accessLogging, place.at('accessLogging'), (logging, at) =>
-    checkProviders(logging.providers, at.at('providers')),
-  );
+  forEachAt(spec.accessLogging, place.at('accessLogging'), (logging, at) => {
+    checkProviders(logging.providers, at.at('providers'));
+    checkCel(logging.filter?.expression, at.at('filter', 'expression'));
+  });
 };
+
+/** Absent and empty texts say nothing. */
+function checkCel(expression: string | undefined, place: Place): void {
+  const problem = expression ? celProblem(expression) : undefined;
+  if (problem !== undefined) place.error(problem);
+}
 
 function checkProviders(providers: readonly { readonly name: string }[] | undefined, place: Place): void {
   forEachAt(providers, place, (provider, at) => {
@@ -44,6 +52,9 @@ function checkMetrics(metrics: Metrics, place: Place): void {
     for (const [name, tag] of Object.entries(override.tagOverrides ?? {})) {
       const { operation = 'UPSERT', value } = tag;
       if (operation === 'UPSERT' && !value) at.at('tagOverrides', name, 'value').error('is required for UPSERT');
+      if (operation === 'UPSERT') checkCel(value, at.at('tagOverrides', name, 'value'));
+      if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name))
+        at.at('tagOverrides', name).error('a tag is made of letters, digits and _');
       if (operation === 'REMOVE' && value !== undefined)
         at.at('tagOverrides', name, 'value').error('REMOVE takes no value');
     }
