@@ -23,6 +23,7 @@ import { renderCommand } from './commands/render.ts';
 import { replayCommand } from './commands/replay.ts';
 import { serveCommand } from './commands/serve.ts';
 import { sidecarCommand } from './commands/sidecar.ts';
+import { sloCommand } from './commands/slo.ts';
 import { tokenCommand } from './commands/token.ts';
 import { upCommand } from './commands/up.ts';
 import { versionCommand } from './commands/version.ts';
@@ -73,7 +74,16 @@ export function createProgram(context: CliContext): Command {
         natsCommand(context),
       ],
     ],
-    ['Look back:', [eventsCommand(context), historyCommand(context), atCommand(context), replayCommand(context)]],
+    [
+      'Look back:',
+      [
+        eventsCommand(context),
+        historyCommand(context),
+        atCommand(context),
+        replayCommand(context),
+        sloCommand(context),
+      ],
+    ],
   ];
   for (const [heading, commands] of groups) {
     for (const command of commands) program.addCommand(command.helpGroup(heading));

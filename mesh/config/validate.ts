@@ -13,6 +13,7 @@ import { validateProxyConfig } from './validate/proxy-config.ts';
 import { validateRequestAuthentication } from './validate/request-authentication.ts';
 import { validateServiceEntry } from './validate/service-entry.ts';
 import { validateSidecar } from './validate/sidecar.ts';
+import { validateServiceLevelObjective } from './validate/slo.ts';
 import { validateTelemetry } from './validate/telemetry.ts';
 import { validateVirtualService } from './validate/virtual-service.ts';
 import { validateWorkloadEntry } from './validate/workload-entry.ts';
@@ -30,6 +31,7 @@ const validators: ReadonlyMap<string, SpecValidator<never>> = new Map<string, Sp
   ['ServiceEntry', validateServiceEntry],
   ['Sidecar', validateSidecar],
   ['Telemetry', validateTelemetry],
+  ['ServiceLevelObjective', validateServiceLevelObjective],
   ['VirtualService', validateVirtualService],
   ['WorkloadEntry', validateWorkloadEntry],
   ['WorkloadGroup', validateWorkloadGroup],

@@ -33,7 +33,8 @@ function problemIn(node: unknown): string | undefined {
   const { op, args } = node;
   if ((op === 'call' || op === 'rcall') && Array.isArray(args)) {
     const [name, ...rest] = args as readonly unknown[];
-    if (typeof name !== 'string' || !functions.has(name)) return `Envoy's CEL has no function ${typeof name === 'string' ? name : ''}`;
+    if (typeof name !== 'string' || !functions.has(name))
+      return `Envoy's CEL has no function ${typeof name === 'string' ? name : ''}`;
     return (name === 'matches' ? patternProblem(rest.flat()) : undefined) ?? firstOf(rest);
   }
   return problemIn(args);

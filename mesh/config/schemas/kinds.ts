@@ -20,6 +20,7 @@ import { requestAuthenticationSchema } from './request-authentication.ts';
 import type { ObjectSchema, Schema } from './schema.ts';
 import { serviceEntrySchema } from './service-entry.ts';
 import { sidecarSchema } from './sidecar.ts';
+import { serviceLevelObjectiveSchema } from './slo.ts';
 import { telemetrySchema } from './telemetry.ts';
 import { virtualServiceSchema } from './virtual-service.ts';
 import { workloadEntrySchema } from './workload-entry.ts';
@@ -62,6 +63,7 @@ export const kinds: ReadonlyMap<string, Kind> = new Map([
   config('AuthorizationPolicy', security, authorizationPolicySchema),
   ...mixerKinds.map(([kind, apiVersion, schema]) => config(kind, [apiVersion], schema)),
   config('Telemetry', ['telemetry.istio.io/v1', 'telemetry.istio.io/v1alpha1'], telemetrySchema),
+  config('ServiceLevelObjective', ['slo.periplus.io/v1'], serviceLevelObjectiveSchema),
   kubernetes('Service', 'v1', serviceSchema),
   kubernetes('Endpoints', 'v1', endpointsSchema),
   kubernetes('EndpointSlice', 'discovery.k8s.io/v1', endpointSliceSchema),
