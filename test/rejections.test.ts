@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Rejected, RejectionTraced } from '../events/delivery-facts.ts';
 import { endpointAt, endpointRegistered, httpService, serviceRegistered } from '../mesh/snapshot-fixture.ts';
 import { progressOfStreams } from '../services/pilot/admin/stream-progress.ts';
+import { typeUrls } from '../services/pilot/translate/translation.ts';
 import type { TestEnvoy } from './support/envoy.ts';
 import { freePorts } from './support/free-port.ts';
 import { randomNumbers } from './support/random-changes.ts';
@@ -80,8 +81,24 @@ async function answered(position: number): Promise<void> {
       const streams = progressOfStreams(pilot.streams, pilot);
       return streams.length === envoys && streams.every((one) => one.settled && one.position >= position);
     },
-    { what: `answers to position ${position}`, everyMs: 2, limitMs: 60_000 },
+    { what: () => `answers to position ${position}: ${unanswered(position).join('; ')}`, everyMs: 2, limitMs: 60_000 },
   );
+}
+
+/** What which streams wait for. */
+function unanswered(position: number): string[] {
+  const { pilot } = controlPlane;
+  const late = progressOfStreams(pilot.streams, pilot).filter((one) => !one.settled || one.position < position);
+  return late.flatMap(({ streamId, proxyId, settled, position: at }) => {
+    const stream = [...pilot.streams].find(({ id }) => id === streamId);
+    const types = Object.entries(typeUrls).map(([name, typeUrl]) => {
+      const { inFlight, rejected, lingering } = stream?.subscription(typeUrl) ?? {};
+      return `${name} ${inFlight?.nonce ?? '-'} ${[...(rejected?.keys() ?? [])].join()} ${[...(lingering?.keys() ?? [])].join()}`;
+    });
+    const { types: known = new Map() } = controlPlane.deliveries.state().proxies.get(proxyId) ?? {};
+    const refused = [...known.values()].flatMap(({ rejected }) => (rejected ? [JSON.stringify(rejected)] : []));
+    return [`${proxyId} at ${at}, ${settled ? 'settled' : 'not settled'}: ${types.join(', ')} ${refused.join()}`];
+  });
 }
 
 const keyOf = ({ kind, metadata: { namespace, name } }: Manifest) => ({ kind, namespace, name });

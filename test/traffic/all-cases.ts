@@ -2,6 +2,7 @@
 import type { TrafficCase } from './case.ts';
 import { connectionPoolCases } from './cases/connection-pool.ts';
 import { destinationRuleCases } from './cases/destination-rule.ts';
+import { envoyFilterCases } from './cases/envoy-filter.ts';
 import { gatewayCases } from './cases/gateway.ts';
 import { gatewayCredentialCases } from './cases/gateway-credentials.ts';
 import { httpMatchCases } from './cases/http-match.ts';
@@ -58,5 +59,6 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   protocols: protocolCases,
   'service-entry': serviceEntryCases,
   sidecar: sidecarCases,
+  'envoy-filter': envoyFilterCases,
   'mesh-config': meshConfigCases,
 };

@@ -23,6 +23,7 @@ export const sidecarIdentity: ProxyIdentity = {
   name: 'client-v7',
   namespace: 'default',
   labels: { app: 'client', version: 'v7' },
+  metadata: { ISTIO_VERSION: '1.28.0', TEAM: 'blue' },
   locality: 'region1/zone1/a',
 };
 /** The proxy that outsiders send to. */

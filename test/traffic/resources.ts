@@ -1,5 +1,6 @@
 // Short forms of the resources that cases apply, typed by the schemas.
 import type { DestinationRuleSpec } from '../../mesh/config/schemas/destination-rule.ts';
+import type { EnvoyFilterSpec } from '../../mesh/config/schemas/envoy-filter.ts';
 import type { GatewaySpec } from '../../mesh/config/schemas/gateway.ts';
 import type { MeshConfigSpec } from '../../mesh/config/schemas/mesh-config.ts';
 import type { ServiceEntrySpec } from '../../mesh/config/schemas/service-entry.ts';
@@ -43,6 +44,12 @@ export const serviceEntry = networking<ServiceEntrySpec>('ServiceEntry');
 export const workloadEntry = networking<WorkloadEntrySpec>('WorkloadEntry');
 /** A Sidecar. */
 export const sidecar = networking<SidecarSpec>('Sidecar');
+
+/** An EnvoyFilter. */
+export const envoyFilter = (name: string, spec: EnvoyFilterSpec, more: More = {}): Manifest => ({
+  ...networking<EnvoyFilterSpec>('EnvoyFilter')(name, spec, more),
+  apiVersion: 'networking.istio.io/v1alpha3',
+});
 
 /** The mesh configuration, in the ConfigMap where Istio's users write it. */
 export function meshConfig(spec: MeshConfigSpec): Manifest {
