@@ -177,11 +177,17 @@ export const envoyFilterCases: readonly TrafficCase[] = [
           gateways: ['secure', 'base'],
           http: [{ route: [{ destination: { host: 'other' } }] }],
         }),
-        filter(
+        envoyFilter(
           'gateways',
-          where('default/secure', 'https', 'x-secure'),
-          where('default/none', 'https', 'x-none'),
-          where('default/secure', 'other', 'x-other-port'),
+          {
+            configPatches: [
+              where('default/secure', 'https', 'x-secure'),
+              where('default/none', 'https', 'x-none'),
+              where('default/secure', 'other', 'x-other-port'),
+            ],
+          },
+          // Of the gateway's own namespace.
+          { namespace: 'istio-system' },
         ),
       ];
     },
