@@ -17,16 +17,18 @@ import { json } from '../output.ts';
 export function tokenCommand(context: CliContext): Command {
   const create = newCommand('create')
     .description('make a token with which one machine may once get a certificate; it is shown once and kept nowhere')
-    .argument('<spiffe-id>', 'spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT')
+    .argument('<spiffe-id...>', 'spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT; a token for each, a line each')
     .option('--ttl <duration>', 'how long it can be used (default: 10m)', durationMs)
-    .action(async (spiffeId: string, options: SharedOptions & { readonly ttl?: number }) => {
-      const lifeSeconds = options.ttl === undefined ? {} : { lifeSeconds: Math.ceil(options.ttl / 1000) };
-      const request = { spiffeId, ...lifeSeconds, actor: actorOf(context.io.env) };
-      const made = await clientOf(context, options).createJoinToken(request);
-      if (options.output === 'json') context.io.out(json(made));
+    .option(
+      '--log <store>',
+      'write to this log, which processes share, instead of asking the admin API: nats://HOST:PORT',
+    )
+    .action(async (spiffeIds: readonly string[], options: CreateOptions) => {
+      const made = await (options.log === undefined ? viaApi : viaLog)(context, spiffeIds, options);
+      if (options.output === 'json') context.io.out(json(spiffeIds.length === 1 ? made[0] : made));
       else {
-        context.io.err(`can be used once, until ${made.expiresAt}\n`);
-        context.io.out(`${made.token}\n`);
+        context.io.err(`can be used once, until ${made[0]?.expiresAt}\n`);
+        context.io.out(made.map(({ token }) => `${token}\n`).join(''));
       }
     });
   const mint = newCommand('mint-jwt')
@@ -48,12 +50,35 @@ export function tokenCommand(context: CliContext): Command {
   const mintExamples = [
     ['periplus token mint-jwt spiffe://cluster.local/ns/shop/sa/web --audience vault', ''],
   ] as const;
-  const examples = [['periplus token create spiffe://cluster.local/ns/shop/sa/web', '']] as const;
+  const examples = [
+    ['periplus token create spiffe://cluster.local/ns/shop/sa/web', ''],
+    ['periplus token create spiffe://cluster.local/ns/shop/sa/web --log nats://nats:4222', 'beside Citadel'],
+  ] as const;
   const command = newCommand('token')
     .description('one-time join tokens, and JWT-SVIDs')
     .addCommand(withExamples(withOutput(withServer(create)), examples))
     .addCommand(withExamples(withOutput(withServer(mint)), mintExamples));
   return withExamples(command, [...examples, ...mintExamples]);
+}
+
+interface CreateOptions extends SharedOptions {
+  readonly ttl?: number;
+  readonly log?: string;
+}
+
+async function viaApi(context: CliContext, spiffeIds: readonly string[], options: CreateOptions) {
+  const lifeSeconds = options.ttl === undefined ? {} : { lifeSeconds: Math.ceil(options.ttl / 1000) };
+  const common = { ...lifeSeconds, actor: actorOf(context.io.env) };
+  const client = clientOf(context, options);
+  return await Promise.all(spiffeIds.map((spiffeId) => client.createJoinToken({ ...common, spiffeId })));
+}
+
+async function viaLog(context: CliContext, spiffeIds: readonly string[], { log = '', ttl }: CreateOptions) {
+  const { createJoinTokens } = await import('../../run/join-tokens.ts');
+  const { clock, env } = context.io;
+  const life = ttl === undefined ? {} : { lifeMs: ttl };
+  const request = { spiffeIds, log, workingDirectory: process.cwd(), actor: actorOf(env), clock, ...life };
+  return await createJoinTokens(request);
 }
 
 interface MintOptions extends SharedOptions {
