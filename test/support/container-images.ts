@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ensureEnvoy } from '../../agent/envoy-binary.ts';
+import { findConsul } from './consul-install.ts';
 import { findNatsServer } from './nats-install.ts';
 import { root } from './periplus.ts';
 import { mustRun, runProgram } from './run-program.ts';
@@ -11,7 +12,7 @@ import { mustRun, runProgram } from './run-program.ts';
 /** Programs that making stand-ins takes. */
 export const neededForStandIns: readonly string[] = ['debootstrap', 'npm', 'prometheus', 'tar'];
 
-const names = ['node', 'nats', 'envoyproxy/envoy', 'prom/prometheus'] as const;
+const names = ['node', 'nats', 'envoyproxy/envoy', 'prom/prometheus', 'hashicorp/consul'] as const;
 type BaseName = (typeof names)[number];
 
 /** What our images stand on and what runs beside them: repository → the whole name that the files use. */
@@ -105,6 +106,11 @@ const contents: Readonly<Record<BaseName, () => Promise<Contents>>> = {
     const found = await findNatsServer();
     if ('why' in found) throw new Error(`no nats-server for an image: ${found.why}`);
     return { files: { server: found.path }, lines: ['COPY server /usr/local/bin/nats-server', busyboxWget] };
+  },
+  'hashicorp/consul': async () => {
+    const found = await findConsul();
+    if ('why' in found) throw new Error(`no Consul for an image: ${found.why}`);
+    return { files: { consul: found.path }, lines: ['COPY consul /bin/consul', 'ENTRYPOINT ["/bin/consul"]'] };
   },
   'envoyproxy/envoy': async () => {
     const { path } = await ensureEnvoy({ onProgress: (line) => process.stderr.write(`${line}\n`) });
