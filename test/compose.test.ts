@@ -1,10 +1,12 @@
 // docker-compose.yml on a real Docker engine: up, traffic, unchanged applications captured, a canary, Pilots killed, down and up again.
+import os from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { provesFaults } from './compose-faults.ts';
 import { ComposeMesh, minutes, proxies } from './support/compose-mesh.ts';
 import { type Engine, findEngine } from './support/docker.ts';
 import { startLoad } from './support/load.ts';
 import { periplus, periplusJson } from './support/periplus.ts';
+import { commandsOf, expectations, shell } from './support/tour.ts';
 import { waitFor } from './support/wait-for.ts';
 
 const found = await findEngine();
@@ -25,7 +27,12 @@ describe.skipIf(why !== '')(`docker compose${why}`, () => {
   it(
     'serves through the gateway within 60 s',
     async () => {
-      expect(await mesh.up()).toBeLessThan(upLimitMs);
+      const tookMs = await mesh.up();
+      // With others' work on every core the time says nothing about this file.
+      const busy = os.loadavg()[0] ?? 0;
+      if (busy > 2 * os.availableParallelism())
+        process.stderr.write(`up took ${tookMs} ms at load ${busy}: not judged\n`);
+      else expect(tookMs).toBeLessThan(upLimitMs);
     },
     minutes(4),
   );
@@ -92,6 +99,23 @@ describe.skipIf(why !== '')(`docker compose${why}`, () => {
     expect(await ask(made.stdout.trim())).toBe('200');
     expect((await periplusJson<readonly object[]>('admin', 'token', 'list', '--server', mesh.server)).length).toBe(1);
   });
+
+  it(
+    'has the README’s tour work, at its own ports',
+    async () => {
+      const before = await mesh.headOfLog();
+      for (const line of commandsOf('A tour')) {
+        const [, shows, expectedCode = 0] = expectations.find(([command]) => command.test(line)) ?? [/^/, /^\b$/];
+        // The demo's log begins otherwise; which Pilot a proxy is at is chance.
+        const here = line.replace('http://127.0.0.1:8080', mesh.gateway).replace('at 60 ', `at ${before} `);
+        const there = new RegExp(shows.source.replace('7\\/7 proxies', '\\d+\\/\\d+ proxies'));
+        const { code, stdout, stderr } = await shell(here, { PERIPLUS_SERVER: mesh.server });
+        expect(code, here + stdout + stderr).toBe(expectedCode);
+        expect(stdout, here).toMatch(there);
+      }
+    },
+    minutes(3),
+  );
 
   it('applies a canary from the host', async () => {
     const file = 'examples/bookinfo/canary-v3.yaml';
@@ -173,14 +197,15 @@ describe.skipIf(why !== '')(`docker compose${why}`, () => {
   describe('under load', () => provesFaults(mesh));
 
   it(
-    'continues from its log after down and up',
+    'continues from its log after down and up, brought up by the other generation of Compose if there is one',
     async () => {
       const versionsBefore = await periplusJson<readonly unknown[]>('history', 'vs/reviews', '--server', mesh.server);
       const before = await mesh.headOfLog();
       await mesh.compose(['down']);
+      mesh.switchCompose();
       await mesh.up();
       expect(await periplusJson('history', 'vs/reviews', '--server', mesh.server)).toEqual(versionsBefore);
-      expect(versionsBefore).toHaveLength(2);
+      expect(versionsBefore).toHaveLength(3);
       expect(await mesh.headOfLog()).toBeGreaterThanOrEqual(before);
       expect(await mesh.versionOfReviews()).toBe('v3');
       await mesh.untilSynced('pilot-1');
@@ -189,4 +214,7 @@ describe.skipIf(why !== '')(`docker compose${why}`, () => {
     },
     minutes(6),
   );
+
+  for (const missing of 'why' in found ? [] : found.composes.missing)
+    it.skip(`with ${missing}: it is not here`, () => {});
 });

@@ -1,53 +1,12 @@
 // The README's tour, word for word, against a demo that has just started: what a newcomer types works.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CommandResult, RunningPeriplus, root } from './support/periplus.ts';
+import { RunningPeriplus } from './support/periplus.ts';
+import { commandsOf, expectations, shell } from './support/tour.ts';
 import { waitFor } from './support/wait-for.ts';
-
-/** What each command of the tour must show, and its exit code where that is not 0. */
-const expectations: readonly (readonly [command: RegExp, shows: RegExp, code?: number])[] = [
-  [/^curl .*reviews$/, /"version": ?"v[123]"/],
-  [/ proxy-status$/, /productpage-v1\.default( +SYNCED){4} /],
-  [/ get virtualservices$/, /reviews/],
-  [/ diff -f /, /-\s+weight: 90\n\+\s+weight: 50/, 1],
-  [/ apply -f .*--wait$/, /reviews configured\n7\/7 proxies\n/],
-  [/ history /, /user:.*\n.*weight: 90 → 50/],
-  [/ at \d+ get virtualservice /, /weight: 90\n[\s\S]*weight: 10\n/],
-  [/ at \d+ proxy-config routes /, /\|v1\|reviews\.default\.svc\.cluster\.local 90/],
-  [/ replay --verify$/, /^equal: /],
-  [/ render /, /"listeners": \[\n/],
-];
-
-/** The commands of the section's `sh` blocks, without their comments. */
-function commandsOf(section: string): readonly string[] {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const text = readme.split(`\n## ${section}\n`)[1]?.split('\n## ')[0] ?? '';
-  return [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)]
-    .flatMap(([, block = '']) => block.split('\n'))
-    .map((line) => line.replace(/(^|\s)#.*/, '').trim())
-    .filter((line) => line !== '');
-}
-
-/** Runs one line as a terminal would, where a newcomer would. */
-function shell(line: string): Promise<CommandResult> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('/bin/sh', ['-c', line], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
-    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
-    let stdout = '';
-    let stderr = '';
-    child.stdout.on('data', (chunk) => (stdout += chunk));
-    child.stderr.on('data', (chunk) => (stderr += chunk));
-    child.on('error', reject);
-    child.on('close', (code) => {
-      clearTimeout(timer);
-      resolve({ code, stdout, stderr });
-    });
-  });
-}
 
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -1,4 +1,5 @@
 // The mesh of docker-compose.yml on a test's engine: its commands, its ports, what its proxies hold and have been sent.
+import type { ComposeProgram } from './compose-programs.ts';
 import type { Engine } from './docker.ts';
 import { freePorts } from './free-port.ts';
 import { periplusJson, root } from './periplus.ts';
@@ -38,8 +39,18 @@ export class ComposeMesh {
   readonly #engine: Engine;
   #env: NodeJS.ProcessEnv = {};
 
+  #program: ComposeProgram;
+
   constructor(engine: Engine) {
+    const [program] = engine.composes.found;
+    if (program === undefined) throw new Error('there is no Compose');
     this.#engine = engine;
+    this.#program = program;
+  }
+
+  /** Goes on with the other generation of Compose, if there is one: call it while nothing is up. */
+  switchCompose(): void {
+    this.#program = this.#engine.composes.found.at(-1) ?? this.#program;
   }
 
   /** Free ports, nothing left of a run before, and images of this checkout. */
@@ -64,21 +75,21 @@ export class ComposeMesh {
   /** Containers, networks and volumes. */
   async remove(): Promise<void> {
     const args = this.#args(['--profile', 'consul', 'down', '-v']);
-    await runProgram(this.#engine.compose[0], args, { cwd: root, env: this.#env, limitMs: minutes(3) });
+    await runProgram(this.#program.command[0], args, { cwd: root, env: this.#env, limitMs: minutes(3) });
   }
 
   async compose(args: readonly string[], limitMs = minutes(3)): Promise<string> {
-    return await mustRun(this.#engine.compose[0], this.#args(args), { cwd: root, env: this.#env, limitMs });
+    return await mustRun(this.#program.command[0], this.#args(args), { cwd: root, env: this.#env, limitMs });
   }
 
   /** Runs a command in a service's container. */
   async exec(service: string, ...command: string[]): Promise<ProgramResult> {
     const args = this.#args(['exec', '-T', service, ...command]);
-    return await runProgram(this.#engine.compose[0], args, { cwd: root, env: this.#env });
+    return await runProgram(this.#program.command[0], args, { cwd: root, env: this.#env });
   }
 
   #args(args: readonly string[]): readonly string[] {
-    return [...this.#engine.compose.slice(1), '-p', 'periplus-test', ...args];
+    return [...this.#program.command.slice(1), '-p', 'periplus-test', ...args];
   }
 
   /** `up`, which waits for the conditions between services, until the gateway serves; gives how long it took, in milliseconds. */

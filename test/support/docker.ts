@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { cacheFolder } from '../../agent/envoy-binary.ts';
 import { withInstallLock } from '../../agent/install-lock.ts';
 import { guardChild } from '../../agent/watchdog.ts';
+import { type ComposePrograms, findComposes } from './compose-programs.ts';
 import { baseImages, makeStandIns, neededForStandIns } from './container-images.ts';
 import { runProgram } from './run-program.ts';
 import { waitFor } from './wait-for.ts';
@@ -13,8 +14,8 @@ import { waitFor } from './wait-for.ts';
 export interface Engine {
   /** Environment for `docker` and Compose. */
   readonly env: NodeJS.ProcessEnv;
-  /** Program and first arguments of the Compose that is here. */
-  readonly compose: readonly [string, ...string[]];
+  /** At least one. */
+  readonly composes: ComposePrograms;
   /** Stops an engine of our own. */
   dispose(): Promise<void>;
 }
@@ -22,17 +23,17 @@ export interface Engine {
 /** An engine, or why there is none. Says on standard error what takes long. */
 export async function findEngine(): Promise<Engine | { readonly why: string }> {
   if (!onPath('docker')) return { why: 'there is no docker command' };
-  const compose = await findCompose();
-  if (compose === undefined) return { why: 'there is neither docker-compose nor docker compose' };
-  if (await answers(process.env)) return await runningEngine(compose);
+  const composes = await findComposes();
+  if (composes.found.length === 0) return { why: 'there is neither docker-compose nor docker compose' };
+  if (await answers(process.env)) return await runningEngine(composes);
   if (process.getuid?.() !== 0) return { why: 'no engine runs, and only root can start one' };
   const missing = ['dockerd', 'iptables', ...neededForStandIns].filter((program) => !onPath(program));
   if (missing.length > 0) return { why: `no engine runs, and to start one there is no ${missing.join(', ')}` };
-  return await ownEngine(compose);
+  return await ownEngine(composes);
 }
 
 /** Somebody's engine: its images are used as they are, nothing is put under an official name. */
-async function runningEngine(compose: Engine['compose']): Promise<Engine | { readonly why: string }> {
+async function runningEngine(composes: ComposePrograms): Promise<Engine | { readonly why: string }> {
   for (const image of Object.values(baseImages())) {
     const there = await runProgram('docker', ['image', 'inspect', image]);
     if (there.code === 0) continue;
@@ -40,18 +41,18 @@ async function runningEngine(compose: Engine['compose']): Promise<Engine | { rea
     const pull = await runProgram('docker', ['pull', image], { limitMs: 300_000 });
     if (pull.code !== 0) return { why: `the engine here can't pull ${image}: ${pull.output.trim().split('\n').pop()}` };
   }
-  return { env: process.env, compose, dispose: async () => {} };
+  return { env: process.env, composes, dispose: async () => {} };
 }
 
 /** One at a time on a machine: the data folder, the network and its subnet are the same each time. */
-async function ownEngine(compose: Engine['compose']): Promise<Engine | { readonly why: string }> {
+async function ownEngine(composes: ComposePrograms): Promise<Engine | { readonly why: string }> {
   const folder = join(cacheFolder(), 'docker');
   let release = () => {};
   let engine: Engine | { readonly why: string } | undefined;
   const onWait = () => process.stderr.write('waiting for the Docker engine of another test run …\n');
   const released = withInstallLock({ path: join(folder, 'engine.lock'), onWait }, async () => {
     const held = new Promise<void>((resolve) => (release = resolve));
-    engine = await startEngine(folder, compose);
+    engine = await startEngine(folder, composes);
     await held;
   });
   await waitFor(() => engine !== undefined, { limitMs: 1_500_000, what: 'a Docker engine' });
@@ -71,7 +72,7 @@ async function ownEngine(compose: Engine['compose']): Promise<Engine | { readonl
   };
 }
 
-async function startEngine(folder: string, compose: Engine['compose']): Promise<Engine | { readonly why: string }> {
+async function startEngine(folder: string, composes: ComposePrograms): Promise<Engine | { readonly why: string }> {
   mkdirSync(folder, { recursive: true });
   const socket = 'unix:///run/periplus-test-docker.sock';
   const log = join(folder, 'dockerd.log');
@@ -88,7 +89,7 @@ async function startEngine(folder: string, compose: Engine['compose']): Promise<
     await waitFor(async () => daemon.exitCode !== null || (await answers(env)), { limitMs: 60_000, what: 'dockerd' });
     if (daemon.exitCode !== null) return { why: `dockerd ended: ${lastLine(log)}` };
     await makeStandIns(env);
-    return { env, compose, dispose };
+    return { env, composes, dispose };
   } catch (error) {
     await dispose();
     return { why: error instanceof Error ? error.message : String(error) };
@@ -108,14 +109,6 @@ async function answers(env: NodeJS.ProcessEnv): Promise<boolean> {
   return (
     (await runProgram('docker', ['version', '--format', '{{.Server.Version}}'], { env, limitMs: 10_000 })).code === 0
   );
-}
-
-async function findCompose(): Promise<Engine['compose'] | undefined> {
-  const asked = process.env.PERIPLUS_DOCKER_COMPOSE;
-  const candidates: readonly Engine['compose'][] = asked ? [[asked]] : [['docker', 'compose'], ['docker-compose']];
-  for (const [program, ...args] of candidates)
-    if ((await runProgram(program, [...args, 'version'])).code === 0) return [program, ...args];
-  return undefined;
 }
 
 function lastLine(file: string): string {
