@@ -5,9 +5,11 @@ import { startLoad } from './support/load.ts';
 import { periplus, periplusJson } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
 
-/** PERIPLUS_SOAK=1: the issue's numbers. Otherwise what a small machine that does other things too can carry. */
+/** PERIPLUS_SOAK=1: the issue's numbers. Otherwise what a machine that does other things too can carry, however slow they make it. */
 const soak = process.env.PERIPLUS_SOAK === '1';
-const perSecond = soak ? 200 : 40;
+const rate = soak ? { perSecond: 200 } : { perSecond: 40, maxPending: 4 };
+/** Requests before a fault and after it. */
+const enough = soak ? 600 : 40;
 const outageMs = soak ? 60_000 : 10_000;
 
 /** Everything that can be killed without taking a proxy's own instance with it. */
@@ -62,15 +64,15 @@ async function underLoad(mesh: ComposeMesh, fault: () => Promise<void>): Promise
   const before = await mesh.headOfLog();
   const load = startLoad({
     url: `${mesh.gateway}/api/v1/products/0/reviews`,
-    perSecond,
+    ...rate,
     tagOf: (body) => /"version":"(v\d)"/.exec(body)?.[1] ?? body,
   });
   try {
-    await waitFor(() => load.sent() > perSecond * 2, { what: 'some requests before the fault' });
+    await waitFor(() => load.sent() > enough, { what: 'some requests before the fault' });
     await fault();
     await everybodyServed(mesh);
     const after = load.sent();
-    await waitFor(() => load.sent() > after + perSecond * 3, { what: 'some requests after the fault' });
+    await waitFor(() => load.sent() > after + enough, { what: 'some requests after the fault' });
   } finally {
     const { failures, sent } = await load.stop();
     process.stderr.write(`${sent} requests, ${failures.length} failed; position ${before} before\n`);

@@ -21,14 +21,18 @@ export function startLoad(options: {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly perSecond: number;
+  /** Requests under way at a time: one that is due while so many are waited for is left out. Default: any number. */
+  readonly maxPending?: number;
   readonly tagOf: (body: string) => string;
 }): Load {
-  const { url, headers = {}, perSecond, tagOf } = options;
+  const { url, headers = {}, maxPending = Number.POSITIVE_INFINITY, perSecond, tagOf } = options;
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const tags: Record<string, number> = {};
   const failures: string[] = [];
   const pending = new Set<Promise<void>>();
   let sent = 0;
+  /** Sent or left out. */
+  let handled = 0;
 
   const send = () => {
     sent++;
@@ -60,7 +64,7 @@ export function startLoad(options: {
   const startedMs = performance.now();
   const timer = setInterval(() => {
     const due = Math.floor(((performance.now() - startedMs) / 1000) * perSecond);
-    while (sent < due) send();
+    for (; handled < due; handled++) if (pending.size < maxPending) send();
   }, 5);
   return {
     sent: () => sent,
