@@ -1,4 +1,4 @@
-// Adapters, Citadel and two Pilots as processes of their own, each with a NATS key that may do only its work, meeting only in NATS: started in
+// Adapters, Citadel, Mixer and two Pilots as processes of their own, each with a NATS key that may do only its work, meeting only in NATS: started in
 // any order, equal, and at peace with its death.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,6 +43,7 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
   let pilots: readonly string[] = [];
   let adapters = '';
   let citadel = '';
+  let mixer = '';
 
   afterAll(async () => {
     await Promise.all(running.map((process) => process.stop()));
@@ -63,10 +64,12 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
     JSON.stringify(await periplusJson('get', kind, '--server', pilot)).includes(text);
 
   it('start in any order, also before NATS, and agree', async () => {
-    const [one = 0, two = 0, other = 0, third = 0, sign = 0, xdsOne = 0, xdsTwo = 0] = await freePorts(7);
+    const [one = 0, two = 0, other = 0, third = 0, fourth = 0, ...more] = await freePorts(9);
+    const [sign = 0, policy = 0, xdsOne = 0, xdsTwo = 0] = more;
     pilots = [one, two].map((port) => `http://127.0.0.1:${port}`);
     adapters = `http://127.0.0.1:${other}`;
     citadel = `http://127.0.0.1:${third}`;
+    mixer = `http://127.0.0.1:${fourth}`;
     mkdirSync(folder);
     writeFileSync(join(folder, 'a.yaml'), serviceEntry('first', '10.0.0.1'));
     await server.stop();
@@ -74,9 +77,10 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
     start('citadel', 'citadel', third, '--citadel-port', String(sign));
     await waitFor(() => first.output.includes('waiting for NATS'), { what: () => `it to wait: ${first.output}` });
     await server.restart();
+    start('mixer', 'mixer', fourth, '--mixer-port', String(policy));
     start('adapters', 'adapters', other, '--config', folder);
     start('pilot-2', 'pilot', two, '--xds-port', String(xdsTwo));
-    const urls = [pilots[0], citadel, adapters, pilots[1]];
+    const urls = [pilots[0], citadel, mixer, adapters, pilots[1]];
     await Promise.all(running.map((process, i) => process.untilServing(`${urls[i]}/readyz`)));
     for (const pilot of pilots) await waitFor(() => holds(pilot, 'services', 'first.mesh'), { what: 'the service' });
     expect(await services(pilots[0] ?? '')).toEqual(await services(pilots[1] ?? ''));
@@ -133,7 +137,9 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
     const metrics = await (await fetch(`${adapters}/metrics`)).text();
     expect(metrics).toMatch(/periplus_part_ready\{part="adapter files default"\} 1/);
     expect((await fetch(`${adapters}/api/v1/services`)).status).toBe(404);
-    expect(await (await fetch(`${citadel}/readyz`)).json()).toMatchObject({ ready: true });
+    for (const service of [citadel, mixer])
+      expect(await (await fetch(`${service}/readyz`)).json()).toMatchObject({ ready: true });
+    expect(await (await fetch(`${mixer}/metrics`)).text()).toMatch(/periplus_part_ready\{part="mixer"\} 1/);
     expect(await (await fetch(`${citadel}/metrics`)).text()).toMatch(/periplus_part_ready\{part="citadel"\} 1/);
   });
 
