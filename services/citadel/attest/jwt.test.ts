@@ -1,9 +1,19 @@
 import { createServer } from 'node:http';
-import { createLocalJWKSet, createRemoteJWKSet, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  exportJWK,
+  generateKeyPair,
+  type JWTPayload,
+  type JWTVerifyOptions,
+  jwtVerify,
+  SignJWT,
+  UnsecuredJWT,
+} from 'jose';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../citadel-fixture.ts';
 import { attestorContract } from './attestor-contract.ts';
-import { createJwtAttestor, type JwtAttestorOptions } from './jwt.ts';
+import { createJwtAttestor, type JwtAttestorOptions, remoteKeys } from './jwt.ts';
 import { kubernetesIdentity, nomadIdentity } from './jwt-claims.ts';
 
 const issuer = 'https://kubernetes.default.svc';
@@ -119,11 +129,56 @@ describe('a JWT attestor', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     const port = typeof address === 'object' ? address?.port : 0;
-    for (const url of [`http://127.0.0.1:${port}/jwks`]) {
-      const attestor = createJwtAttestor({ ...options, keys: createRemoteJWKSet(new URL(url)) });
+    const url = `http://127.0.0.1:${port}/jwks`;
+    for (const down of [createRemoteJWKSet(new URL(url)), remoteKeys(url), remoteKeys('http://127.0.0.1:1/jwks')]) {
+      const attestor = createJwtAttestor({ ...options, keys: down });
       const attempt = attestor.attest({ peer, token: await signed(claims) });
       await expect(attempt).rejects.toMatchObject({ code: 'unavailable' });
     }
     server.close();
+  });
+});
+
+describe('a hostile token', () => {
+  const strict: JWTVerifyOptions = {
+    issuer,
+    audience,
+    algorithms: ['ES256'],
+    requiredClaims: ['exp', 'iat', 'sub'],
+    currentDate: new Date(clock.nowMs()),
+  };
+  const { audience: _, ...anyAudience } = strict;
+  const { issuer: __, ...anyIssuer } = strict;
+  // Each with the one guard left out that it is refused by: there it is accepted, so it is wrong in that alone.
+  const attacks: readonly [string, JWTPayload, JWTVerifyOptions][] = [
+    ['expired', { ...claims, exp: now - 10 }, { ...strict, clockTolerance: 60 }],
+    ['without exp', without('exp'), { ...strict, requiredClaims: ['iat', 'sub'] }],
+    ['without sub', without('sub'), { ...strict, requiredClaims: ['exp', 'iat'] }],
+    ['of later', { ...claims, nbf: now + 60 }, { ...strict, clockTolerance: 120 }],
+    ['without aud', without('aud'), anyAudience],
+    ['for another audience', { ...claims, aud: 'vault' }, anyAudience],
+    ['of an issuer with a query', { ...claims, iss: `${issuer}?a` }, anyIssuer],
+    ['of an issuer with a fragment', { ...claims, iss: `${issuer}#a` }, anyIssuer],
+  ];
+
+  it.each(attacks)('%s, is refused by one guard', async (_name, payload, weaker) => {
+    const token = await signed(payload);
+    await expect(jwtVerify(token, keys, strict)).rejects.toThrow();
+    await expect(jwtVerify(token, keys, weaker)).resolves.toBeDefined();
+    expect((await createJwtAttestor(options).attest({ peer, token })).outcome).not.toBe('proven');
+  });
+
+  it('without a signature, is refused though all its claims are right', async () => {
+    const token = new UnsecuredJWT(claims).encode();
+    expect(UnsecuredJWT.decode(token, { issuer, audience, currentDate: new Date(clock.nowMs()) }).payload).toEqual(
+      claims,
+    );
+    expect(await createJwtAttestor(options).attest({ peer, token })).toMatchObject({ outcome: 'refused' });
+  });
+
+  it('signed by a stranger, is refused though all its claims are right', async () => {
+    const token = await signed(claims, stranger.privateKey);
+    await expect(jwtVerify(token, stranger.publicKey, strict)).resolves.toBeDefined();
+    expect(await createJwtAttestor(options).attest({ peer, token })).toMatchObject({ outcome: 'refused' });
   });
 });

@@ -40,7 +40,8 @@ export interface IssuedCertificate {
 /** What signing needs of an issuer again and again: parsing it costs more than signing. */
 interface ParsedIssuer {
   readonly certificate: Certificate;
-  readonly keyId: string | undefined;
+  /** The issuer's own key id, which need not be the hash that we would make of its key. */
+  readonly keyId: AuthorityKeyIdentifierExtension | undefined;
   readonly forChecks: X509Certificate;
 }
 const parsedIssuers = new WeakMap<Issuer, ParsedIssuer>();
@@ -49,7 +50,8 @@ function parsed(issuer: Issuer): ParsedIssuer {
   const known = parsedIssuers.get(issuer);
   if (known) return known;
   const certificate = new Certificate(issuer.certificate);
-  const keyId = certificate.getExtension(SubjectKeyIdentifierExtension)?.keyId;
+  const ownId = certificate.getExtension(SubjectKeyIdentifierExtension)?.keyId;
+  const keyId = ownId === undefined ? undefined : new AuthorityKeyIdentifierExtension(ownId);
   const forChecks = new X509Certificate(issuer.certificate);
   const made = { certificate, keyId, forChecks };
   parsedIssuers.set(issuer, made);
@@ -101,6 +103,13 @@ export async function issueCa(options: {
   return issued;
 }
 
+/** The same in every SVID: encoded once, as encoding costs more than signing. */
+const svidExtensions: readonly Extension[] = [
+  new BasicConstraintsExtension(false, undefined, true),
+  new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
+  new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+];
+
 /**
  * Issues an X.509-SVID (github.com/spiffe/spiffe, standards/X509-SVID.md): one URI SAN, critical as the subject is empty; no CA;
  * digitalSignature; server and client auth. It ends no later than its issuer. Throws MeshError `corrupt` when reading it back shows
@@ -128,9 +137,7 @@ export async function issueSvid(options: {
     nowMs,
     lifeMs: untilMs - nowMs,
     extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+      ...svidExtensions,
       new SubjectAlternativeNameExtension(
         [{ type: 'url', value: uri }, ...dnsNames.map((value) => ({ type: 'dns', value }) as const)],
         true,
@@ -173,10 +180,7 @@ async function sign(options: SignOptions): Promise<IssuedCertificate> {
     extensions: [
       ...options.extensions,
       await SubjectKeyIdentifierExtension.create(publicKey),
-      // The issuer's own key id, which need not be the hash that we would make of its key.
-      signer?.keyId
-        ? new AuthorityKeyIdentifierExtension(signer.keyId)
-        : await AuthorityKeyIdentifierExtension.create(signer?.certificate.publicKey ?? publicKey),
+      signer?.keyId ?? (await AuthorityKeyIdentifierExtension.create(signer?.certificate.publicKey ?? publicKey)),
     ],
   });
   return {
