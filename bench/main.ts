@@ -1,7 +1,9 @@
-// `npm run bench`: prints the tables of bench/README.md. `--quick` runs the small mesh once; `--log-only` leaves the meshes out.
+// `npm run bench`: prints the tables of bench/README.md. `--quick` runs the small mesh once; `--log-only` leaves the meshes out, `--csr-only` all but signing.
+import { availableParallelism } from 'node:os';
 import type { RecordedEvent } from '../events/envelope.ts';
 import { meshProjection } from '../mesh/mesh-state.ts';
 import { SnapshotBuilder } from '../mesh/snapshot-builder.ts';
+import { type CsrRate, measureCsrs } from './csr.ts';
 import { measureOpen, openTemporaryJetStream, withNats } from './jetstream-log.ts';
 import { measureAppends, measureReplay, type OpenForBench, openTemporaryMemory, openTemporarySqlite } from './log.ts';
 import { benchEndpoint, benchService, endpointFact, serviceFact } from './mesh.ts';
@@ -122,6 +124,25 @@ async function natsTable(): Promise<void> {
   await row('NATS JetStream between', () => withNats((server) => runMesh(size, server.url())));
 }
 
+async function csrTable(): Promise<void> {
+  console.log('\n| certificates signed | a second | CPU ms each |\n|---|---|---|');
+  const cores = availableParallelism();
+  for (const [name, threads] of [
+    ['on one thread', 0],
+    [`on ${cores} cores`, cores],
+  ] as const) {
+    const rates: CsrRate[] = [];
+    for (let run = 0; run < runs; run++) rates.push(await measureCsrs({ count: quick ? 300 : 1_500, threads }));
+    const of = (field: keyof CsrRate, digits: number) => number(median(rates.map((rate) => rate[field])), digits);
+    console.log(`| ${name} | ${of('perSecond', 0)} | ${of('cpuMs', 1)} |`);
+  }
+}
+
+if (process.argv.includes('--csr-only')) {
+  await csrTable();
+  process.exit(0);
+}
 if (!process.argv.includes('--log-only')) await table();
 await natsTable();
+if (!process.argv.includes('--log-only')) await csrTable();
 await logTable();

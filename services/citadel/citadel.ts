@@ -26,6 +26,7 @@ import { JwtAuthority } from './jwt/jwt-authority.ts';
 import { FileKeyStore } from './keys/file-key-store.ts';
 import { bundleDocument, discoveryDocument, documentPaths, keySetDocument } from './web/documents.ts';
 import { type WebCertificateFiles, WebServer } from './web/web-server.ts';
+import { SigningPool } from './x509/signing-pool.ts';
 
 /** What a Citadel is told. */
 export interface CitadelConfig {
@@ -102,9 +103,11 @@ export function createCitadel(options: CitadelOptions): Citadel {
   const keys = new FileKeyStore({ folder: join(folder, 'keys'), ...(passphrase !== undefined && { passphrase }) });
   const parts = { trustDomain, facts, clock, name, logger };
   const { connected = () => [] } = options;
+  const pool = new SigningPool();
   const ca = new CertificateAuthority({
     ...parts,
     keys,
+    issue: pool.issueSvid,
     bundleHolders: (means) => connectedHolders(connected())(means),
     ...(pluggedIn !== undefined && { pluggedIn }),
   });
@@ -119,12 +122,12 @@ export function createCitadel(options: CitadelOptions): Citadel {
     issuer: () => config.web.issuer ?? `https://localhost:${web.port.value ?? config.web.port}`,
   });
   const port = { host: options.host, port: config.port };
-  const server = new CsrServer({ ...parts, ...port, ca, jwt, attestors, clientRoots });
+  const server = new CsrServer({ ...parts, ...port, ca, jwt, attestors, clientRoots, parse: pool.parseCsr });
   const web = webServer(options, { ca, jwt });
   const federation = new Federation({ ...parts, domains: config.federation });
   const record = new IssuanceRecord({ ...parts, source: `/citadel/${name}` });
   return {
-    services: [ca, jwt, server, web, federation, bundleFile(join(folder, 'root-cert.pem'), ca)],
+    services: [ca, pool, jwt, server, web, federation, bundleFile(join(folder, 'root-cert.pem'), ca)],
     port: server.port,
     webPort: web.port,
     bundle: ca.bundle,

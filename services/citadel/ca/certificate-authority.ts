@@ -44,6 +44,8 @@ export interface CertificateAuthorityOptions {
    * bundle that came with it, as the log has it; connected-holders.ts knows more.
    */
   readonly bundleHolders?: (means: HolderMeans) => readonly BundleHolder[];
+  /** Issues a certificate: issue.ts's by default, or a pool of threads. */
+  readonly issue?: typeof issueSvid;
   /** How often the plugged-in files are looked at, in ms. */
   readonly reloadMs?: number;
 }
@@ -121,7 +123,7 @@ export class CertificateAuthority implements Service {
     await this.open();
     const [issuer, bundle] = [this.#issuer, this.#log.state.bundle];
     if (!issuer || !bundle) throw new MeshError('unavailable', 'this Citadel has no key to sign with');
-    const issued = await issueSvid({
+    const issued = await (this.#options.issue ?? issueSvid)({
       ...options,
       issuer: issuer.issuer,
       nowMs: this.#options.clock.nowMs(),

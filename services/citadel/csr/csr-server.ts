@@ -17,6 +17,7 @@ import type { Attestor, Credentials } from '../attest/attestor.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { JwtAuthority } from '../jwt/jwt-authority.ts';
 import { issueJwtSvid } from '../jwt/jwt-issuance.ts';
+import type { parseCsr } from '../x509/csr.ts';
 import { isIdentityBanned } from './ban-check.ts';
 import type { CallerMeans, Denial, DenialCode } from './caller.ts';
 import { certificateResponse, certificateService, jwtResponse, jwtService } from './grpc-services.ts';
@@ -62,6 +63,8 @@ export interface CsrServerOptions {
   readonly attestors: readonly Attestor[];
   /** PEM: CAs whose client certificates reach the attestors too, beside the trust bundle's. */
   readonly clientRoots?: readonly string[];
+  /** Reads signing requests; csr.ts's by default. */
+  readonly parse?: typeof parseCsr;
   readonly facts: EventLog;
   readonly host: string;
   /** 8060, as Istio's Citadel; 0: any free port. */
@@ -97,7 +100,7 @@ export class CsrServer implements Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { ca, jwt, trustDomain, clock, host, port, dnsNames = [], clientRoots = [] } = this.#options;
+    const { ca, jwt, trustDomain, clock, host, port, dnsNames = [], clientRoots = [], parse } = this.#options;
     const credentials = new RenewableCredentials({ requireClient: false });
     const server = new Server({
       ...grpcServerOptions(this.#limits),
@@ -107,7 +110,7 @@ export class CsrServer implements Service {
     const CreateCertificate = this.#handle<IstioCertificateRequest, IstioCertificateResponse>(
       async ({ csr, validityDuration }, credentials) => {
         const request = { csr, lifeSeconds: Number(validityDuration), credentials };
-        const issuance = await issueCertificate(request, { ...this.#means, ca });
+        const issuance = await issueCertificate(request, { ...this.#means, ca, ...(parse && { parse }) });
         return issuance.ok ? certificateResponse(issuance.certificateChain) : issuance;
       },
     );

@@ -22,6 +22,8 @@ export type Issuance = { readonly ok: true; readonly certificateChain: readonly 
 export interface IssuanceMeans extends CallerMeans {
   readonly ca: Pick<CertificateAuthority, 'sign'>;
   readonly record: Pick<IssuanceRecord, 'issued' | 'denied'>;
+  /** Reads a request: csr.ts's by default, or a pool of threads. */
+  readonly parse?: typeof parseCsr;
 }
 
 /**
@@ -31,14 +33,17 @@ export interface IssuanceMeans extends CallerMeans {
 export async function issueCertificate(request: IssuanceRequest, means: IssuanceMeans): Promise<Issuance> {
   const { credentials, lifeSeconds } = request;
   const answer = await answerCaller(credentials, means, {
-    read: async () => await readRequest(request),
+    read: async () => await readRequest(request, means.parse ?? parseCsr),
     give: async (caller, wanted) => await sign({ caller, wanted, lifeSeconds }, means),
   });
   return answer.ok ? { ok: true, certificateChain: answer.given } : answer;
 }
 
-async function readRequest({ csr, lifeSeconds }: IssuanceRequest): Promise<Read<CertificateRequest>> {
-  const parsed = await parseCsr(csr);
+async function readRequest(
+  { csr, lifeSeconds }: IssuanceRequest,
+  parse: typeof parseCsr,
+): Promise<Read<CertificateRequest>> {
+  const parsed = await parse(csr);
   if (!parsed.ok) return { ok: false, reason: `the signing request is refused: ${parsed.reason}` };
   if (!(lifeSeconds >= 0)) return { ok: false, reason: 'the life asked for is negative' };
   return { ok: true, wanted: parsed.request };
