@@ -16,8 +16,8 @@ export type SigningAnswer =
   | { readonly ok: false; readonly code: MeshErrorCode; readonly message: string };
 
 interface Waiting {
-  resolve(result: unknown): void;
-  reject(error: unknown): void;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
 }
 interface Thread {
   readonly worker: Worker;
