@@ -17,6 +17,11 @@ describe('serviceDomains', () => {
     ]);
   });
 
+  it('names an address that is listed twice once: Envoy refuses a domain that comes again', () => {
+    const twice = domainsOf({ addresses: ['10.96.9.2', '10.96.9.2'] }, 'default.svc.cluster.local');
+    expect(twice.filter((domain) => domain === '10.96.9.2')).toHaveLength(1);
+  });
+
   it('keeps the namespace of a service elsewhere', () => {
     expect(domainsOf({}, 'other.svc.cluster.local')).toEqual([
       'web.default.svc.cluster.local',

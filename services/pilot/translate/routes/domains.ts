@@ -24,7 +24,8 @@ export function serviceDomains(service: Service, form: DomainForm): ServiceDomai
   for (const address of service.addresses) {
     if (address !== '0.0.0.0' && !address.includes('/')) domains.push(...withPort(bracketed(address), form.port));
   }
-  return { domains, alternates: new Set(alternates) };
+  // An address may be listed twice; Envoy refuses the whole route configuration for a domain that is.
+  return { domains: [...new Set(domains)], alternates: new Set(alternates) };
 }
 
 /** A domain, and the domain with its port where ports matter. */
