@@ -14,6 +14,7 @@ import {
 } from '../context.ts';
 import { exitCodes } from '../failure.ts';
 import { json } from '../output.ts';
+import { checkMtlsCommand } from './check-mtls.ts';
 
 /** The command. Exit code 1 when a check fails. */
 export function checkCommand(context: CliContext): Command {
@@ -36,7 +37,10 @@ export function checkCommand(context: CliContext): Command {
       }
       if (!ok) context.exitCode = exitCodes.rejected;
     });
-  return withExamples(withOutput(withServer(command)), [['periplus check', 'exit code 1 when something is wrong']]);
+  return withExamples(withOutput(withServer(command)).addCommand(checkMtlsCommand(context)), [
+    ['periplus check', 'exit code 1 when something is wrong'],
+    ['periplus check mtls', 'who still sends plaintext'],
+  ]);
 }
 
 /** Losses that adapters hold, those of other processes included. */

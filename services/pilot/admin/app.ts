@@ -13,6 +13,7 @@ import { registerEventRoutes } from './routes-events.ts';
 import { registerCheckRoutes, registerHealthRoutes } from './routes-health.ts';
 import { registerIdentityRoutes } from './routes-identity.ts';
 import { registerLossRoutes } from './routes-losses.ts';
+import { registerMutualTlsRoutes } from './routes-mutual-tls.ts';
 import { registerProxyRoutes } from './routes-proxies.ts';
 import { registerRegistryRoutes } from './routes-registry.ts';
 import { registerReplayRoutes } from './routes-replay.ts';
@@ -62,6 +63,7 @@ export async function createAdminApp(
       registerEventRoutes(scope, context);
       registerBanRoutes(scope, context);
       registerIdentityRoutes(scope, context);
+      registerMutualTlsRoutes(scope, context);
       registerProxyRoutes(scope, context);
       registerReplayRoutes(scope, context);
       registerSummaryRoutes(scope, context);
