@@ -7,9 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RunningPeriplus, root } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
 
-/** What each command must show. */
-const expectations: readonly (readonly [command: RegExp, shows: RegExp])[] = [
-  [/ check mtls$/, /^nobody: /],
+/** What each command must show, and its exit code where that is not 0. */
+const expectations: readonly (readonly [command: RegExp, shows: RegExp, code?: number])[] = [
+  // Of the demo's own workloads nobody; Mixer has no certificate yet.
+  [/ check mtls$/, /^ROLE .*\nRECEIVER +mixer\S* [^\n]*\n$/m, 1],
   [/ ca status$/, /trust bundle +[12] [\s\S]*next step +(prepare|activate)/],
   [/ history spiffe:/, /certificate-issued/],
   [/ apply /, /default created[\s\S]*7\/7 proxies/],
@@ -51,9 +52,9 @@ describe('the guide to mutual TLS', () => {
   it('has as many commands as were thought of', () => expect(commands).toHaveLength(8));
   commands.forEach((line, index) => {
     it(`${index + 1}: ${line}`, async () => {
-      const [, shows = /^\b$/] = expectations.find(([command]) => command.test(line)) ?? [];
+      const [, shows = /^\b$/, expectedCode = 0] = expectations.find(([command]) => command.test(line)) ?? [];
       const { code, output } = await shell(line);
-      expect(code, output).toBe(0);
+      expect(code, output).toBe(expectedCode);
       expect(output).toMatch(shows);
     });
   });
