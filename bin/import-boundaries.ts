@@ -38,6 +38,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@marcbachmann/cel-js': ['mesh/telemetry/envoy-cel.ts'],
   re2js: ['mesh/policy/expression/patterns.ts', 'mesh/telemetry/envoy-cel.ts'],
   yaml: ['mesh/config/'],
+  re2js: ['mesh/policy/expression/patterns.ts'],
   ajv: ['mesh/config/'],
   '@grpc/grpc-js': [
     'lib/renewable-credentials.ts',

@@ -38,6 +38,8 @@ export type AttributeValue = string | number | boolean | Readonly<Record<string,
 /** The attributes of one request, connection or log entry. Undefined: absent. */
 export interface Attributes {
   get(name: string): AttributeValue | undefined;
+  /** One entry of a STRING_MAP; undefined when the map or the key is absent. */
+  entry(name: string, key: string): string | undefined;
 }
 
 /** Attributes in groups that share a type; names of one group stand under its prefix. */
@@ -87,5 +89,16 @@ export const olderNames: ReadonlyMap<string, string> = new Map([
 /** Attributes over a plain record. */
 export function attributesOf(record: Readonly<Record<string, AttributeValue>>): Attributes {
   const values = new Map(Object.entries(record));
-  return { get: (name) => values.get(name) };
+  return attributesBy((name) => values.get(name));
+}
+
+/** Attributes that `get` looks up or computes. */
+export function attributesBy(get: (name: string) => AttributeValue | undefined): Attributes {
+  return {
+    get,
+    entry: (name, key) => {
+      const map = get(name);
+      return typeof map === 'object' && Object.hasOwn(map, key) ? map[key] : undefined;
+    },
+  };
 }
