@@ -2,13 +2,25 @@
 import { type ConfigResource, configKey } from '../../events/model.ts';
 import type { ParsedObject } from './parse.ts';
 import { byPosition, noSource, type Path, type Problem, reportTo, type Source } from './problem.ts';
+import { adapterSchemas } from './schemas/mixer-adapters.ts';
+import { templateKinds } from './schemas/mixer-kinds.ts';
 import { validateAuthorizationPolicy } from './validate/authorization-policy.ts';
 import { validateDestinationRule } from './validate/destination-rule.ts';
 import { validateEnvoyFilter } from './validate/envoy-filter.ts';
 import { validateGateway } from './validate/gateway.ts';
 import { checkLabelValues } from './validate/labels.ts';
+import {
+  validateAdapterKind,
+  validateAttributeManifest,
+  validateHandler,
+  validateInstance,
+  validateQuotaSpec,
+  validateRule,
+  validateTemplateKind,
+} from './validate/mixer.ts';
 import { validatePeerAuthentication } from './validate/peer-authentication.ts';
 import { placeAt, type SpecValidator } from './validate/place.ts';
+import { validatePolicy } from './validate/policy.ts';
 import { validateProxyConfig } from './validate/proxy-config.ts';
 import { validateRequestAuthentication } from './validate/request-authentication.ts';
 import { validateServiceEntry } from './validate/service-entry.ts';
@@ -26,6 +38,7 @@ const validators: ReadonlyMap<string, SpecValidator<never>> = new Map<string, Sp
   ['EnvoyFilter', validateEnvoyFilter],
   ['Gateway', validateGateway],
   ['PeerAuthentication', validatePeerAuthentication],
+  ['Policy', validatePolicy],
   ['ProxyConfig', validateProxyConfig],
   ['RequestAuthentication', validateRequestAuthentication],
   ['ServiceEntry', validateServiceEntry],
@@ -35,6 +48,13 @@ const validators: ReadonlyMap<string, SpecValidator<never>> = new Map<string, Sp
   ['VirtualService', validateVirtualService],
   ['WorkloadEntry', validateWorkloadEntry],
   ['WorkloadGroup', validateWorkloadGroup],
+  ['handler', validateHandler],
+  ['instance', validateInstance],
+  ['rule', validateRule],
+  ['attributemanifest', validateAttributeManifest],
+  ['QuotaSpec', validateQuotaSpec],
+  ...[...adapterSchemas.keys()].map((kind): [string, SpecValidator<never>] => [kind, validateAdapterKind(kind)]),
+  ...templateKinds.map((kind): [string, SpecValidator<never>] => [kind, validateTemplateKind(kind)]),
 ]);
 
 /**

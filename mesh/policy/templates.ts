@@ -18,7 +18,8 @@ const monitored = { monitored_resource_type: 'STRING', monitored_resource_dimens
 
 const all = {
   checknothing: { variety: 'check', fields: {} },
-  listentry: { variety: 'check', fields: { value: 'STRING' } },
+  /** A text or an IP address. */
+  listentry: { variety: 'check', fields: { value: 'VALUE' } },
   apikey: {
     variety: 'check',
     fields: {

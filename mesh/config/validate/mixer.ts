@@ -1,0 +1,122 @@
+// Validates Mixer's kinds: adapters and templates that exist, their parameters, and every expression.
+import { valueTypes, vocabulary } from '../../policy/attributes.ts';
+import { compileFields } from '../../policy/template-fields.ts';
+import { isTemplate, templates } from '../../policy/templates.ts';
+import { checkSchema, isRecord } from '../check-schema.ts';
+import type { AttributeManifestSpec, HandlerSpec, InstanceSpec, QuotaSpecSpec, RuleSpec } from '../schemas/mixer.ts';
+import { adapterSchemas, type ListcheckerParams, unsupportedAdapters } from '../schemas/mixer-adapters.ts';
+import { templateKinds } from '../schemas/mixer-kinds.ts';
+import { didYouMean } from '../suggest-name.ts';
+import { checkExpression } from './expression.ts';
+import { forEachAt, type Place, type SpecValidator } from './place.ts';
+import { checkHeaderName, checkListEntry } from './policy.ts';
+import { re2Fault } from './regex.ts';
+
+/** A handler. */
+export const validateHandler: SpecValidator<HandlerSpec> = (spec, place) => {
+  const { compiledAdapter, adapter, module, params = {} } = spec;
+  if (module !== undefined) return;
+  const name = compiledAdapter ?? adapter;
+  if (name === undefined) {
+    place.at('compiledAdapter').error('is required: the adapter, such as denier (or module, an npm module)');
+    return;
+  }
+  const at = place.at(compiledAdapter === undefined ? 'adapter' : 'compiledAdapter');
+  const instead = unsupportedAdapters.get(name);
+  const schema = adapterSchemas.get(name);
+  if (instead !== undefined) at.error(`Periplus does not have the adapter ${name}: ${instead}`);
+  else if (schema === undefined)
+    at.error(`unknown adapter ${JSON.stringify(name)}${didYouMean(name, [...adapterSchemas.keys()])}`);
+  else {
+    const below = place.at('params');
+    const checked = checkSchema(schema, params, [], {
+      report: (path, message) => below.at(...path).error(message),
+    });
+    checkAdapter(name, checked, below);
+  }
+};
+
+/** A handler of one of the older kinds, whose spec is its parameters. */
+export function validateAdapterKind(name: string): SpecValidator<unknown> {
+  return (spec, place) => checkAdapter(name, spec, place);
+}
+
+function checkAdapter(name: string, params: unknown, place: Place): void {
+  if (name === 'kubernetesenv') place.warn('has no effect: Pilot knows the workloads, and proxies have the attributes');
+  if (name !== 'listchecker' || !isRecord(params)) return;
+  const { overrides, entryType = 'STRINGS' } = params as ListcheckerParams;
+  forEachAt(Array.isArray(overrides) ? overrides : [], place.at('overrides'), (entry, at) => {
+    if (typeof entry === 'string') checkListEntry(entry, entryType, at);
+  });
+}
+
+/** An instance. */
+export const validateInstance: SpecValidator<InstanceSpec> = (spec, place) => {
+  const { compiledTemplate, template, params = {} } = spec;
+  const name = compiledTemplate ?? template;
+  const at = place.at(template !== undefined && compiledTemplate === undefined ? 'template' : 'compiledTemplate');
+  if (name === undefined) at.error('is required: the template, such as listentry');
+  else checkTemplate(name, params, { place: at, params: place.at('params') });
+};
+
+/** An instance of one of the older kinds, whose spec is its fields. */
+export function validateTemplateKind(name: string): SpecValidator<Readonly<Record<string, unknown>>> {
+  return (spec, place) => checkTemplate(name, spec, { place, params: place });
+}
+
+function checkTemplate(
+  name: string,
+  params: Readonly<Record<string, unknown>>,
+  at: { readonly place: Place; readonly params: Place },
+): void {
+  if (name === 'kubernetes') at.place.warn('has no effect: Pilot knows the workloads, and proxies have the attributes');
+  else if (isTemplate(name)) compileFields(name, params, (path, message) => at.params.at(...path).error(message));
+  else if (templateKinds.includes(name)) at.place.warn('has no effect');
+  else at.place.error(`unknown template ${JSON.stringify(name)}${didYouMean(name, Object.keys(templates))}`);
+}
+
+/** A rule. What it refers to may come later: `periplus policy explain` names what is missing. */
+export const validateRule: SpecValidator<RuleSpec> = (spec, place) => {
+  if (spec.match) checkExpression(spec.match, place.at('match'), 'BOOL');
+  if (spec.sampling) place.at('sampling').warn('is not carried out: every request counts');
+  forEachAt(spec.actions, place.at('actions'), (action, at) => {
+    if (!action.handler) at.at('handler').error('is required');
+  });
+  for (const field of ['requestHeaderOperations', 'responseHeaderOperations'] as const)
+    forEachAt(spec[field], place.at(field), ({ name, values = [], operation }, at) => {
+      checkHeaderName(name, at.at('name'));
+      if (operation !== 'REMOVE' && values.length === 0) at.at('values').error('expected at least one expression');
+      forEachAt(values, at.at('values'), (text, where) => {
+        checkExpression(text, where, 'STRING');
+      });
+    });
+};
+
+/** An attributemanifest: what it says of known attributes has to agree; others exist, and nothing fills them. */
+export const validateAttributeManifest: SpecValidator<AttributeManifestSpec> = (spec, place) => {
+  for (const [name, { valueType = 'STRING' }] of Object.entries(spec.attributes ?? {})) {
+    const at = place.at('attributes', name);
+    const known = vocabulary.get(name);
+    if (!(valueTypes as readonly string[]).includes(valueType))
+      at.at('valueType').error(`expected one of ${valueTypes.join(', ')}, found ${JSON.stringify(valueType)}`);
+    else if (known === undefined) at.warn('is not in the vocabulary: nothing fills it, and expressions do not know it');
+    else if (known !== valueType) at.at('valueType').error(`${name} is of type ${known}`);
+  }
+};
+
+/** A QuotaSpec. */
+export const validateQuotaSpec: SpecValidator<QuotaSpecSpec> = (spec, place) => {
+  forEachAt(spec.rules, place.at('rules'), ({ match, quotas }, at) => {
+    forEachAt(match, at.at('match'), ({ clause = {} }, inner) => {
+      for (const [name, { regex }] of Object.entries(clause)) {
+        const where = inner.at('clause', name);
+        if (!vocabulary.has(name)) where.error(`unknown attribute${didYouMean(name, [...vocabulary.keys()])}`);
+        const fault = regex === undefined ? undefined : re2Fault(regex);
+        if (fault !== undefined) where.at('regex').error(`is no regular expression of RE2: ${fault}`);
+      }
+    });
+    forEachAt(quotas, at.at('quotas'), ({ charge = 1 }, inner) => {
+      if (charge < 1) inner.at('charge').error('expected at least 1');
+    });
+  });
+};

@@ -1,0 +1,138 @@
+// A rule of config.istio.io/v1alpha2, compiled: each of its actions, for each instance, is a rule of ours.
+import type { ConfigResource } from '../../events/model.ts';
+import { checkSchema } from '../config/check-schema.ts';
+import type { HeaderOperationSpec, RuleAction, RuleSpec } from '../config/schemas/mixer.ts';
+import { adapterSchemas, type DenierParams, type ListcheckerParams } from '../config/schemas/mixer-adapters.ts';
+import type { ConfigView } from '../snapshot.ts';
+import { expressionOf } from './compile-policy-rule.ts';
+import type { Expression } from './expression/expression.ts';
+import { handlerKinds, handlerRefOf, instanceKinds, instanceParts, resolveReference } from './references.ts';
+import {
+  type Action,
+  type BrokenRule,
+  type Denial,
+  type HandlerRef,
+  type HeaderOperation,
+  httpStatusOf,
+  type InstanceTemplate,
+  type PolicyRule,
+  type PolicySet,
+} from './rules.ts';
+import { compileFields } from './template-fields.ts';
+import { isTemplate, templates } from './templates.ts';
+
+/** Adapters that only gave attributes: here Pilot and the proxies do. Rules that use them have nothing to do. */
+const attributeAdapters: readonly string[] = ['kubernetesenv', 'noop'];
+
+/** See the file's first line. */
+export function mixerRule(resource: ConfigResource<RuleSpec>, config: ConfigView): PolicySet {
+  const { kind, namespace, name, spec } = resource;
+  const id = `${kind}/${namespace}/${name}`;
+  const when = spec.match === undefined || spec.match === '' ? undefined : expressionOf(spec.match, 'BOOL');
+  const broken: BrokenRule[] = [];
+  const actions = (spec.actions ?? []).flatMap((action) => actionsOf(action, { resource, config, id, broken }));
+  const request = (spec.requestHeaderOperations ?? []).flatMap(operationOf);
+  const response = (spec.responseHeaderOperations ?? []).flatMap(operationOf);
+  const headers: Action[] = request.length + response.length > 0 ? [{ kind: 'headers', request, response }] : [];
+  const rules = [...actions, ...headers].map(
+    (action, index): PolicyRule => ({
+      id: `${id}[${index}]`,
+      resource: { kind, namespace, name },
+      selector: {},
+      when,
+      action,
+    }),
+  );
+  return { rules, broken };
+}
+
+interface Where {
+  readonly resource: ConfigResource<RuleSpec>;
+  readonly config: ConfigView;
+  readonly id: string;
+  readonly broken: BrokenRule[];
+}
+
+function actionsOf({ handler: reference = '', instances = [] }: RuleAction, where: Where): readonly Action[] {
+  const { config, id, broken, resource } = where;
+  const { namespace } = resource;
+  const found = resolveReference(config, reference, { namespace, kinds: handlerKinds });
+  if (found === undefined) {
+    broken.push({ id, problem: `there is no handler ${JSON.stringify(reference)}` });
+    return [];
+  }
+  const handler = normalised(handlerRefOf(found));
+  if (attributeAdapters.includes(handler.adapter)) return [];
+  return instances.flatMap((name) => {
+    const instance = instanceOf(name, where);
+    return instance === undefined ? [] : [actionOf(handler, instance)];
+  });
+}
+
+const normal = new WeakMap<HandlerRef, HandlerRef>();
+/** Parameters with current field names, whatever spelling the file had. */
+function normalised(handler: HandlerRef): HandlerRef {
+  const known = normal.get(handler);
+  if (known !== undefined) return known;
+  const schema = handler.module === undefined ? adapterSchemas.get(handler.adapter) : undefined;
+  const params = schema === undefined ? handler.params : checkSchema(schema, handler.params, [], { report: () => {} });
+  const result = { ...handler, params };
+  normal.set(handler, result);
+  return result;
+}
+
+function instanceOf(reference: string, { resource, config, id, broken }: Where): InstanceTemplate | undefined {
+  const { namespace } = resource;
+  const found = resolveReference(config, reference, { namespace, kinds: instanceKinds });
+  if (found === undefined) {
+    broken.push({ id, problem: `there is no instance ${JSON.stringify(reference)}` });
+    return undefined;
+  }
+  const { template, params } = instanceParts(found);
+  if (!isTemplate(template)) return undefined;
+  const problems: string[] = [];
+  const fields = compileFields(template, params, (path, message) => problems.push(`${path.join('.')}: ${message}`));
+  if (problems.length === 0) return { name: `${found.name}.${found.namespace}`, template, fields };
+  broken.push({ id, problem: `instance ${reference}: ${problems.join('; ')}` });
+  return undefined;
+}
+
+/** What needs no back end is carried out without one. */
+function actionOf(handler: HandlerRef, instance: InstanceTemplate): Action {
+  const { variety } = templates[instance.template];
+  if (variety === 'report') return { kind: 'report', handlers: [handler], instance };
+  if (variety === 'quota') return { kind: 'quota', handler, instance };
+  if (handler.adapter === 'denier') return { kind: 'deny', denial: denierDenial(handler) };
+  const list = handler.adapter === 'listchecker' ? staticList(handler, instance) : undefined;
+  return list ?? { kind: 'check', handler, instance };
+}
+
+function denierDenial({ params, name }: HandlerRef): Denial {
+  const { status } = params as DenierParams;
+  const code = status?.code ?? 7;
+  return { code, httpStatus: httpStatusOf(code), message: `${name}:${status?.message ?? ''}` };
+}
+
+function staticList({ params, name }: HandlerRef, { fields }: InstanceTemplate): Action | undefined {
+  const { providerUrl, overrides = [], entryType = 'STRINGS', blacklist = false } = params as ListcheckerParams;
+  const { value } = fields;
+  if (providerUrl || value === undefined || !isExpression(value)) return undefined;
+  const mode = blacklist ? 'DENY' : 'ALLOW';
+  const denial = { code: blacklist ? 7 : 5, httpStatus: blacklist ? 403 : 404, message: `${name}:rejected` };
+  return { kind: 'list', value, type: entryType, mode, entries: overrides, denial };
+}
+
+function isExpression(value: unknown): value is Expression {
+  return typeof value === 'object' && value !== null && 'evaluate' in value;
+}
+
+function operationOf({ name, values = [], operation = 'REPLACE' }: HeaderOperationSpec): readonly HeaderOperation[] {
+  const header = name.toLowerCase();
+  if (operation === 'REMOVE') return [{ name: header, operation: 'REMOVE' }];
+  const expressions = values.map((text) => expressionOf(text, 'STRING'));
+  return expressions.map((value, index) => ({
+    name: header,
+    operation: operation === 'REPLACE' && index === 0 ? 'SET' : 'APPEND',
+    value,
+  }));
+}

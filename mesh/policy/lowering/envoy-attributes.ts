@@ -1,0 +1,65 @@
+// Which attributes Envoy itself has, exactly as Mixer would have them, and how CEL names them; the others keep a rule in Mixer.
+import { type Cel, celAnd, celCall, celConst, celHas, celPath, celTrue } from './cel.ts';
+
+/** Thrown within this folder alone: the rule stays in Mixer, for this reason. */
+export class NotLowerable extends Error {}
+
+/** A value in CEL, and when there is one. */
+export interface CelValue {
+  readonly present: Cel;
+  readonly value: Cel;
+}
+
+const fromPath = (...path: [string, ...string[]]): CelValue => {
+  const value = celPath(...path);
+  return { present: celHas(value), value };
+};
+const always = (...path: [string, ...string[]]): CelValue => ({ present: celTrue, value: celPath(...path) });
+
+/** An empty server name is none. */
+const serverName: CelValue = (() => {
+  const { present, value } = fromPath('connection', 'requested_server_name');
+  return { present: celAnd(present, celCall('_!=_', [value, celConst('')])), value };
+})();
+
+const attributes: ReadonlyMap<string, CelValue> = new Map([
+  ['request.path', fromPath('request', 'path')],
+  ['request.url_path', fromPath('request', 'url_path')],
+  ['request.method', fromPath('request', 'method')],
+  ['request.host', fromPath('request', 'host')],
+  ['request.scheme', fromPath('request', 'scheme')],
+  ['request.useragent', fromPath('request', 'headers', 'user-agent')],
+  ['request.referer', fromPath('request', 'headers', 'referer')],
+  ['connection.mtls', always('connection', 'mtls')],
+  ['connection.requested_server_name', serverName],
+  ['destination.port', always('destination', 'port')],
+]);
+
+/** The value of an attribute. Throws NotLowerable. */
+export function attributeInCel(name: string): CelValue {
+  const known = attributes.get(name);
+  if (known === undefined) throw new NotLowerable(`Envoy does not know ${name} as Mixer does`);
+  return known;
+}
+
+/** Headers of which Envoy's CEL and its call to Mixer may have different texts. */
+const differing: readonly string[] = ['cookie', 'set-cookie'];
+
+/** A header: several of one name are joined by commas, as in Envoy's call to Mixer. */
+export function headerInCel(name: string): CelValue {
+  if (name !== name.toLowerCase()) return { present: celConst(false), value: celConst('') };
+  if (name.startsWith(':') || differing.includes(name)) throw new NotLowerable(`the header ${name} is left to Mixer`);
+  return fromPath('request', 'headers', name);
+}
+
+/** SPIFFE ID of the peer; Mixer's source.principal is what comes after `spiffe://`. */
+export const peerUri = fromPath('connection', 'uri_san_peer_certificate');
+/** What SPIFFE IDs begin with. */
+export const spiffeScheme = 'spiffe://';
+
+/** A claim of the request's token, where Pilot's filter keeps it. */
+export function claimInCel(name: string): CelValue {
+  const payload = celPath('metadata', 'filter_metadata', 'envoy.filters.http.jwt_authn', 'payload');
+  const value: Cel = { kind: 'select', operand: payload, field: name, test: false };
+  return { present: celHas(value), value };
+}

@@ -1,0 +1,173 @@
+// Decides where a rule runs for a workload: the cheapest place that gives the same answer, and why there.
+import type { AttributeValue } from '../attributes.ts';
+import type { Expression } from '../expression/expression.ts';
+import { type Folded, fold } from '../expression/fold.ts';
+import { call, literal, type Tree } from '../expression/tree.ts';
+import type { Action, Denial, HeaderOperation, PolicyRule, PolicySet } from '../rules.ts';
+import { isFor, knownAttributes, type WorkloadFacts } from '../workload-facts.ts';
+import { type Cel, celAnd, celTrue, isConst } from './cel.ts';
+import { conditionOf, listedAsText, listedByPattern } from './condition.ts';
+import { NotLowerable } from './envoy-attributes.ts';
+
+/** Where a rule runs. */
+export type Place =
+  /** Nowhere: it can't hold for this workload. */
+  | 'none'
+  /** Envoy's RBAC filter. */
+  | 'rbac'
+  /** Envoy's header mutation filter. */
+  | 'header-mutation'
+  /** Mixer, asked by Envoy's ext_authz filter before the request goes on. */
+  | 'ext-authz'
+  /** Counted: local rate limit, rate-limit service or lease (services/mixer/quota). */
+  | 'quota'
+  /** Mixer, told by access-log entries after the request. */
+  | 'access-log';
+
+/** Requests that RBAC refuses. */
+export interface LoweredDenial {
+  readonly denial: Denial;
+  /** Addresses the connection must come from, or must not. */
+  readonly sourceIp?: { readonly cidrs: readonly string[]; readonly inside: boolean };
+  readonly condition: Cel;
+}
+
+/** One rule's place. */
+export interface Placement {
+  readonly rule: PolicyRule;
+  readonly place: Place;
+  /** For people. */
+  readonly why: string;
+  /** For `rbac`. */
+  readonly lowered?: LoweredDenial;
+  /** For `header-mutation`: with constant values. */
+  readonly headers?: { readonly request: readonly LoweredHeader[]; readonly response: readonly LoweredHeader[] };
+}
+
+/** A header operation without anything left to evaluate. */
+export interface LoweredHeader extends Pick<HeaderOperation, 'name' | 'operation'> {
+  readonly value?: string;
+}
+
+/** The places of all rules that are for a workload, in order of precedence. */
+export function placeRules(set: PolicySet, facts: WorkloadFacts, rootNamespace: string): readonly Placement[] {
+  return set.rules.filter((rule) => isFor(rule, facts, rootNamespace)).map((rule) => placeRule(rule, facts));
+}
+
+/** See the file's first line. */
+export function placeRule(rule: PolicyRule, facts: WorkloadFacts): Placement {
+  const known = knownAttributes(facts);
+  const when = rule.when === undefined ? always : fold(rule.when.tree, known);
+  if (when === 'absent' || (when.kind === 'literal' && when.value !== true)) {
+    const why = when === 'absent' ? 'an attribute that `when` needs is absent' : '`when` does not hold';
+    return { rule, place: 'none', why: `${why} for any request to this workload` };
+  }
+  try {
+    return lower(rule, when, (expression) => fold(expression.tree, known));
+  } catch (error) {
+    if (error instanceof NotLowerable) return { rule, place: 'ext-authz', why: error.message };
+    throw error;
+  }
+}
+
+const always: Tree = literal('BOOL', true);
+
+function lower(rule: PolicyRule, when: Tree, folded: (expression: Expression) => Folded): Placement {
+  const { action } = rule;
+  switch (action.kind) {
+    case 'quota':
+      return { rule, place: 'quota', why: 'requests are counted' };
+    case 'report':
+      return { rule, place: 'access-log', why: 'it is told of requests when they have ended' };
+    case 'check':
+      return { rule, place: 'ext-authz', why: `the handler ${action.handler.name} has to be asked` };
+    case 'headers':
+      return lowerHeaders(rule, action, when, folded);
+    case 'deny':
+      return rbac(rule, lowerDenial(when, action.denial));
+    case 'list':
+      return rbac(rule, lowerList(action, when, folded(action.value)));
+    default:
+      return action satisfies never;
+  }
+}
+
+function rbac(rule: PolicyRule, lowered: LoweredDenial): Placement {
+  if (isConst(lowered.condition, false))
+    return { rule, place: 'none', why: 'it can not hold for any request to this workload' };
+  return { rule, place: 'rbac', why: 'Envoy knows everything that it asks for', lowered };
+}
+
+/** Conditions on the connection's address are RBAC's own; the rest is CEL. */
+function lowerDenial(when: Tree, denial: Denial): LoweredDenial {
+  const parts = conjuncts(when);
+  const addresses = parts.flatMap((part) => sourceIpOf(part) ?? []);
+  const [address, ...others] = addresses;
+  if (others.length > 0) throw new NotLowerable('several conditions on source.ip are left to Mixer');
+  const rest = parts.filter((part) => sourceIpOf(part) === undefined);
+  const condition = celAnd(celTrue, ...rest.map((part) => conditionOf(part, true)));
+  return { denial, condition, ...(address && { sourceIp: address }) };
+}
+
+/** `a && b && c` as a, b, c: true together exactly when each is true. */
+function conjuncts(tree: Tree): readonly Tree[] {
+  return tree.kind === 'call' && tree.name === 'AND' ? tree.args.flatMap(conjuncts) : [tree];
+}
+
+/** `source.ip == ip("…")` or `!=`. The connection always has an address. */
+function sourceIpOf(tree: Tree): { readonly cidrs: readonly string[]; readonly inside: boolean } | undefined {
+  if (tree.kind !== 'call' || (tree.name !== 'EQ' && tree.name !== 'NEQ')) return undefined;
+  const [a, b] = tree.args;
+  const [attribute, address] = a?.kind === 'attribute' ? [a, b] : [b, a];
+  if (attribute?.kind !== 'attribute' || attribute.name !== 'source.ip' || address?.kind !== 'literal')
+    return undefined;
+  return { cidrs: [String(address.value)], inside: tree.name === 'EQ' };
+}
+
+type ListAction = Extract<Action, { kind: 'list' }>;
+
+function lowerList({ type, mode, entries, denial }: ListAction, when: Tree, value: Folded): LoweredDenial {
+  const refusesListed = mode === 'DENY';
+  if (value === 'absent') return refusesListed ? never(denial) : lowerDenial(when, denial);
+  if (type === 'IP_ADDRESSES') {
+    if (value.kind !== 'attribute' || value.name !== 'source.ip')
+      throw new NotLowerable('a list of addresses is lowered for source.ip only');
+    const before = lowerDenial(when, denial);
+    if (before.sourceIp !== undefined) throw new NotLowerable('several conditions on source.ip are left to Mixer');
+    return { ...before, sourceIp: { cidrs: entries, inside: refusesListed } };
+  }
+  if (type === 'CASE_INSENSITIVE_STRINGS') throw new NotLowerable('Envoy does not compare texts without case here');
+  const listed = call(type === 'REGEX' ? listedByPattern : listedAsText, [value, literal('STRING', JSON.stringify(entries))]);
+  if (refusesListed) return lowerDenial(call('AND', [when, listed]), denial);
+  // Who has no value is not listed either.
+  return lowerDenial(call('AND', [when, call('NOT', [call('DEFAULT', [listed, literal('BOOL', false)])])]), denial);
+}
+
+function never(denial: Denial): LoweredDenial {
+  return { denial, condition: { kind: 'const', value: false } };
+}
+
+type HeadersAction = Extract<Action, { kind: 'headers' }>;
+
+function lowerHeaders(
+  rule: PolicyRule,
+  action: HeadersAction,
+  when: Tree,
+  folded: (expression: Expression) => Folded,
+): Placement {
+  if (when.kind !== 'literal') throw new NotLowerable('header changes under a condition are left to Mixer');
+  const constant = (operations: readonly HeaderOperation[]) =>
+    operations.flatMap(({ name, operation, value }): LoweredHeader[] => {
+      if (value === undefined) return [{ name, operation }];
+      const result = folded(value);
+      if (result === 'absent') return [];
+      if (result.kind !== 'literal') throw new NotLowerable(`the value of ${name} depends on the request`);
+      return [{ name, operation, value: textOf(result.value) }];
+    });
+  const headers = { request: constant(action.request), response: constant(action.response) };
+  return { rule, place: 'header-mutation', why: 'its values are the same for every request', headers };
+}
+
+function textOf(value: AttributeValue): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
