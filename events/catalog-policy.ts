@@ -33,4 +33,13 @@ export const policyEntries: CatalogOf<PolicyFact> = {
       digest: '0d7c3f1a9b8e5d4c2f6a7b1e0c9d8f3a4b5c6d7e8f9a0b1c2d3e4f5a6b7c8d9e',
     },
   },
+  'io.periplus.policy.rule-failed': {
+    group: 'policy',
+    log: 'facts',
+    subject: 'policy/rule/KIND/NAMESPACE/NAME[INDEX]',
+    meaning:
+      'Evaluating a policy rule failed in a Mixer, for the first time since the rules changed; the others go on.',
+    data: 'the rule, the Mixer and what went wrong',
+    example: { rule: 'Policy/default/limits[0]', mixer: 'mixer-host', problem: 'Maximum call stack size exceeded' },
+  },
 };

@@ -15,8 +15,25 @@ export interface FetchedKeySet {
 /** A key set was fetched and is new, or fetching it began to fail. Translation reads keys from here, so that a replay has the same. */
 export type JwksFetched = NewEvent<'io.periplus.policy.jwks-fetched', FetchedKeySet>;
 
+/** Evaluating a rule failed in a Mixer, for the first time since the rules changed. No projection of the mesh reads it. */
+export type RuleFailed = NewEvent<
+  'io.periplus.policy.rule-failed',
+  {
+    /** `Policy/NAMESPACE/NAME[INDEX]`. */
+    readonly rule: string;
+    /** Name of the Mixer. */
+    readonly mixer: string;
+    readonly problem: string;
+  }
+>;
+
 /** All facts about policies. */
-export type PolicyFact = JwksFetched | CredentialObserved;
+export type PolicyFact = JwksFetched | CredentialObserved | RuleFailed;
+
+/** Subject of a rule's failures: `policy/rule/KIND/NAMESPACE/NAME[INDEX]`. */
+export function ruleSubject(rule: string): string {
+  return `policy/rule/${rule}`;
+}
 
 /** Subject of a key set's events: `policy/jwks/URI`. */
 export function jwksSubject(uri: string): string {

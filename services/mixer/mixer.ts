@@ -7,7 +7,9 @@ import type { Service } from '../../lib/service.ts';
 import type { MeshConfig } from '../../mesh/config/mesh-config.ts';
 import { FactReader } from '../../mesh/fact-reader.ts';
 import type { Snapshot } from '../../mesh/snapshot.ts';
+import { checkPart } from './check/check-part.ts';
 import { type GrpcService, MixerServer } from './grpc-server.ts';
+import { HandlerSet } from './handlers/handler-set.ts';
 import { MixerMetrics } from './metrics.ts';
 import { mixerRegistration } from './registration.ts';
 
@@ -35,10 +37,12 @@ export interface MixerMeans {
 export interface MixerPart {
   readonly grpc?: readonly GrpcService[];
   readonly services?: readonly Service[];
+  /** Takes a newer state of the mesh, before `snapshots` shows it and before the port opens for the first time. */
+  readonly use?: (snapshot: Snapshot) => void;
 }
 
-/** Every part, in the order in which readers meet them in the guide. */
-const parts: readonly ((means: MixerMeans) => MixerPart)[] = [];
+/** Every part. They share the handlers, which the rules name. */
+const parts: readonly ((means: MixerMeans, handlers: HandlerSet) => MixerPart)[] = [checkPart];
 
 /** A Mixer, put together and not yet started. */
 export interface Mixer {
@@ -66,9 +70,14 @@ export function createMixer(options: {
   const logger = options.logger.child({ part: 'mixer' });
   const metrics = new MixerMetrics();
   const snapshots = new Latest<Snapshot>();
-  const reader = factReader({ facts, clock, logger, mesh, snapshots, metrics });
   const means: MixerMeans = { snapshots, facts, clock, logger, metrics, name };
-  const built = parts.map((create) => create(means));
+  const handlers = new HandlerSet({ clock, logger, metrics });
+  const built = parts.map((create) => create(means, handlers));
+  const take = (snapshot: Snapshot) => {
+    for (const { use } of built) use?.(snapshot);
+    snapshots.set(snapshot);
+  };
+  const reader = factReader({ facts, clock, logger, mesh, take, metrics });
   const server = new MixerServer({ host, port: config.port, services: built.flatMap(({ grpc }) => grpc ?? []), clock });
   const ready = () => reader.caughtUp && server.port.value !== undefined;
   return {
@@ -96,17 +105,18 @@ function afterCatchingUp(server: Service, snapshots: Latest<Snapshot>): Service 
 
 function factReader({
   metrics,
-  snapshots,
+  take,
   ...means
-}: Pick<MixerMeans, 'snapshots' | 'metrics' | 'facts' | 'clock' | 'logger'> & {
+}: Pick<MixerMeans, 'metrics' | 'facts' | 'clock' | 'logger'> & {
   readonly mesh: MeshConfig;
+  readonly take: (snapshot: Snapshot) => void;
 }): FactReader {
   return new FactReader({
     ...means,
     events: {
       snapshot: async (snapshot) => {
         metrics.snapshotPosition.set({}, snapshot.position);
-        snapshots.set(snapshot);
+        take(snapshot);
       },
       folded: (events) => metrics.eventsFolded.add({}, events),
       // Pilot searches for the event and quarantines it, an event that this reader meets too.

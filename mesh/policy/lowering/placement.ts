@@ -137,7 +137,10 @@ function lowerList({ type, mode, entries, denial }: ListAction, when: Tree, valu
     return { ...before, sourceIp: { cidrs: entries, inside: refusesListed } };
   }
   if (type === 'CASE_INSENSITIVE_STRINGS') throw new NotLowerable('Envoy does not compare texts without case here');
-  const listed = call(type === 'REGEX' ? listedByPattern : listedAsText, [value, literal('STRING', JSON.stringify(entries))]);
+  const listed = call(type === 'REGEX' ? listedByPattern : listedAsText, [
+    value,
+    literal('STRING', JSON.stringify(entries)),
+  ]);
   if (refusesListed) return lowerDenial(call('AND', [when, listed]), denial);
   // Who has no value is not listed either.
   return lowerDenial(call('AND', [when, call('NOT', [call('DEFAULT', [listed, literal('BOOL', false)])])]), denial);

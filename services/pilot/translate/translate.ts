@@ -14,6 +14,7 @@ import { headlessEndpoints } from './listeners/outbound-inputs.ts';
 import type { Memo } from './memo.ts';
 import { configToken, outboundContext } from './outbound-context.ts';
 import { type OutboundResources, outboundResources } from './outbound-resources.ts';
+import { policyInputs } from './policy/policy-filters.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import type { ProxyScope } from './proxy-scope.ts';
 import { emptySet, joinedSet, resourceSet } from './resource-set.ts';
@@ -82,7 +83,13 @@ function sharedTranslation(snapshot: Snapshot, own: ProxyContext, memo: Memo): S
   return memo.get('shared-translation', [snapshot, context, sidecar], () => {
     const scope = scopeWith({ snapshot, context, sidecar, memo });
     // Headless services' endpoints have listeners of their own; nobody else's are read.
-    const read = [scope.egress, configToken(snapshot, memo), snapshot.mesh, headlessEndpoints({ scope, memo })];
+    const read = [
+      scope.egress,
+      configToken(snapshot, memo),
+      snapshot.mesh,
+      headlessEndpoints({ scope, memo }),
+      ...policyInputs(snapshot),
+    ];
     return { scope, outbound: outboundResources(scope, memo), read };
   });
 }

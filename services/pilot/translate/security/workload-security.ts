@@ -5,6 +5,7 @@ import type { HttpFilter } from '../../../../gen/envoy/extensions/filters/networ
 import type { PeerAuthenticationSpec } from '../../../../mesh/config/schemas/peer-authentication.ts';
 import type { RequestAuthenticationSpec } from '../../../../mesh/config/schemas/request-authentication.ts';
 import { subsetKey } from '../names.ts';
+import { policyFilters } from '../policy/policy-filters.ts';
 import type { ProxyScope } from '../proxy-scope.ts';
 import type { Lookups } from '../routes/lookups.ts';
 import { banFilters } from './ban-filters.ts';
@@ -39,8 +40,18 @@ const noSecurity: WorkloadSecurity = {
   hasIdentity: false,
 };
 
-/** The security of the proxy of `scope`. */
-export function workloadSecurity({ scope, memo }: Lookups): WorkloadSecurity {
+/** The security of the proxy of `scope`: Istio's policies first, then ours. */
+export function workloadSecurity(lookups: Lookups): WorkloadSecurity {
+  const istio = istioSecurity(lookups);
+  const filters = policyFilters(lookups);
+  if (filters.length === 0) return istio;
+  return lookups.memo.get('with-policies', [istio, filters], () => ({
+    ...istio,
+    httpFilters: [...istio.httpFilters, ...filters],
+  }));
+}
+
+function istioSecurity({ scope, memo }: Lookups): WorkloadSecurity {
   const { snapshot, context } = scope;
   const { config, mesh, keySets, bans } = snapshot;
   const policies = appliedPolicies(scope, memo);

@@ -1,0 +1,98 @@
+// Envoy's external authorization service (envoy.service.auth.v3.Authorization): a check in, a verdict out.
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type handleUnaryCall, type ServiceDefinition, status } from '@grpc/grpc-js';
+import {
+  HeaderValueOption_HeaderAppendAction as AppendAction,
+  type HeaderValueOption,
+  HeaderValueOptionSchema,
+} from '../../../gen/envoy/config/core/v3/base_pb.js';
+import {
+  type CheckRequest,
+  CheckRequestSchema,
+  type CheckResponse,
+  CheckResponseSchema,
+} from '../../../gen/envoy/service/auth/v3/external_auth_pb.js';
+import type { Clock } from '../../../lib/clock.ts';
+import { type CheckCall, checkCallKey, decodeCheckCall } from '../../../mesh/policy/check-call.ts';
+import type { Snapshot } from '../../../mesh/snapshot.ts';
+import type { GrpcService } from '../grpc-server.ts';
+import type { CheckEngine } from './check-engine.ts';
+import { requestAttributes } from './request-attributes.ts';
+import type { HeaderChange, Verdict } from './verdict.ts';
+
+/** The service's one method; tests and the benchmark call it too. */
+export const authorizationService = {
+  Check: {
+    path: '/envoy.service.auth.v3.Authorization/Check',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: (request: CheckRequest) => Buffer.from(toBinary(CheckRequestSchema, request)),
+    requestDeserialize: (bytes: Buffer) => fromBinary(CheckRequestSchema, bytes),
+    responseSerialize: (response: CheckResponse) => Buffer.from(toBinary(CheckResponseSchema, response)),
+    responseDeserialize: (bytes: Buffer) => fromBinary(CheckResponseSchema, bytes),
+  },
+} satisfies ServiceDefinition;
+
+/** Texts of proxies' configurations that are remembered decoded: one a workload and policy version. */
+const maxCalls = 10_000;
+
+/** The service, ready for Mixer's gRPC port. */
+export function authorizationServer(options: {
+  readonly engine: CheckEngine;
+  readonly snapshot: () => Snapshot | undefined;
+  readonly clock: Clock;
+}): GrpcService {
+  const { engine, snapshot, clock } = options;
+  const calls = new Map<string, CheckCall | undefined>();
+  const callOf = (text: string): CheckCall | undefined => {
+    if (!calls.has(text)) {
+      if (calls.size >= maxCalls) calls.clear();
+      calls.set(text, decodeCheckCall(text));
+    }
+    return calls.get(text);
+  };
+  const handle: handleUnaryCall<CheckRequest, CheckResponse> = (call, done) => {
+    const [text] = call.metadata.get(checkCallKey);
+    const check = typeof text === 'string' ? callOf(text) : undefined;
+    if (check === undefined) {
+      done({ code: status.INVALID_ARGUMENT, details: `the call has no readable ${checkCallKey}` });
+      return;
+    }
+    const context = { request: call.request, facts: check.facts, registry: snapshot()?.registry, nowMs: clock.nowMs() };
+    engine.check(check.rules, requestAttributes(context)).then(
+      (verdict) => done(null, responseOf(verdict)),
+      () => done({ code: status.INTERNAL, details: 'the check failed' }),
+    );
+  };
+  return { definition: authorizationService, implementation: { Check: handle } };
+}
+
+/** The verdict in Envoy's words. */
+export function responseOf({ denial, request, response }: Verdict): CheckResponse {
+  if (denial !== undefined) {
+    return create(CheckResponseSchema, {
+      status: { code: denial.code, message: denial.message },
+      httpResponse: {
+        case: 'deniedResponse',
+        value: { status: { code: denial.httpStatus }, body: denial.message },
+      },
+    });
+  }
+  return create(CheckResponseSchema, {
+    status: { code: 0 },
+    httpResponse: {
+      case: 'okResponse',
+      value: {
+        headers: request.filter(({ operation }) => operation !== 'REMOVE').map(headerOption),
+        headersToRemove: request.filter(({ operation }) => operation === 'REMOVE').map(({ name }) => name),
+        responseHeadersToAdd: response.filter(({ operation }) => operation !== 'REMOVE').map(headerOption),
+      },
+    },
+  });
+}
+
+function headerOption({ name, operation, value }: HeaderChange): HeaderValueOption {
+  const appendAction =
+    operation === 'SET' ? AppendAction.OVERWRITE_IF_EXISTS_OR_ADD : AppendAction.APPEND_IF_EXISTS_OR_ADD;
+  return create(HeaderValueOptionSchema, { header: { key: name, value }, appendAction, keepEmptyValue: true });
+}

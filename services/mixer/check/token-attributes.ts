@@ -1,0 +1,30 @@
+// Attributes of the request's token: what Envoy's jwt_authn has checked and left in its metadata.
+import type { CheckRequest } from '../../../gen/envoy/service/auth/v3/external_auth_pb.js';
+import type { AttributeValue } from '../../../mesh/policy/attributes.ts';
+
+/** Value of a `request.auth.…` attribute; undefined without a valid token. */
+export function tokenAttribute(name: string, request: CheckRequest): AttributeValue | undefined {
+  const metadata = request.attributes?.metadataContext?.filterMetadata['envoy.filters.http.jwt_authn'];
+  const payload = metadata?.payload;
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return undefined;
+  const { iss, sub, aud, azp } = payload;
+  switch (name) {
+    case 'request.auth.principal':
+      return typeof iss === 'string' && typeof sub === 'string' ? `${iss}/${sub}` : undefined;
+    case 'request.auth.audiences':
+      return Array.isArray(aud) ? aud.filter((one) => typeof one === 'string').join(',') : textOf(aud);
+    case 'request.auth.presenter':
+      return textOf(azp);
+    case 'request.auth.claims':
+      // A map of texts: claims that are none are not in it.
+      return Object.fromEntries(
+        Object.entries(payload).flatMap(([key, value]) => (typeof value === 'string' ? [[key, value]] : [])),
+      );
+    default:
+      return undefined;
+  }
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

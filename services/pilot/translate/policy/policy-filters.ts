@@ -1,0 +1,120 @@
+// Policies as Envoy filters: what RBAC and header mutation carry out exactly, and one call to Mixer for what is left.
+import { create } from '@bufbuild/protobuf';
+import { CidrRangeSchema } from '../../../../gen/envoy/config/core/v3/address_pb.js';
+import { HeaderValueOption_HeaderAppendAction as AppendAction } from '../../../../gen/envoy/config/core/v3/base_pb.js';
+import {
+  PermissionSchema,
+  type Policy,
+  PolicySchema,
+  type Principal,
+  PrincipalSchema,
+  RBAC_Action,
+  RBACSchema,
+} from '../../../../gen/envoy/config/rbac/v3/rbac_pb.js';
+import { HeaderMutationSchema } from '../../../../gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js';
+import { RBACSchema as HttpRbacSchema } from '../../../../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
+import type { HttpFilter } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import { compilePolicies } from '../../../../mesh/policy/compile-policies.ts';
+import { isConst } from '../../../../mesh/policy/lowering/cel.ts';
+import {
+  type LoweredDenial,
+  type LoweredHeader,
+  type Placement,
+  placeRules,
+} from '../../../../mesh/policy/lowering/placement.ts';
+import { mixerHostname } from '../../../../mesh/policy/mixer-service.ts';
+import type { Snapshot } from '../../../../mesh/snapshot.ts';
+import type { Lookups } from '../routes/lookups.ts';
+import { httpFilter } from '../security/rbac-filters.ts';
+import { celMessage } from './cel-message.ts';
+import { mixerFilter } from './mixer-filter.ts';
+import { workloadFacts } from './workload-facts.ts';
+
+const none: readonly HttpFilter[] = [];
+
+/** Everything of a snapshot that these filters are made of, beside the proxy's scope: for memos. */
+export function policyInputs({ config, registry }: Snapshot): readonly unknown[] {
+  return [compilePolicies(config), registry.servicesOf(mixerHostname)[0]];
+}
+
+/** The filters of the proxy of `scope`; the same array while nothing they are made of changes. */
+export function policyFilters(lookups: Lookups): readonly HttpFilter[] {
+  const { scope, memo } = lookups;
+  const { snapshot } = scope;
+  const [, mixer] = policyInputs(snapshot);
+  const placements = policyPlacements(lookups);
+  if (placements.length === 0) return none;
+  return memo.get('policy-filters', [placements, mixer], () => {
+    const facts = workloadFacts(lookups);
+    const left = placements.filter(({ place }) => place === 'ext-authz').map(({ rule }) => rule);
+    return [
+      ...rbacFilter(placements),
+      ...headerFilter(placements),
+      ...(left.length > 0 ? [mixerFilter(left, facts, { isThere: mixer !== undefined })] : []),
+    ];
+  });
+}
+
+/** Where each rule for the proxy's workload runs. */
+export function policyPlacements(lookups: Lookups): readonly Placement[] {
+  const { scope, memo } = lookups;
+  const { config, mesh } = scope.snapshot;
+  const set = compilePolicies(config);
+  if (set.rules.length === 0) return [];
+  const facts = workloadFacts(lookups);
+  return memo.get('policy-placements', [set, facts, mesh], () => placeRules(set, facts, mesh.rootNamespace));
+}
+
+/** Name of the filter in Envoy, beside Istio's `envoy.filters.http.rbac` of AuthorizationPolicies. */
+export const policyRbac = 'envoy.filters.http.rbac.policy';
+
+function rbacFilter(placements: readonly Placement[]): readonly HttpFilter[] {
+  const policies = placements.flatMap(({ rule, lowered }) =>
+    lowered === undefined ? [] : [[rule.id, rbacPolicy(lowered)] as const],
+  );
+  if (policies.length === 0) return [];
+  const rules = create(RBACSchema, { action: RBAC_Action.DENY, policies: Object.fromEntries(policies) });
+  return [httpFilter(policyRbac, HttpRbacSchema, create(HttpRbacSchema, { rules }))];
+}
+
+function rbacPolicy({ condition, sourceIp }: LoweredDenial): Policy {
+  return create(PolicySchema, {
+    permissions: [create(PermissionSchema, { rule: { case: 'any', value: true } })],
+    principals: [sourceIp === undefined ? anyone : fromAddresses(sourceIp)],
+    ...(isConst(condition, true) ? {} : { condition: celMessage(condition) }),
+  });
+}
+
+const anyone = create(PrincipalSchema, { identifier: { case: 'any', value: true } });
+
+function fromAddresses({ cidrs, inside }: NonNullable<LoweredDenial['sourceIp']>): Principal {
+  const ids = cidrs.map((cidr) => {
+    const [addressPrefix = '', length] = cidr.split('/');
+    const bits = length === undefined ? (addressPrefix.includes(':') ? 128 : 32) : Number(length);
+    const value = create(CidrRangeSchema, { addressPrefix, prefixLen: bits });
+    return create(PrincipalSchema, { identifier: { case: 'directRemoteIp', value } });
+  });
+  const one = create(PrincipalSchema, { identifier: { case: 'orIds', value: { ids } } });
+  return inside ? one : create(PrincipalSchema, { identifier: { case: 'notId', value: one } });
+}
+
+function headerFilter(placements: readonly Placement[]): readonly HttpFilter[] {
+  const all = placements.flatMap(({ headers }) => (headers === undefined ? [] : [headers]));
+  if (all.length === 0) return [];
+  const mutations = create(HeaderMutationSchema, {
+    mutations: {
+      requestMutations: all.flatMap(({ request }) => request.map(mutation)),
+      responseMutations: all.flatMap(({ response }) => response.map(mutation)),
+    },
+  });
+  return [httpFilter('envoy.filters.http.header_mutation', HeaderMutationSchema, mutations)];
+}
+
+function mutation({ name, operation, value = '' }: LoweredHeader) {
+  if (operation === 'REMOVE') return { action: { case: 'remove' as const, value: name } };
+  // `%` begins a command of Envoy's access-log format there.
+  const header = { key: name, value: value.replaceAll('%', '%%') };
+  const appendAction =
+    operation === 'SET' ? AppendAction.OVERWRITE_IF_EXISTS_OR_ADD : AppendAction.APPEND_IF_EXISTS_OR_ADD;
+  return { action: { case: 'append' as const, value: { header, appendAction, keepEmptyValue: true } } };
+}
