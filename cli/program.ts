@@ -16,6 +16,7 @@ import { getCommand } from './commands/get.ts';
 import { historyCommand } from './commands/history.ts';
 import { interceptCommand } from './commands/intercept.ts';
 import { natsCommand } from './commands/nats.ts';
+import { policyCommand } from './commands/policy.ts';
 import { proxyConfigCommand } from './commands/proxy-config.ts';
 import { proxyStatusCommand } from './commands/proxy-status.ts';
 import { registryCommand } from './commands/registry.ts';
@@ -59,6 +60,7 @@ export function createProgram(context: CliContext): Command {
         analyzeCommand(context),
         checkCommand(context),
         whyDeniedCommand(context),
+        policyCommand(context),
         versionCommand(context),
       ],
     ],

@@ -5,7 +5,7 @@ import { type Folded, fold } from '../expression/fold.ts';
 import { call, literal, type Tree } from '../expression/tree.ts';
 import type { Action, Denial, HeaderOperation, PolicyRule, PolicySet } from '../rules.ts';
 import { isFor, knownAttributes, type WorkloadFacts } from '../workload-facts.ts';
-import { type Cel, celAnd, celTrue, isConst } from './cel.ts';
+import { type Cel, celAnd, celNot, celTrue, isConst } from './cel.ts';
 import { conditionOf, listedAsText, listedByPattern } from './condition.ts';
 import { NotLowerable } from './envoy-attributes.ts';
 
@@ -142,8 +142,10 @@ function lowerList({ type, mode, entries, denial }: ListAction, when: Tree, valu
     literal('STRING', JSON.stringify(entries)),
   ]);
   if (refusesListed) return lowerDenial(call('AND', [when, listed]), denial);
-  // Who has no value is not listed either.
-  return lowerDenial(call('AND', [when, call('NOT', [call('DEFAULT', [listed, literal('BOOL', false)])])]), denial);
+  // Who has no value is not listed either. Where "not listed" has no exact form (claims of a token), neither has this.
+  conditionOf(listed, false);
+  const before = lowerDenial(when, denial);
+  return { ...before, condition: celAnd(before.condition, celNot(conditionOf(listed, true))) };
 }
 
 function never(denial: Denial): LoweredDenial {

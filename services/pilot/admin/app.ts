@@ -14,6 +14,7 @@ import { registerCheckRoutes, registerHealthRoutes } from './routes-health.ts';
 import { registerIdentityRoutes } from './routes-identity.ts';
 import { registerLossRoutes } from './routes-losses.ts';
 import { registerMutualTlsRoutes } from './routes-mutual-tls.ts';
+import { registerPolicyRoutes } from './routes-policy.ts';
 import { registerProxyRoutes } from './routes-proxies.ts';
 import { registerRegistryRoutes } from './routes-registry.ts';
 import { registerReplayRoutes } from './routes-replay.ts';
@@ -70,6 +71,7 @@ export async function createAdminApp(
       registerTokenRoutes(scope, context);
       registerWaitRoutes(scope, context);
       registerWhyDeniedRoutes(scope, context);
+      registerPolicyRoutes(scope, context);
     },
     { prefix: '/api/v1' },
   );

@@ -112,6 +112,7 @@ function httpChain(
     telemetry,
     routes: { rdsName: routeName },
     securityFilters: security.httpFilters,
+    denialReplies: security.denialReplies,
   });
   return create(FilterChainSchema, {
     ...chainBase(isPlain ? [] : sniHosts),

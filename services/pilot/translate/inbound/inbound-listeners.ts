@@ -165,6 +165,7 @@ function httpChain(chain: InboundChain, way: InboundWay, { mesh, security, telem
     place: reportOf(chain, way),
     routes: { inline: inboundRouteConfiguration(chain, cluster) },
     securityFilters: security.httpFilters,
+    denialReplies: security.denialReplies,
   });
   return filterChain(chain, way, {
     name,

@@ -15,6 +15,7 @@ import {
   HttpConnectionManagerSchema,
   type HttpFilter,
   HttpFilterSchema,
+  type ResponseMapper,
 } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { durationOfMs } from '../routes/duration.ts';
@@ -38,6 +39,8 @@ export interface ConnectionManagerOptions {
   readonly routes: { readonly rdsName: string } | { readonly inline: RouteConfiguration };
   /** Filters that decide who may pass; before all others. */
   readonly securityFilters?: readonly HttpFilter[];
+  /** What is answered where they refuse. */
+  readonly denialReplies?: readonly ResponseMapper[];
 }
 
 /** The network filter that holds the connection manager. */
@@ -51,7 +54,7 @@ export function connectionManagerFilter(options: ConnectionManagerOptions): Filt
 
 /** The connection manager itself. */
 export function connectionManager(options: ConnectionManagerOptions): HttpConnectionManager {
-  const { telemetry, securityFilters = [] } = options;
+  const { telemetry, securityFilters = [], denialReplies = [] } = options;
   const side = options.class === 'sidecar-inbound' ? 'SERVER' : 'CLIENT';
   const tracing = telemetry.tracing(side);
   return create(HttpConnectionManagerSchema, {
@@ -60,6 +63,7 @@ export function connectionManager(options: ConnectionManagerOptions): HttpConnec
     httpFilters: [...telemetry.httpFilters(side), ...securityFilters, ...httpFilters(options.protocol)],
     accessLog: telemetry.httpLogs({ ...options.place, side }),
     ...(tracing ? { tracing } : {}),
+    ...(denialReplies.length > 0 ? { localReplyConfig: { mappers: [...denialReplies] } } : {}),
     ...pathNormalization(options.mesh),
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     // Streams may be idle: the application decides, not the mesh.

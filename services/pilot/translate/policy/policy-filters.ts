@@ -13,7 +13,10 @@ import {
 } from '../../../../gen/envoy/config/rbac/v3/rbac_pb.js';
 import { HeaderMutationSchema } from '../../../../gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js';
 import { RBACSchema as HttpRbacSchema } from '../../../../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
-import type { HttpFilter } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import type {
+  HttpFilter,
+  ResponseMapper,
+} from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { compilePolicies } from '../../../../mesh/policy/compile-policies.ts';
 import { isConst } from '../../../../mesh/policy/lowering/cel.ts';
 import {
@@ -27,18 +30,27 @@ import type { Snapshot } from '../../../../mesh/snapshot.ts';
 import type { Lookups } from '../routes/lookups.ts';
 import { httpFilter } from '../security/rbac-filters.ts';
 import { celMessage } from './cel-message.ts';
+import { denialReplies } from './denial-replies.ts';
 import { mixerFilter } from './mixer-filter.ts';
 import { workloadFacts } from './workload-facts.ts';
 
-const none: readonly HttpFilter[] = [];
+/** What a proxy is given for its policies. */
+export interface PolicyFilters {
+  /** In the order in which they decide. */
+  readonly filters: readonly HttpFilter[];
+  /** What clients are told where RBAC refuses. */
+  readonly replies: readonly ResponseMapper[];
+}
+
+const none: PolicyFilters = { filters: [], replies: [] };
 
 /** Everything of a snapshot that these filters are made of, beside the proxy's scope: for memos. */
 export function policyInputs({ config, registry }: Snapshot): readonly unknown[] {
   return [compilePolicies(config), registry.servicesOf(mixerHostname)[0]];
 }
 
-/** The filters of the proxy of `scope`; the same array while nothing they are made of changes. */
-export function policyFilters(lookups: Lookups): readonly HttpFilter[] {
+/** The filters of the proxy of `scope`; the same object while nothing they are made of changes. */
+export function policyFilters(lookups: Lookups): PolicyFilters {
   const { scope, memo } = lookups;
   const { snapshot } = scope;
   const [, mixer] = policyInputs(snapshot);
@@ -47,11 +59,12 @@ export function policyFilters(lookups: Lookups): readonly HttpFilter[] {
   return memo.get('policy-filters', [placements, mixer], () => {
     const facts = workloadFacts(lookups);
     const left = placements.filter(({ place }) => place === 'ext-authz').map(({ rule }) => rule);
-    return [
+    const filters = [
       ...rbacFilter(placements),
       ...headerFilter(placements),
       ...(left.length > 0 ? [mixerFilter(left, facts, { isThere: mixer !== undefined })] : []),
     ];
+    return { filters, replies: denialReplies(placements) };
   });
 }
 

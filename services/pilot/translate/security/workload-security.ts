@@ -1,7 +1,10 @@
 // Everything that security policies ask of one proxy's inbound side, ready for the listeners that carry it out.
 import type { ConfigResource } from '../../../../events/model.ts';
 import type { Filter } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
-import type { HttpFilter } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import type {
+  HttpFilter,
+  ResponseMapper,
+} from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { PeerAuthenticationSpec } from '../../../../mesh/config/schemas/peer-authentication.ts';
 import type { RequestAuthenticationSpec } from '../../../../mesh/config/schemas/request-authentication.ts';
 import { subsetKey } from '../names.ts';
@@ -20,6 +23,8 @@ import { type AuthorizationPolicy, actionOf, policiesOf } from './select-policie
 export interface WorkloadSecurity {
   /** Come before all other HTTP filters: tokens first, then CUSTOM, AUDIT, DENY, ALLOW. */
   readonly httpFilters: readonly HttpFilter[];
+  /** What clients are told where the policies' own filters refuse. */
+  readonly denialReplies: readonly ResponseMapper[];
   /** Come before the TCP proxy. */
   readonly networkFilters: readonly Filter[];
   /** Come first of all on chains of the mesh's mutual TLS: connections of banned identities end there. */
@@ -33,6 +38,7 @@ export interface WorkloadSecurity {
 
 const noSecurity: WorkloadSecurity = {
   httpFilters: [],
+  denialReplies: [],
   networkFilters: [],
   banFilters: [],
   federation: undefined,
@@ -43,11 +49,12 @@ const noSecurity: WorkloadSecurity = {
 /** The security of the proxy of `scope`: Istio's policies first, then ours. */
 export function workloadSecurity(lookups: Lookups): WorkloadSecurity {
   const istio = istioSecurity(lookups);
-  const filters = policyFilters(lookups);
-  if (filters.length === 0) return istio;
-  return lookups.memo.get('with-policies', [istio, filters], () => ({
+  const policies = policyFilters(lookups);
+  if (policies.filters.length === 0) return istio;
+  return lookups.memo.get('with-policies', [istio, policies], () => ({
     ...istio,
-    httpFilters: [...istio.httpFilters, ...filters],
+    httpFilters: [...istio.httpFilters, ...policies.filters],
+    denialReplies: policies.replies,
   }));
 }
 
@@ -74,6 +81,7 @@ function istioSecurity({ scope, memo }: Lookups): WorkloadSecurity {
       const custom = authorization.filter((policy) => actionOf(policy) === 'CUSTOM');
       const tokens = jwtFilter(authentication, { keySets, isRouter });
       return {
+        denialReplies: [],
         httpFilters: [
           ...(tokens ? [tokens] : []),
           ...customHttpFilters(custom, { mesh, find }),

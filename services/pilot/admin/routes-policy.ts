@@ -1,0 +1,78 @@
+// Where each policy rule runs for each proxy, and why there, now or at a moment.
+import type { FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
+import { compilePolicies } from '../../../mesh/policy/compile-policies.ts';
+import { celText } from '../../../mesh/policy/lowering/cel.ts';
+import type { Place, Placement } from '../../../mesh/policy/lowering/placement.ts';
+import type { BrokenRule } from '../../../mesh/policy/rules.ts';
+import type { Snapshot } from '../../../mesh/snapshot.ts';
+import { proxyScope } from '../translate/compute-proxy-scope.ts';
+import { createMemo, type Memo } from '../translate/memo.ts';
+import { policyPlacements } from '../translate/policy/policy-filters.ts';
+import type { ProxyContext } from '../translate/proxy-context.ts';
+import { type AdminContext, snapshotFor } from './context.ts';
+import { streamAt, timeOf } from './routes-proxies.ts';
+import { errorSchema } from './schemas.ts';
+
+/** One rule at one proxy. */
+export interface PlacedRule {
+  /** Name of the proxy. */
+  readonly proxy: string;
+  readonly rule: string;
+  readonly place: Place;
+  readonly why: string;
+  /** What Envoy evaluates, in CEL; absent where it evaluates nothing. */
+  readonly condition?: string;
+}
+
+/** Answer of /policy. */
+export interface PolicyAnswer {
+  readonly position: number;
+  readonly items: readonly PlacedRule[];
+  /** Rules that can't be carried out anywhere. */
+  readonly broken: readonly BrokenRule[];
+}
+
+const query = Type.Object({
+  at: Type.Optional(Type.String({ description: 'A moment: a position, an RFC 3339 time or -15m' })),
+  proxy: Type.Optional(Type.String({ description: 'Node id of one proxy; all by default' })),
+});
+
+/** Registers /policy. */
+export function registerPolicyRoutes(app: FastifyInstance, context: AdminContext): void {
+  app.get<{ Querystring: { at?: string; proxy?: string } }>(
+    '/policy',
+    {
+      schema: {
+        summary: 'Where each policy rule runs: in Envoy (and as which condition), in Mixer, or nowhere, and why',
+        tags: ['proxies'],
+        querystring: query,
+        response: { '4xx': errorSchema },
+      },
+    },
+    async ({ query: { at, proxy } }): Promise<PolicyAnswer> => {
+      const snapshot = await snapshotFor(context, at);
+      const time = await timeOf(context, at);
+      const all = await context.deliveries.proxiesAt(time);
+      const wanted = proxy === undefined ? all.map(({ id }) => id) : [proxy];
+      const contexts = await Promise.all(wanted.map(async (id) => ({ id, stream: await streamAt(context, id, time) })));
+      const memo = createMemo();
+      const items = contexts.flatMap(({ id, stream }) =>
+        placedRules(snapshot, stream.context as ProxyContext, memo).map((placement) => shown(id, placement)),
+      );
+      return { position: snapshot.position, items, broken: compilePolicies(snapshot.config).broken };
+    },
+  );
+}
+
+function placedRules(snapshot: Snapshot, context: ProxyContext, memo: Memo): readonly Placement[] {
+  return policyPlacements({ scope: proxyScope(snapshot, context, memo), memo });
+}
+
+function shown(id: string, { rule, place, why, lowered }: Placement): PlacedRule {
+  const proxy = id.split('~')[2] ?? id;
+  const { condition, sourceIp } = lowered ?? {};
+  const address = sourceIp && `source.ip ${sourceIp.inside ? 'in' : 'not in'} ${sourceIp.cidrs.join(', ')}`;
+  const parts = [...(address ? [address] : []), ...(condition ? [celText(condition)] : [])];
+  return { proxy, rule: rule.id, place, why, ...(parts.length > 0 ? { condition: parts.join(' && ') } : {}) };
+}

@@ -1,0 +1,34 @@
+// What clients are told where Envoy's RBAC refuses for a policy: the rule's own status and words, as Mixer would answer.
+import { create } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { ExpressionFilterSchema } from '../../../../gen/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.js';
+import {
+  type ResponseMapper,
+  ResponseMapperSchema,
+} from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import type { Placement } from '../../../../mesh/policy/lowering/placement.ts';
+
+/** One mapper for each rule that RBAC carries out. Envoy names the rule in the response code's details. */
+export function denialReplies(placements: readonly Placement[]): readonly ResponseMapper[] {
+  return placements.flatMap(({ rule, lowered }) => {
+    if (lowered === undefined) return [];
+    const details = `rbac_access_denied_matched_policy[${rule.id}]`;
+    const filter = create(ExpressionFilterSchema, {
+      expression: `response.code_details == ${JSON.stringify(details)}`,
+    });
+    const { httpStatus, message } = lowered.denial;
+    return create(ResponseMapperSchema, {
+      filter: {
+        filterSpecifier: {
+          case: 'extensionFilter',
+          value: {
+            name: 'envoy.access_loggers.extension_filters.cel',
+            configType: { case: 'typedConfig', value: anyPack(ExpressionFilterSchema, filter) },
+          },
+        },
+      },
+      statusCode: httpStatus,
+      body: { specifier: { case: 'inlineString', value: message } },
+    });
+  });
+}
