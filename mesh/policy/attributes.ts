@@ -105,3 +105,8 @@ export function attributesBy(get: (name: string) => AttributeValue | undefined):
     },
   };
 }
+
+/** A value as text: maps as JSON. */
+export function textOf(value: AttributeValue): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}

@@ -1,4 +1,5 @@
 // Which request headers the expressions of rules read: Mixer is sent those alone.
+import { textOf } from './attributes.ts';
 import { nodesOf, type Tree } from './expression/tree.ts';
 import type { Action, FieldExpressions, PolicyRule } from './rules.ts';
 
@@ -21,7 +22,7 @@ export function referencedHeaders(rules: readonly PolicyRule[]): readonly string
       } else if (node.kind === 'call' && node.name === 'INDEX') {
         const [map, key] = node.args;
         if (map?.kind === 'attribute' && map.name === 'request.headers' && key?.kind === 'literal')
-          names.add(String(key.value));
+          names.add(textOf(key.value));
       }
     }
   }

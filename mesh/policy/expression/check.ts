@@ -1,6 +1,6 @@
 // Type-checks an expression against a vocabulary, and settles what is constant: everything wrong is said when it is applied.
 import { didYouMean } from '../../config/suggest-name.ts';
-import type { ValueType } from '../attributes.ts';
+import { textOf, type ValueType } from '../attributes.ts';
 import { type FunctionSpec, functionNames, functions } from './functions.ts';
 import { compilePattern } from './patterns.ts';
 import { call, ExpressionError, literal, type Tree } from './tree.ts';
@@ -104,7 +104,7 @@ function checkMatches(tree: Call, args: readonly Typed[]): Typed {
   const [pattern, value] = first.kind === 'literal' ? [first, second] : [second, first];
   if (pattern.kind !== 'literal')
     throw new ExpressionError(tree.at, 'matches needs a literal pattern: "a.*".matches(request.path)');
-  const fault = compilePattern(String(pattern.value));
+  const fault = compilePattern(textOf(pattern.value));
   if (typeof fault === 'string') throw new ExpressionError(pattern.at, `is no regular expression of RE2: ${fault}`);
   return { tree: call('matches', [pattern, value], tree.at), type };
 }

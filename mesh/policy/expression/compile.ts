@@ -1,5 +1,5 @@
 // Trees into functions: an absent attribute makes absent what is computed from it, until `|` gives another value.
-import type { Attributes, AttributeValue } from '../attributes.ts';
+import { type Attributes, type AttributeValue, textOf } from '../attributes.ts';
 import { functions } from './functions.ts';
 import { compilePattern } from './patterns.ts';
 import { ExpressionError, type Tree } from './tree.ts';
@@ -56,7 +56,7 @@ function compileCall(name: string, args: readonly Tree[], at: number): Evaluate 
 }
 
 function compileMatches([pattern]: readonly Tree[], value: Evaluate, at: number): Evaluate {
-  const matches = compilePattern(pattern?.kind === 'literal' ? String(pattern.value) : '');
+  const matches = compilePattern(pattern?.kind === 'literal' ? textOf(pattern.value) : '');
   if (typeof matches === 'string') throw new ExpressionError(at, matches);
   return (attributes) => {
     const text = value(attributes);
@@ -67,8 +67,9 @@ function compileMatches([pattern]: readonly Tree[], value: Evaluate, at: number)
 /** A key of an attribute that is a map is asked for by itself: nobody needs the other headers. */
 function compileIndex([map, key]: readonly Tree[], mapValue: Evaluate, keyValue: Evaluate): Evaluate {
   if (map?.kind === 'attribute' && key?.kind === 'literal') {
-    const [{ name }, { value }] = [map, key];
-    return (attributes) => attributes.entry(name, String(value));
+    const { name } = map;
+    const wanted = textOf(key.value);
+    return (attributes) => attributes.entry(name, wanted);
   }
   return (attributes) => {
     const [values, name] = [mapValue(attributes), keyValue(attributes)];

@@ -1,5 +1,5 @@
 // Computes of an expression what is known already: with the workload's attributes many rules hold always, or never.
-import type { AttributeValue } from '../attributes.ts';
+import { type AttributeValue, textOf } from '../attributes.ts';
 import { functions } from './functions.ts';
 import { compilePattern } from './patterns.ts';
 import { call, literal, type Tree } from './tree.ts';
@@ -82,6 +82,6 @@ function foldStrict(tree: Call, args: readonly Folded[]): Folded {
 }
 
 function matchesOf([pattern, value]: readonly AttributeValue[]): boolean | undefined {
-  const matches = compilePattern(String(pattern));
-  return typeof matches === 'string' ? undefined : matches(String(value));
+  const matches = compilePattern(textOf(pattern ?? ''));
+  return typeof matches === 'string' ? undefined : matches(textOf(value ?? ''));
 }

@@ -83,14 +83,14 @@ export const functions: ReadonlyMap<string, FunctionSpec> = new Map<string, Func
   ['email', conversion('EMAIL_ADDRESS', emailOf)],
   ['uri', conversion('URI', uriOf)],
   ['toLower', conversion('STRING', (value) => value.toLowerCase())],
-  ['reverse', conversion('STRING', (value) => [...value].reverse().join(''))],
+  ['reverse', conversion('STRING', (value) => Array.from(value).reverse().join(''))],
   [
     'size',
     {
       parameters: ['T'],
       result: 'INT64',
       allowed: ['STRING', 'STRING_MAP'],
-      apply: (value) => (typeof value === 'object' ? Object.keys(value).length : [...text(value)].length),
+      apply: (value) => (typeof value === 'object' ? Object.keys(value).length : Array.from(text(value)).length),
     },
   ],
   ['emptyStringMap', { parameters: [], result: 'STRING_MAP', apply: () => ({}) }],

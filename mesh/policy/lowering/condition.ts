@@ -1,4 +1,5 @@
 // Expressions as CEL conditions for Envoy: true exactly when Mixer's evaluation gives true, absent attributes included.
+import { textOf } from '../attributes.ts';
 import type { Tree } from '../expression/tree.ts';
 import { type Cel, celAnd, celCall, celConst, celFalse, celNot, celOr, celSize, celTrue } from './cel.ts';
 import {
@@ -163,9 +164,9 @@ function operandOf(tree: Tree): Operand {
   const [map, key] = tree.args;
   if (tree.name !== 'INDEX' || key?.kind !== 'literal') throw new NotLowerable(`${tree.name} is left to Mixer`);
   if (map?.kind === 'literal') return { present: celFalse, value: celConst('') };
-  if (map?.kind === 'attribute' && map.name === 'request.headers') return headerInCel(String(key.value));
+  if (map?.kind === 'attribute' && map.name === 'request.headers') return headerInCel(textOf(key.value));
   if (map?.kind === 'attribute' && map.name === 'request.auth.claims')
-    return { ...claimInCel(String(key.value)), truthOnly: true };
+    return { ...claimInCel(textOf(key.value)), truthOnly: true };
   throw new NotLowerable(`Envoy does not know ${map?.kind === 'attribute' ? map.name : 'this map'} as Mixer does`);
 }
 
@@ -216,7 +217,7 @@ function principalOfToken(name: string, a: Tree, b: Tree, wanted: boolean): Cel 
     throw new NotLowerable("this use of the token's principal is left to Mixer");
   const text = other.value;
   const [issuer, subject] = [claimInCel('iss'), claimInCel('sub')];
-  const slashes = [...text].flatMap((character, at) => (character === '/' ? [at] : []));
+  const slashes = Array.from(text.matchAll(/\//g), ({ index }) => index);
   const ways = slashes.map((at) =>
     celAnd(
       celCall('_==_', [issuer.value, celConst(text.slice(0, at))]),

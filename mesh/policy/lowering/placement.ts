@@ -1,5 +1,5 @@
 // Decides where a rule runs for a workload: the cheapest place that gives the same answer, and why there.
-import type { AttributeValue } from '../attributes.ts';
+import { textOf } from '../attributes.ts';
 import type { Expression } from '../expression/expression.ts';
 import { type Folded, fold } from '../expression/fold.ts';
 import { call, literal, type Tree } from '../expression/tree.ts';
@@ -121,7 +121,7 @@ function sourceIpOf(tree: Tree): { readonly cidrs: readonly string[]; readonly i
   const [attribute, address] = a?.kind === 'attribute' ? [a, b] : [b, a];
   if (attribute?.kind !== 'attribute' || attribute.name !== 'source.ip' || address?.kind !== 'literal')
     return undefined;
-  return { cidrs: [String(address.value)], inside: tree.name === 'EQ' };
+  return { cidrs: [textOf(address.value)], inside: tree.name === 'EQ' };
 }
 
 type ListAction = Extract<Action, { kind: 'list' }>;
@@ -171,8 +171,4 @@ function lowerHeaders(
     });
   const headers = { request: constant(action.request), response: constant(action.response) };
   return { rule, place: 'header-mutation', why: 'its values are the same for every request', headers };
-}
-
-function textOf(value: AttributeValue): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

@@ -190,7 +190,11 @@ describe('CheckEngine', () => {
     // Any function of the instance will do for a handler.
     const answer = ({ fields: { value } }: Instance): CheckResult => {
       const refuses = value === undefined || value === '1' || value === 'none';
-      return { status: { code: refuses ? 7 : 0, message: String(value) }, validForMs: 60_000, validUses: 1_000_000 };
+      return {
+        status: { code: refuses ? 7 : 0, message: JSON.stringify(value ?? null) },
+        validForMs: 60_000,
+        validUses: 1_000_000,
+      };
     };
     const shown = ({ denial: refused, by, request: changes }: Verdict) => ({
       refused,

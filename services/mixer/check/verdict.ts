@@ -1,5 +1,5 @@
 // Rules into one verdict: the first that refuses decides; header changes of the others are carried out in their order.
-import type { Attributes, AttributeValue } from '../../../mesh/policy/attributes.ts';
+import { type Attributes, type AttributeValue, textOf } from '../../../mesh/policy/attributes.ts';
 import { compilePattern } from '../../../mesh/policy/expression/patterns.ts';
 import { ipOf } from '../../../mesh/policy/expression/values.ts';
 import type {
@@ -96,7 +96,7 @@ const matchers = new WeakMap<ListAction, (text: string) => boolean>();
 function listed(action: ListAction, value: AttributeValue): boolean {
   let matches = matchers.get(action);
   if (matches === undefined) matchers.set(action, (matches = matcherOf(action)));
-  return matches(typeof value === 'object' ? JSON.stringify(value) : String(value));
+  return matches(textOf(value));
 }
 
 function matcherOf({ type, entries }: ListAction): (text: string) => boolean {
@@ -129,7 +129,7 @@ function changesOf(operations: readonly HeaderOperation[], attributes: Attribute
   return operations.flatMap(({ name, operation, value }) => {
     if (value === undefined) return [{ name, operation, value: '' }];
     const text = value.evaluate(attributes);
-    return text === undefined ? [] : [{ name, operation, value: String(text) }];
+    return text === undefined ? [] : [{ name, operation, value: textOf(text) }];
   });
 }
 
