@@ -76,7 +76,7 @@ function withSignature(
   const bound = generic.find(({ tree: { kind } }) => kind !== 'literal')?.type ?? fraction ?? generic[0]?.type;
   const settled = args.map((arg, i) => {
     const wanted = parameters[i] === 'T' ? bound : parameters[i];
-    const fitting = fit(arg, wanted as ValueType | undefined);
+    const fitting = coerced(arg, wanted as ValueType | undefined);
     if (fitting !== undefined) return fitting;
     throw new ExpressionError(arg.tree.at, `${shown} expects ${wanted} here, found ${arg.type}`);
   });
@@ -87,7 +87,7 @@ function withSignature(
 }
 
 /** A text that is a duration where one is wanted, as in Mixer; a whole number where a fraction may be. */
-function fit({ tree, type }: Typed, wanted: ValueType | undefined): Tree | undefined {
+function coerced({ tree, type }: Typed, wanted: ValueType | undefined): Tree | undefined {
   if (type === wanted) return tree;
   if (tree.kind !== 'literal') return undefined;
   if (wanted === 'DOUBLE' && type === 'INT64') return literal('DOUBLE', tree.value, tree.at);
