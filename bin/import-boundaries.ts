@@ -36,9 +36,8 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@kurrent/kurrentdb-client': ['events/logs/kurrentdb'],
   '@platformatic/kafka': ['events/mirror/kafka', 'services/mixer/handlers/kafka'],
   '@marcbachmann/cel-js': ['mesh/telemetry/envoy-cel.ts'],
-  re2js: ['mesh/policy/expression/patterns.ts', 'mesh/telemetry/envoy-cel.ts'],
   yaml: ['mesh/config/'],
-  re2js: ['mesh/policy/expression/patterns.ts'],
+  re2js: ['mesh/policy/expression/patterns.ts', 'mesh/telemetry/envoy-cel.ts'],
   ajv: ['mesh/config/'],
   '@grpc/grpc-js': [
     'lib/renewable-credentials.ts',
