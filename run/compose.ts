@@ -5,6 +5,7 @@ import { Container, type ServiceIdentifier } from 'inversify';
 import type { Adapter } from '../adapters/adapter.ts';
 import type { AdapterStatus } from '../adapters/adapter-status.ts';
 import { createConsulAdapter } from '../adapters/consul/adapter.ts';
+import { createDockerAdapter } from '../adapters/docker/adapter.ts';
 import { createFilesAdapter } from '../adapters/files/adapter.ts';
 import { createFileCredentials } from '../adapters/files/credentials.ts';
 import { type ClusterAccess, currentToken, inClusterAccess } from '../adapters/kubernetes/access.ts';
@@ -12,6 +13,7 @@ import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
 import { createKubernetesCredentials } from '../adapters/kubernetes/credentials.ts';
 import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
 import { LeasedAdapter } from '../adapters/leased-adapter.ts';
+import { createNomadAdapter } from '../adapters/nomad/adapter.ts';
 import { type PlatformRules, platformRules } from '../adapters/platform-rules.ts';
 import { AdapterRunner } from '../adapters/runner.ts';
 import type { MeshLogs } from '../events/event-log.ts';
@@ -120,6 +122,8 @@ export async function compose(
         createKubernetesAdapter({ ...cluster, access: () => kubernetesAccess(cluster), clock }),
       ),
       ...config.consul.map((datacenter) => createConsulAdapter({ ...datacenter, clock })),
+      ...config.nomad.map((region) => createNomadAdapter({ ...region, clock })),
+      ...config.docker.map((engine) => createDockerAdapter({ ...engine, clock })),
     ];
     // Only where processes share a log can there be another replica: then one of them writes.
     const leases = logs.leases;

@@ -97,7 +97,10 @@ describe('processConfigOf', () => {
       /adapters, pilot and citadel/,
     ],
     ['a context given twice', { kubeconfig: 'x', kubeContext: ['a', 'b', 'a'] }, /given twice/],
-    ['docker', { docker: true }, /--docker is not in this version yet/],
+    ['no engine of Docker', { docker: ['ftp://x'] }, /--docker "ftp:\/\/x" is no address/],
+    ['no URL of Nomad', { nomad: 'ftp://x' }, /the address of Nomad is no URL/],
+    ['flags about Nomad alone', { nomadRegion: ['eu'] }, /need --nomad URL/],
+    ['flags about Docker alone', { dockerHostAddress: '10.0.0.1' }, /need --docker/],
   ])('refuses %s as wrong usage', (_, flags, message) => {
     expect(() => configOf(flags)).toThrow(message);
     try {

@@ -10,9 +10,11 @@ import type { MixerConfig } from '../services/mixer/mixer.ts';
 import { type AdminConfig, type AdminFlags, adminConfigOf } from './config-admin.ts';
 import { type CitadelFlags, citadelConfigOf } from './config-citadel.ts';
 import { type ConsulDatacenterConfig, type ConsulFlags, consulDatacentersOf } from './config-consul.ts';
+import { type DockerEngineConfig, type DockerFlags, dockerEnginesOf } from './config-docker.ts';
 import { type KubernetesClusterConfig, type KubernetesFlags, kubernetesClustersOf } from './config-kubernetes.ts';
 import { type MirrorFlags, mirrorConfigOf } from './config-mirror.ts';
 import { type MixerFlags, mixerConfigOf } from './config-mixer.ts';
+import { type NomadFlags, type NomadRegionConfig, nomadRegionsOf } from './config-nomad.ts';
 import { type XdsConfig, type XdsFlags, xdsConfigOf, xdsPorts } from './config-xds.ts';
 
 /** What `serve` can be. */
@@ -38,6 +40,10 @@ export interface ProcessConfig {
   readonly kubernetes: readonly KubernetesClusterConfig[];
   /** Consul datacenters that adapters watch. */
   readonly consul: readonly ConsulDatacenterConfig[];
+  /** Nomad regions that adapters watch. */
+  readonly nomad: readonly NomadRegionConfig[];
+  /** Docker engines that adapters watch. */
+  readonly docker: readonly DockerEngineConfig[];
   /** Folder for everything the process keeps. */
   readonly dataDirectory: string;
   /** Address to listen on, for every port. */
@@ -68,8 +74,10 @@ export interface ServeFlags
     CitadelFlags,
     KubernetesFlags,
     ConsulFlags,
+    DockerFlags,
     MixerFlags,
     MirrorFlags,
+    NomadFlags,
     XdsFlags {
   readonly roles?: string;
   readonly log?: string;
@@ -81,9 +89,7 @@ export interface ServeFlags
   readonly metricsPort?: number;
   readonly name?: string;
   readonly logLevel?: LogLevel;
-  readonly nomad?: string;
   readonly jwksAllowPrivate?: boolean;
-  readonly docker?: boolean;
 }
 
 /** Ports of DESIGN.md's Public face. */
@@ -103,7 +109,6 @@ export function processConfigOf(
   flags: ServeFlags,
   defaults: { readonly name: string; readonly workingDirectory: string; readonly env?: NodeJS.ProcessEnv },
 ): ProcessConfig {
-  refuseLaterParts(flags);
   const dataDirectory = resolve(defaults.workingDirectory, flags.data ?? defaultDataDirectory);
   const roles = rolesOf(flags.roles ?? 'pilot,adapters');
   const host = flags.host ?? '127.0.0.1';
@@ -125,6 +130,8 @@ export function processConfigOf(
     jwksAllowPrivate: flags.jwksAllowPrivate ?? false,
     tokenReview: roles.has('citadel') ? clusters[0] : undefined,
     consul: consulDatacentersOf(flags, { env: {}, ...defaults, wanted: roles.has('adapters') }),
+    nomad: nomadRegionsOf(flags, { env: {}, ...defaults, wanted: roles.has('adapters') }),
+    docker: dockerEnginesOf(flags, { env: {}, ...defaults, wanted: roles.has('adapters') }),
     dataDirectory,
     host,
     xds: xdsConfigOf(flags, {
@@ -190,19 +197,4 @@ function isShared(store: LogStore): boolean {
 export function logStoreName(store: LogStore): string {
   if (store.kind === 'memory') return 'in memory, gone when this process ends';
   return store.kind === 'sqlite' ? store.directory : hidden(store.url);
-}
-
-function refuseLaterParts(flags: ServeFlags): void {
-  const later = [
-    ['--nomad', flags.nomad],
-    ['--docker', flags.docker],
-  ] as const;
-  for (const [flag, value] of later) {
-    if (value !== undefined && value !== false)
-      throw notYet(`the adapter behind ${flag} is`, 'use --config DIR with YAML files');
-  }
-}
-
-function notYet(what: string, instead: string): MeshError {
-  return new MeshError('usage', `${what} not in this version yet; ${instead}`);
 }

@@ -1,5 +1,5 @@
 // A real Consul as a platform: services, checks, restarts without memory, tokens, datacenters; and its check on the way to a real Envoy.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -11,10 +11,11 @@ import { MemoryLog } from '../events/logs/memory.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { heldByEnvoy } from './support/config-dump.ts';
-import { TestConsul } from './support/consul.ts';
+import { TestConsul, type TestConsulOptions } from './support/consul.ts';
 import { startEnvoy } from './support/envoy.ts';
 import { freePorts } from './support/free-port.ts';
 import { periplus, RunningPeriplus } from './support/periplus.ts';
+import { testCertificate } from './support/test-certificate.ts';
 import { waitFor } from './support/wait-for.ts';
 
 const first = await TestConsul.start();
@@ -27,6 +28,17 @@ const register = async (id: string, more: Record<string, unknown> = {}, check?: 
   const port = 8080;
   await consul.register({ ID: id, Name: id, Address: '10.1.0.1', Port: port, ...more }, check);
   registered.add(id);
+};
+const scratchFolder = () => {
+  const folder = mkdtempSync(join(tmpdir(), 'periplus-consul-'));
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+};
+const startAgent = async (options: TestConsulOptions) => {
+  const agent = await TestConsul.start(options);
+  if (!(agent instanceof TestConsul)) throw new Error(agent.why);
+  cleanups.push(() => agent.kill());
+  return agent;
 };
 function follow(options: Partial<ConsulAdapterOptions> & { readonly log?: MemoryLog; readonly holdMs?: number } = {}) {
   const { log = new MemoryLog(), holdMs = 600_000 } = options;
@@ -199,6 +211,61 @@ describe.skipIf(why !== '')(`Consul${why}`, () => {
     const right = follow({ access: { url, token: '7f2f4f0e-3a3c-4b2e-9a41-1f8f5d2c6b11' }, instance: 'dc2' });
     await right.synced();
     expect(await right.endpoints()).toMatchObject([{ clusterId: 'dc2' }]);
+  });
+
+  it('reads a token that was renewed, from its file', async () => {
+    const good = '7f2f4f0e-3a3c-4b2e-9a41-1f8f5d2c6b11';
+    const secured = await startAgent({ managementToken: good });
+    await secured.register({ ID: 'web', Name: 'web', Port: 80 });
+    const tokenFile = join(scratchFolder(), 'token');
+    writeFileSync(tokenFile, '00000000-0000-0000-0000-000000000001\n');
+    const followed = follow({ access: { url: secured.url, tokenFile } });
+    await followed.until('refusal', () => followed.state()?.state === 'lost');
+    writeFileSync(tokenFile, `${good}\n`);
+    await followed.synced();
+    expect(await followed.endpoints()).toHaveLength(1);
+  });
+
+  it('is reached by TLS, when its certificate has the name that is asked for', async () => {
+    const { certificate, privateKey } = testCertificate('server.dc1.consul');
+    const folder = scratchFolder();
+    const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    writeFileSync(certFile, certificate);
+    writeFileSync(keyFile, privateKey);
+    const agent = await startAgent({ tls: { certFile, keyFile } });
+    await agent.register({ ID: 'web', Name: 'web', Port: 80 });
+    const by = (serverName: string) =>
+      follow({ access: { url: agent.httpsUrl, tls: { caFile: certFile, serverName } } });
+    const trusting = by('server.dc1.consul');
+    await trusting.synced();
+    expect(await trusting.endpoints()).toHaveLength(1);
+    const strange = by('server.dc2.consul');
+    await strange.until('refusal', () => strange.state()?.state === 'lost');
+    expect(strange.state()?.reason).toMatch(/altnames|does not match/i);
+  });
+
+  it('makes one service of two joined datacenters, and goes on with one when the other is lost', async () => {
+    const far = await startAgent({ datacenter: 'dc2' });
+    await consul.joinDatacenter(far);
+    await register('web');
+    await far.register({ ID: 'web', Name: 'web', Address: '10.2.0.1', Port: 8080 });
+    const log = new MemoryLog();
+    // Both through the agent of the first, as `serve --consul URL --consul-datacenter dc1 dc2` does.
+    const of = (datacenter: string) =>
+      follow({ log, access: { url: consul.url, datacenter }, limits: { answerMs: 1_000, waitMs: 500 } });
+    const [near, other] = [of('dc1'), of('dc2')];
+    await Promise.all([near.synced(), other.synced()]);
+    const places = async () =>
+      (await near.endpoints()).map(({ clusterId, locality }) => `${clusterId} ${locality}`).sort();
+    await near.until('both', async () => (await places()).length === 2);
+    expect(await places()).toEqual(['dc1 dc1', 'dc2 dc2']);
+    expect((await snapshotOf(log)).registry.services.size).toBe(1);
+    await far.kill();
+    await other.until('loss', () => other.state()?.state === 'lost');
+    await register('web', { Address: '10.1.0.9' });
+    await near.until('the change', async () => (await near.endpoints()).some(({ address }) => address === '10.1.0.9'));
+    expect(near.state()?.state).toBe('synced');
+    expect(await places()).toHaveLength(2);
   });
 
   it('reaches a real Envoy through `serve --consul`, and says in check what it holds', async () => {

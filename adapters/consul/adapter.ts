@@ -2,9 +2,10 @@
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
 import type { Adapter, AdapterSink, Observed } from '../adapter.ts';
+import { runSessions } from '../sessions.ts';
+import { Slots } from '../slots.ts';
 import { type ConsulAccess, type ConsulAnswer, ConsulClient, type ConsulLimits } from './client.ts';
 import { type ConsulEntry, isCatalog, isEntries } from './consul-types.ts';
-import { Slots } from './slots.ts';
 import { type ConsulMapping, consulPlatform, defaultMapping, translateEntries } from './translate.ts';
 
 /** Which Consul, and how it is read. */
@@ -61,19 +62,8 @@ class ConsulAdapter implements Adapter {
     this.#listsItself = access.namespace === undefined && access.partition === undefined;
   }
 
-  async run(sink: AdapterSink, signal: AbortSignal): Promise<void> {
-    for (let delayMs = retryMs.min; !signal.aborted; ) {
-      const startedMs = this.#clock.nowMs();
-      const error = await this.#session(sink, signal).catch((thrown: unknown) => thrown);
-      if (signal.aborted) return;
-      if (error !== undefined) {
-        if (!(error instanceof MeshError)) throw error;
-        sink.lost(error.message);
-      }
-      if (this.#clock.nowMs() - startedMs > retryMs.max) delayMs = retryMs.min;
-      await this.#clock.sleep(delayMs, signal).catch(() => {});
-      delayMs = Math.min(delayMs * 2, retryMs.max);
-    }
+  run(sink: AdapterSink, signal: AbortSignal): Promise<void> {
+    return runSessions((until) => this.#session(sink, until), { sink, clock: this.#clock, signal });
   }
 
   /**

@@ -49,8 +49,28 @@ export function serveCommand(context: CliContext): Command {
       '--consul-server-name <name>',
       "name in Consul's certificate, such as server.dc1.consul ($CONSUL_TLS_SERVER_NAME)",
     )
-    .option('--nomad <url>', 'read a Nomad agent (not in this version yet)')
-    .option('--docker', 'read the Docker engine (not in this version yet)')
+    .option('--nomad <url>', "read Nomad's native services through this agent; its token comes from $NOMAD_TOKEN")
+    .option('--nomad-region <name...>', "regions of Nomad to read (default: the agent's own)")
+    .option('--nomad-namespace <name>', 'namespace to read (default: $NOMAD_NAMESPACE, else all)')
+    .option(
+      '--nomad-hostname <rule>',
+      'hostnames of its services: NAME and NS are replaced (default: NAME.NS.svc.cluster.local)',
+    )
+    .option('--nomad-token-file <file>', 'file with the ACL token, which may be replaced')
+    .option('--nomad-ca <file>', "CA of Nomad's certificate ($NOMAD_CACERT)")
+    .option('--nomad-cert <file>', 'client certificate for Nomad ($NOMAD_CLIENT_CERT)')
+    .option('--nomad-key <file>', 'its key ($NOMAD_CLIENT_KEY)')
+    .option(
+      '--nomad-server-name <name>',
+      "name in Nomad's certificate, such as server.global.nomad ($NOMAD_TLS_SERVER_NAME)",
+    )
+    .option('--docker [address...]', 'read Docker engines (default: $DOCKER_HOST, else unix:///var/run/docker.sock)')
+    .option(
+      '--docker-hostname <rule>',
+      'hostnames of its services: NAME, NS and PROJECT are replaced (default: NAME.NS.svc.cluster.local)',
+    )
+    .option('--docker-host-address <address>', "endpoints are ports published at this address, not containers' own")
+    .option('--docker-cert-path <dir>', 'folder of ca.pem, cert.pem and key.pem for TLS ($DOCKER_CERT_PATH)')
     .action(async (flags: ServeFlags) => {
       const { serve } = await import('../../run/main.ts');
       context.exitCode = await serve(flags, context.io);
@@ -61,6 +81,7 @@ export function serveCommand(context: CliContext): Command {
     ['periplus serve --roles pilot --log nats://nats:4222', 'one of several processes that share a log'],
     ['periplus serve --roles adapters --log nats://nats:4222 --config /etc/mesh', ''],
     ['periplus serve --consul http://127.0.0.1:8500 --consul-datacenter dc1 dc2', "Consul's services join the mesh"],
+    ['periplus serve --docker', 'containers with labels periplus.io/… join the mesh'],
     ['periplus serve --log memory: --xds-port 0 --admin-port 0', 'a trial on free ports'],
   ]);
 }

@@ -8,6 +8,8 @@ import { waitFor } from './wait-for.ts';
 /** How an agent may be set up otherwise. */
 export interface TestConsulOptions {
   readonly datacenter?: string;
+  /** PEM files: it listens for HTTPS, too. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
   /** Denies everything without a token; this one may do everything. */
   readonly managementToken?: string;
 }
@@ -32,13 +34,25 @@ export class TestConsul {
   static async start(options: TestConsulOptions = {}): Promise<TestConsul | { readonly why: string }> {
     const found = await findConsul();
     if ('why' in found) return found;
-    const agent = new TestConsul(found.path, await freePorts(4), options);
+    const agent = new TestConsul(found.path, await freePorts(5), options);
     await agent.restart();
     return agent;
   }
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** With `tls`. */
+  get httpsUrl(): string {
+    return `https://127.0.0.1:${this.#ports[4]}`;
+  }
+
+  /** Joins the datacenters of the two: each answers for the other. Resolves when this one knows the other's. */
+  async joinDatacenter(other: TestConsul): Promise<void> {
+    await this.call('PUT', `/v1/agent/join/127.0.0.1:${other.#ports[3]}?wan=1`);
+    const know = async () => ((await this.call('GET', '/v1/catalog/datacenters')) as readonly string[]).length === 2;
+    await waitFor(know, { what: 'two datacenters' });
   }
 
   /** kill -9; resolves when it is gone. */
@@ -58,14 +72,18 @@ export class TestConsul {
   /** Starts it with nothing in its memory; resolves when it has a leader. */
   async restart(): Promise<void> {
     await this.kill();
-    const [http, server, serfLan, serfWan] = this.#ports;
-    const { datacenter = 'dc1', managementToken } = this.#options;
+    const [http, server, serfLan, serfWan, https] = this.#ports;
+    const { datacenter = 'dc1', managementToken, tls } = this.#options;
     const acl = {
       acl: { enabled: true, default_policy: 'deny', tokens: { initial_management: managementToken } },
     };
     const settings = {
-      ports: { http, server, serf_lan: serfLan, serf_wan: serfWan, dns: -1, grpc: -1, grpc_tls: -1, https: -1 },
+      ports: {
+        ...{ http, https: tls ? https : -1, server, serf_lan: serfLan, serf_wan: serfWan },
+        ...{ dns: -1, grpc: -1, grpc_tls: -1 },
+      },
       datacenter,
+      ...(tls && { tls: { https: { cert_file: tls.certFile, key_file: tls.keyFile } } }),
       ...(managementToken && acl),
     };
     const hcl = ['-hcl', JSON.stringify(settings)];

@@ -16,6 +16,8 @@ export interface Engine {
   readonly env: NodeJS.ProcessEnv;
   /** At least one. */
   readonly composes: ComposePrograms;
+  /** Stops an engine of our own and starts it again, with the containers it had; undefined where it is somebody's. */
+  readonly restart?: () => Promise<void>;
   /** Stops an engine of our own. */
   dispose(): Promise<void>;
 }
@@ -74,8 +76,30 @@ async function ownEngine(composes: ComposePrograms): Promise<Engine | { readonly
 
 async function startEngine(folder: string, composes: ComposePrograms): Promise<Engine | { readonly why: string }> {
   mkdirSync(folder, { recursive: true });
-  const socket = 'unix:///run/periplus-test-docker.sock';
   const log = join(folder, 'dockerd.log');
+  const env = { ...process.env, DOCKER_HOST: 'unix:///run/periplus-test-docker.sock' };
+  let daemon = startDaemon(folder, { log, socket: env.DOCKER_HOST });
+  const untilAnswering = async () => {
+    await waitFor(async () => daemon.exitCode !== null || (await answers(env)), { limitMs: 60_000, what: 'dockerd' });
+    return daemon.exitCode === null;
+  };
+  const dispose = () => stopDaemon(daemon);
+  const restart = async () => {
+    await stopDaemon(daemon);
+    daemon = startDaemon(folder, { log, socket: env.DOCKER_HOST });
+    if (!(await untilAnswering())) throw new Error(`dockerd ended: ${lastLine(log)}`);
+  };
+  try {
+    if (!(await untilAnswering())) return { why: `dockerd ended: ${lastLine(log)}` };
+    await makeStandIns(env);
+    return { env, composes, restart, dispose };
+  } catch (error) {
+    await dispose();
+    return { why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function startDaemon(folder: string, { log, socket }: { readonly log: string; readonly socket: string }): ChildProcess {
   const state = ['--exec-root', '/run/periplus-test-docker', '--pidfile', '/run/periplus-test-docker.pid'];
   const daemon = spawn('dockerd', ['--data-root', join(folder, 'data'), ...state, '-H', socket], {
     stdio: ['ignore', 'ignore', openSync(log, 'w')],
@@ -83,17 +107,7 @@ async function startEngine(folder: string, composes: ComposePrograms): Promise<E
   daemon.on('error', () => {});
   // A test run that is killed leaves no engine behind; containers that it had end when the next one starts.
   guardChild(daemon);
-  const env = { ...process.env, DOCKER_HOST: socket };
-  const dispose = () => stopDaemon(daemon);
-  try {
-    await waitFor(async () => daemon.exitCode !== null || (await answers(env)), { limitMs: 60_000, what: 'dockerd' });
-    if (daemon.exitCode !== null) return { why: `dockerd ended: ${lastLine(log)}` };
-    await makeStandIns(env);
-    return { env, composes, dispose };
-  } catch (error) {
-    await dispose();
-    return { why: error instanceof Error ? error.message : String(error) };
-  }
+  return daemon;
 }
 
 async function stopDaemon(daemon: ChildProcess): Promise<void> {
