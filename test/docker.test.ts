@@ -24,14 +24,15 @@ const image = baseImages().node;
 describe.skipIf(why !== '')(`Docker${why}`, () => {
   const engine = found as Engine;
   const address = engine.env?.DOCKER_HOST ?? 'unix:///var/run/docker.sock';
+  const [composeProgram, ...composeArgs] = engine.composes?.found[0]?.command ?? ['docker-compose'];
   const cleanups: (() => unknown)[] = [];
   const docker = (...args: readonly string[]) => mustRun('docker', args, { env: engine.env, limitMs: 120_000 });
   const compose = (...args: readonly string[]) =>
-    mustRun(
-      engine.composes[0][0],
-      [...engine.composes[0].slice(1), '-p', project, '-f', 'examples/docker/docker-compose.yml', ...args],
-      { cwd: root, env: { ...engine.env, WEB_IMAGE: image }, limitMs: 180_000 },
-    );
+    mustRun(composeProgram, [...composeArgs, '-p', project, '-f', 'examples/docker/docker-compose.yml', ...args], {
+      cwd: root,
+      env: { ...engine.env, WEB_IMAGE: image },
+      limitMs: 180_000,
+    });
   const run = (name: string, ...args: readonly string[]) =>
     docker('run', '-d', '--name', `${project}-${name}`, ...args, image, 'sleep', 'infinity');
   const removeAll = async () => {
