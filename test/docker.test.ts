@@ -1,4 +1,4 @@
-// A real Docker engine as a platform: a Compose project joins by labels; engines that hang, go and come back.
+// A real Docker engine as a platform: a Compose project joins by labels, scales, is killed, falls ill; engines that hang, go and come back.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +35,7 @@ describe.skipIf(why !== '')(`Docker${why}`, () => {
     });
   const run = (name: string, ...args: readonly string[]) =>
     docker('run', '-d', '--name', `${project}-${name}`, ...args, image, 'sleep', 'infinity');
+  const running = async () => await docker('ps', '-q', '--filter', `label=com.docker.compose.project=${project}`);
   const removeAll = async () => {
     const ids = (await docker('ps', '-aq', '--filter', `name=^${project}`)).split('\n').filter((id) => id !== '');
     if (ids.length > 0) await docker('rm', '-f', ...ids);
@@ -83,6 +84,54 @@ describe.skipIf(why !== '')(`Docker${why}`, () => {
       close: async () => {},
     };
   });
+
+  it('takes a Compose project in by its labels: scale, illness, kill, down', async () => {
+    const { endpoints, services, until, untilEndpoints, untilState, state } = follow();
+    await untilState('synced');
+    await compose('up', '-d', '--scale', 'web=2');
+    const healthy = async () => (await endpoints()).filter(({ health }) => health === 'healthy');
+    await until('two healthy', async () => (await healthy()).length === 2);
+    const network = `${project}_default`;
+    const labels = {
+      app: 'web',
+      version: 'v1',
+      'com.docker.compose.project': project,
+      'com.docker.compose.service': 'web',
+    };
+    expect(await services()).toMatchObject([
+      {
+        ...{ hostname: 'web.default.svc.cluster.local', platform: 'docker', labels },
+        ports: [{ name: 'http', port: 80, protocol: 'HTTP' }],
+      },
+    ]);
+    for (const endpoint of await endpoints())
+      expect(endpoint).toMatchObject({ ports: { http: 8080 }, labels, network, locality: 'eu/a' });
+    for (const { id, address: ip } of await endpoints()) {
+      // The container's own word for who answers at that address.
+      const answer = await (await fetch(`http://${ip}:8080`)).text();
+      expect((await docker('inspect', '-f', '{{.Config.Hostname}}', id)).trim()).toBe(answer);
+    }
+
+    await compose('up', '-d', '--no-recreate', '--scale', 'web=3');
+    await until('three healthy', async () => (await healthy()).length === 3);
+    const [first, second] = (await endpoints()) as [Endpoint, Endpoint, Endpoint];
+    await docker('exec', first.id, 'touch', '/tmp/ill');
+    await until('illness', async () => (await endpoints()).find(({ id }) => id === first.id)?.health === 'unhealthy');
+    await docker('exec', first.id, 'rm', '/tmp/ill');
+    await until('recovery', async () => (await healthy()).length === 3);
+
+    await docker('pause', second.id);
+    await until('the pause', async () => (await healthy()).length === 2);
+    await docker('unpause', second.id);
+    await until('the end of the pause', async () => (await healthy()).length === 3);
+    // `kill` counts as stopping by hand: the policy `always` does not start it again.
+    await docker('kill', second.id);
+    await untilEndpoints(2);
+
+    await compose('down', '-t', '0');
+    await until('nothing to be left', async () => (await services()).length === 0);
+    expect(state()).toMatchObject({ state: 'synced', heldCount: 0 });
+  }, 300_000);
 
   it('says which containers it can’t take in, and why', async () => {
     await run('a', '--label', 'periplus.io/port=http');
@@ -134,6 +183,29 @@ describe.skipIf(why !== '')(`Docker${why}`, () => {
     await followed.untilEndpoints(0);
     expect(followed.state()).toMatchObject({ heldCount: 0 });
   });
+
+  it.skipIf(engine.restart === undefined)(
+    'goes through a restart of the engine',
+    async () => {
+      await compose('up', '-d', '--scale', 'web=2');
+      const followed = follow({ timing: { resyncMs: 2_000 } });
+      const healthy = async () => (await followed.endpoints()).filter(({ health }) => health === 'healthy').length;
+      await followed.until('two healthy', async () => (await healthy()) === 2);
+      await engine.restart?.();
+      // The restart policy of the project brings its containers back, with addresses of their own.
+      await waitFor(async () => (await running()).trim().split('\n').length === 2, {
+        what: 'containers to be back',
+        limitMs: 60_000,
+      });
+      await followed.untilState('synced');
+      await followed.until('two healthy again', async () => (await healthy()) === 2);
+      for (const { id, address: ip } of await followed.endpoints()) {
+        const format = `{{(index .NetworkSettings.Networks "${project}_default").IPAddress}}`;
+        expect((await docker('inspect', '-f', format, id)).trim()).toBe(ip);
+      }
+    },
+    300_000,
+  );
 
   it('is what `serve --docker` reads, with the commands of the guide', async () => {
     await compose('up', '-d');
