@@ -8,6 +8,8 @@ export default defineConfig({
           name: 'unit',
           pool: 'threads',
           isolate: false,
+          // A busy machine is slow; a test that hangs is still found.
+          testTimeout: 60_000,
           setupFiles: ['test/support/random-seed.ts'],
           include: ['{lib,events,mesh,adapters,services,agent,run,cli,bin,bench}/**/*.test.ts'],
         },

@@ -8,6 +8,7 @@ import { Latest } from '../lib/latest.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import type { Service } from '../lib/service.ts';
 import { agentUserAgent } from '../mesh/deliveries.ts';
+import { mutualTlsChannel } from './identity/mutual-tls.ts';
 import type { Health } from './probe.ts';
 import type { Json } from './proxy-node.ts';
 
@@ -50,7 +51,7 @@ export class HealthReporter implements Service {
     const address = pilotAddresses[this.#attempts++ % pilotAddresses.length] ?? pilotAddresses[0];
     const security = (await this.#options.credentials?.(signal)) ?? credentials.createInsecure();
     if (signal.aborted) return;
-    const client = new Client(address, security, { 'grpc.keepalive_time_ms': 30_000 });
+    const client = new Client(address, security, { 'grpc.keepalive_time_ms': 30_000, ...mutualTlsChannel });
     const stream = client.makeBidiStreamRequest<Buffer, Buffer>(
       method,
       (bytes) => bytes,

@@ -12,6 +12,7 @@ import { MeshError } from '../../lib/mesh-error.ts';
 import type { Service } from '../../lib/service.ts';
 import { agentUserAgent, proxyConfigTypeUrl } from '../../mesh/deliveries.ts';
 import type { Json } from '../proxy-node.ts';
+import { mutualTlsChannel } from './mutual-tls.ts';
 
 const method = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 /** Pilot's name for the mesh's bundle. */
@@ -46,7 +47,7 @@ export class BundleWatch implements Service {
     const security = await credentials(signal);
     if (signal.aborted || !security) return;
     const address = pilotAddresses[this.#attempts++ % pilotAddresses.length] ?? pilotAddresses[0];
-    const client = new Client(address, security, { 'grpc.keepalive_time_ms': keepaliveMs });
+    const client = new Client(address, security, { 'grpc.keepalive_time_ms': keepaliveMs, ...mutualTlsChannel });
     const stream = client.makeBidiStreamRequest<Buffer, Buffer>(
       method,
       (bytes) => bytes,

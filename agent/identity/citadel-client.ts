@@ -9,7 +9,7 @@ import {
 import { MeshError, type MeshErrorCode } from '../../lib/mesh-error.ts';
 import { createCsr } from '../../services/citadel/x509/csr.ts';
 import { generateKeyPair } from '../../services/citadel/x509/keys.ts';
-import { mutualTls } from './mutual-tls.ts';
+import { mutualTls, mutualTlsChannel } from './mutual-tls.ts';
 import { type WorkloadSvid, workloadSvid } from './workload-svid.ts';
 
 /** Whom to ask and with what proof. */
@@ -45,7 +45,10 @@ export async function requestSvid(request: SvidRequest): Promise<WorkloadSvid> {
 }
 
 async function call(request: SvidRequest, csr: string): Promise<IstioCertificateResponse> {
-  const client = new Client(request.address, credentialsFor(request), { 'grpc.enable_retries': 0 });
+  const client = new Client(request.address, credentialsFor(request), {
+    'grpc.enable_retries': 0,
+    ...mutualTlsChannel,
+  });
   const message = { csr, validityDuration: BigInt(request.lifeSeconds ?? 0) };
   const metadata = new Metadata();
   if ('token' in request.proof) metadata.set('authorization', `Bearer ${request.proof.token}`);

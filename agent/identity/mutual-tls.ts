@@ -1,5 +1,5 @@
 // Client credentials of mutual TLS with one server of the mesh: its SPIFFE ID counts, whatever its address.
-import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
+import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js';
 
 /** What the client shows; PEM. */
 export interface ClientKeys {
@@ -23,3 +23,6 @@ export function mutualTls(options: {
     },
   });
 }
+
+/** Options of every channel with these credentials: a TLS server name, since an address may not be one (RFC 6066) and none is checked. */
+export const mutualTlsChannel: ChannelOptions = { 'grpc.ssl_target_name_override': 'periplus-system' };

@@ -31,7 +31,7 @@ describe('events as KurrentDB keeps them', () => {
     expect(recordsOf(outgoingEvents(planned)).map(messageOfRecord)).toEqual(storedMessages(planned, 1));
     expect(storedMessages(planned, 1).map(({ kind, endsBatch }) => [kind, endsBatch])).toEqual([
       ['config', false],
-      ['registry', true],
+      ['registry/b', true],
     ]);
   });
 

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ManualClock, MemoryKeyStore, testCa } from '../citadel-fixture.ts';
 import { type Issuer, issueCa } from '../x509/issue.ts';
@@ -124,7 +125,11 @@ describe('a plugged-in CA', () => {
     const stop = new AbortController();
     const running = ca.run(stop.signal);
     const settle = async (done: () => Promise<boolean>) => {
-      for (let tries = 0; tries < 500 && !(await done()); tries++) await clock.advance(1_000);
+      // The files are read from a real disk, which takes real time.
+      for (let tries = 0; tries < 5_000 && !(await done()); tries++) {
+        await clock.advance(1_000);
+        await setTimeout(2);
+      }
     };
     write(folder, second, [root]);
     await settle(async () => signedBy((await sign(ca)).certificate, second.certificate));
