@@ -50,7 +50,6 @@ const words: Readonly<Record<Place, string>> = {
   rbac: 'Envoy: RBAC',
   'header-mutation': 'Envoy: header mutation',
   'ext-authz': 'Mixer: ext_authz',
-  quota: 'rate limit',
   'access-log': 'Mixer: access log',
 };
 

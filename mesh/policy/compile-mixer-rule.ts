@@ -2,10 +2,16 @@
 import type { ConfigResource } from '../../events/model.ts';
 import { checkSchema } from '../config/check-schema.ts';
 import type { HeaderOperationSpec, RuleAction, RuleSpec } from '../config/schemas/mixer.ts';
-import { adapterSchemas, type DenierParams, type ListcheckerParams } from '../config/schemas/mixer-adapters.ts';
+import {
+  adapterSchemas,
+  type DenierParams,
+  type ListcheckerParams,
+  type MemquotaParams,
+} from '../config/schemas/mixer-adapters.ts';
 import type { ConfigView } from '../snapshot.ts';
 import { expressionOf } from './compile-policy-rule.ts';
 import type { Expression } from './expression/expression.ts';
+import { chargesOf, limitFor } from './quota-charges.ts';
 import { handlerKinds, handlerRefOf, instanceKinds, instanceParts, resolveReference } from './references.ts';
 import {
   type Action,
@@ -65,7 +71,7 @@ function actionsOf({ handler: reference = '', instances = [] }: RuleAction, wher
   if (attributeAdapters.includes(handler.adapter)) return [];
   return instances.flatMap((name) => {
     const instance = instanceOf(name, where);
-    return instance === undefined ? [] : [actionOf(handler, instance)];
+    return instance === undefined ? [] : actionsWith(handler, instance, where);
   });
 }
 
@@ -97,11 +103,20 @@ function instanceOf(reference: string, { resource, config, id, broken }: Where):
   return undefined;
 }
 
+function actionsWith(handler: HandlerRef, instance: InstanceTemplate, { config, id, broken }: Where) {
+  if (templates[instance.template].variety !== 'quota') return [actionOf(handler, instance)];
+  const { quotas = [] } = handler.adapter === 'memquota' ? (handler.params as MemquotaParams) : {};
+  if (handler.adapter === 'memquota' && limitFor(quotas, instance.name) === undefined) {
+    broken.push({ id, problem: `handler ${handler.name} has no limit for the instance ${instance.name}` });
+    return [];
+  }
+  return [{ kind: 'quota' as const, handler, instance, charges: chargesOf(instance.name, config) }];
+}
+
 /** What needs no back end is carried out without one. */
 function actionOf(handler: HandlerRef, instance: InstanceTemplate): Action {
   const { variety } = templates[instance.template];
   if (variety === 'report') return { kind: 'report', handlers: [handler], instance };
-  if (variety === 'quota') return { kind: 'quota', handler, instance };
   if (handler.adapter === 'denier') return { kind: 'deny', denial: denierDenial(handler) };
   const list = handler.adapter === 'listchecker' ? staticList(handler, instance) : undefined;
   return list ?? { kind: 'check', handler, instance };

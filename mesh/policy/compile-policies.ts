@@ -6,6 +6,7 @@ import { compareResources } from '../config-store.ts';
 import type { ConfigView } from '../snapshot.ts';
 import { mixerRule } from './compile-mixer-rule.ts';
 import { policyRule } from './compile-policy-rule.ts';
+import { chargeKinds } from './quota-charges.ts';
 import { handlerKinds, instanceKinds } from './references.ts';
 import type { PolicySet } from './rules.ts';
 
@@ -16,7 +17,7 @@ const maxKnown = 4;
 
 /** All rules. A rule that can't be compiled is listed as broken, and keeps no other from working. */
 export function compilePolicies(config: ConfigView): PolicySet {
-  const lists = ['Policy', 'rule', ...handlerKinds, ...instanceKinds].map((kind) => config.list(kind));
+  const lists = ['Policy', 'rule', ...chargeKinds, ...handlerKinds, ...instanceKinds].map((kind) => config.list(kind));
   const key = lists[1] ?? lists;
   const earlier = known.get(key) ?? [];
   const same = earlier.find((one) => one.lists.every((list, i) => list === lists[i]));

@@ -1,8 +1,10 @@
 // One rule of a Policy, compiled.
 import type { ConfigResource } from '../../events/model.ts';
+import type { MemquotaParams } from '../config/schemas/mixer-adapters.ts';
 import type {
   PolicyHeaderChanges,
   PolicyList,
+  PolicyQuota,
   PolicyReport,
   PolicyRuleSpec,
   PolicySpec,
@@ -51,7 +53,7 @@ function actionOf(rule: PolicyRuleSpec, where: Where, broken: BrokenRule[]): Act
   const { deny, list, quota, headers, report } = rule;
   if (deny) return { kind: 'deny', denial: denialOf(where, deny) };
   if (list) return listAction(list, where);
-  if (quota) return { kind: 'quota', quota, by: expressionsOf(quota.by ?? {}) };
+  if (quota) return quotaAction(quota, where);
   if (headers) {
     return { kind: 'headers', request: operationsOf(headers.request), response: operationsOf(headers.response) };
   }
@@ -89,6 +91,33 @@ function listAction(list: PolicyList, where: Where): Action {
       onFailure: onFailure === 'ALLOW' ? 'allow' : 'deny',
     },
     instance: { name: own, template: 'listentry', fields: { value } },
+  };
+}
+
+/** Counted by memquota in Mixer, whatever the mode: no more than the limit passes. */
+function quotaAction(quota: PolicyQuota, { resource, id }: Where): Action {
+  const { limit, window, algorithm = 'ROLLING_WINDOW', by = {}, overrides = [], charge = 1, onFailure } = quota;
+  const params: MemquotaParams = {
+    quotas: [
+      {
+        name: id,
+        maxAmount: limit,
+        validDuration: window,
+        rateLimitAlgorithm: algorithm,
+        overrides: overrides.map((one) => ({ dimensions: one.by, maxAmount: one.limit, validDuration: window })),
+      },
+    ],
+  };
+  return {
+    kind: 'quota',
+    handler: {
+      name: `${resource.name}.${resource.namespace}`,
+      adapter: 'memquota',
+      params,
+      onFailure: onFailure === 'ALLOW' ? 'allow' : 'deny',
+    },
+    instance: { name: id, template: 'quota', fields: { dimensions: expressionsOf(by) } },
+    charges: [{ service: '*', match: [], amount: charge }],
   };
 }
 

@@ -51,8 +51,8 @@ function treesOfAction(action: Action): readonly Tree[] {
       return treesOfFields(action.instance.fields);
     case 'quota':
       return [
-        ...(action.instance ? treesOfFields(action.instance.fields) : []),
-        ...Object.values(action.by ?? {}).map(({ tree }) => tree),
+        ...treesOfFields(action.instance.fields),
+        ...action.charges.flatMap(({ match }) => match.map(({ tree }) => tree)),
       ];
     case 'headers':
       return [...action.request, ...action.response].flatMap(({ value }) => (value ? [value.tree] : []));

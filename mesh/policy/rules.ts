@@ -1,7 +1,7 @@
 // The one model of rules that Policies and Mixer's rules are read into; where each runs is decided by placement.ts.
 import type { ConfigResource } from '../../events/model.ts';
-import type { PolicyQuota } from '../config/schemas/policy.ts';
 import type { Expression } from './expression/expression.ts';
+import type { QuotaCharge } from './quota-charges.ts';
 import type { TemplateName } from './templates.ts';
 
 /** An answer other than "pass". */
@@ -67,12 +67,10 @@ export type Action =
   | { readonly kind: 'check'; readonly handler: HandlerRef; readonly instance: InstanceTemplate }
   | {
       readonly kind: 'quota';
-      /** Of a Mixer rule. */
-      readonly handler?: HandlerRef;
-      readonly instance?: InstanceTemplate;
-      /** Of a Policy. */
-      readonly quota?: PolicyQuota;
-      readonly by?: Readonly<Record<string, Expression>>;
+      readonly handler: HandlerRef;
+      readonly instance: InstanceTemplate;
+      /** Which requests cost what. */
+      readonly charges: readonly QuotaCharge[];
     }
   | {
       readonly kind: 'headers';

@@ -55,6 +55,8 @@ const memquota = withSnakeCase(
           name: required(text),
           maxAmount: uint64,
           validDuration: durationOrZero,
+          /** Not Mixer's: its memquota only rolls, which is the default. */
+          rateLimitAlgorithm: oneOfNames('FIXED_WINDOW', 'ROLLING_WINDOW'),
           overrides: list(
             withSnakeCase(object({ dimensions: map(text), maxAmount: uint64, validDuration: durationOrZero })),
           ),

@@ -25,7 +25,7 @@ const quota = object({
   limit: required(uint64),
   window: required(duration),
   algorithm: oneOfNames('FIXED_WINDOW', 'ROLLING_WINDOW'),
-  /** STRICT: never admits more than `limit` in a window. LEASED: proxies spend leases by themselves. */
+  /** STRICT: never admits more than `limit` in a window. LEASED: as STRICT until proxies get leases. */
   mode: oneOfNames('STRICT', 'LEASED'),
   /** Expressions by dimension: each combination of values has a count of its own. */
   by: map(text),

@@ -77,6 +77,7 @@ export function checkListEntry(entry: string, type: string, place: Place): void 
 function checkQuota(quota: PolicyQuota, place: Place): void {
   if (quota.limit < 1) place.at('limit').error('expected at least 1; use deny to refuse everything');
   if ((durationMs(quota.window) ?? 0) < 1_000) place.at('window').error('expected at least 1s');
+  if (quota.mode === 'LEASED') place.at('mode').warn('proxies get no leases yet: Mixer counts each request');
   for (const [name, text] of Object.entries(quota.by ?? {})) checkExpression(text, place.at('by', name));
   forEachAt(quota.overrides, place.at('overrides'), (override, at) => {
     for (const name of Object.keys(override.by))

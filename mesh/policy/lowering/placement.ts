@@ -3,6 +3,7 @@ import { textOf } from '../attributes.ts';
 import type { Expression } from '../expression/expression.ts';
 import { type Folded, fold } from '../expression/fold.ts';
 import { call, literal, type Tree } from '../expression/tree.ts';
+import { mayCharge } from '../quota-charges.ts';
 import type { Action, Denial, HeaderOperation, PolicyRule, PolicySet } from '../rules.ts';
 import { isFor, knownAttributes, type WorkloadFacts } from '../workload-facts.ts';
 import { type Cel, celAnd, celNot, celTrue, isConst } from './cel.ts';
@@ -19,8 +20,6 @@ export type Place =
   | 'header-mutation'
   /** Mixer, asked by Envoy's ext_authz filter before the request goes on. */
   | 'ext-authz'
-  /** Counted: local rate limit, rate-limit service or lease (services/mixer/quota). */
-  | 'quota'
   /** Mixer, told by access-log entries after the request. */
   | 'access-log';
 
@@ -63,7 +62,7 @@ export function placeRule(rule: PolicyRule, facts: WorkloadFacts): Placement {
     return { rule, place: 'none', why: `${why} for any request to this workload` };
   }
   try {
-    return lower(rule, when, (expression) => fold(expression.tree, known));
+    return lower({ rule, when, folded: (expression) => fold(expression.tree, known), facts });
   } catch (error) {
     if (error instanceof NotLowerable) return { rule, place: 'ext-authz', why: error.message };
     throw error;
@@ -72,11 +71,18 @@ export function placeRule(rule: PolicyRule, facts: WorkloadFacts): Placement {
 
 const always: Tree = literal('BOOL', true);
 
-function lower(rule: PolicyRule, when: Tree, folded: (expression: Expression) => Folded): Placement {
+interface Lowering {
+  readonly rule: PolicyRule;
+  readonly when: Tree;
+  readonly folded: (expression: Expression) => Folded;
+  readonly facts: WorkloadFacts;
+}
+
+function lower({ rule, when, folded, facts }: Lowering): Placement {
   const { action } = rule;
   switch (action.kind) {
     case 'quota':
-      return { rule, place: 'quota', why: 'requests are counted' };
+      return placeQuota(rule, action, facts);
     case 'report':
       return { rule, place: 'access-log', why: 'it is told of requests when they have ended' };
     case 'check':
@@ -90,6 +96,15 @@ function lower(rule: PolicyRule, when: Tree, folded: (expression: Expression) =>
     default:
       return action satisfies never;
   }
+}
+
+function placeQuota(
+  rule: PolicyRule,
+  { charges }: Extract<Action, { kind: 'quota' }>,
+  facts: WorkloadFacts,
+): Placement {
+  if (mayCharge(charges, facts)) return { rule, place: 'ext-authz', why: 'each Mixer counts the requests it is asked' };
+  return { rule, place: 'none', why: 'no QuotaSpecBinding charges requests to the services of this workload' };
 }
 
 function rbac(rule: PolicyRule, lowered: LoweredDenial): Placement {

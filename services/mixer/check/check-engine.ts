@@ -4,6 +4,7 @@ import type { Attributes } from '../../../mesh/policy/attributes.ts';
 import type { PolicyRule, PolicySet } from '../../../mesh/policy/rules.ts';
 import type { HandlerSet } from '../handlers/handler-set.ts';
 import type { MixerMetrics } from '../metrics.ts';
+import { chargeQuotas, isQuotaRule, type QuotaRule } from '../quota/charge-quotas.ts';
 import { CheckCache, RecordingAttributes } from './check-cache.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
@@ -12,6 +13,8 @@ const maxPlans = 1_000;
 
 interface Plan {
   readonly rules: readonly PolicyRule[];
+  /** Charged when the others let a request pass. */
+  readonly quotas: readonly QuotaRule[];
   /** Undefined where no handler is asked: then evaluating is cheaper than remembering. */
   readonly cache: CheckCache | undefined;
 }
@@ -33,6 +36,7 @@ export class CheckEngine {
   readonly #told = new Set<string>();
   #byId: ReadonlyMap<string, PolicyRule> = new Map();
   #plans = new Map<string, Plan>();
+  #charged = 0;
 
   constructor(options: CheckEngineOptions) {
     this.#options = options;
@@ -52,10 +56,19 @@ export class CheckEngine {
 
   /** The verdict of the rules with these ids; rules that are gone meanwhile say nothing. */
   async check(ids: readonly string[], attributes: Attributes): Promise<Verdict> {
-    const { cache, rules } = this.#planOf(ids);
+    const plan = this.#planOf(ids);
+    const { verdict, cached } = await this.#verdictOf(plan, attributes);
+    const refused = verdict.denial === undefined ? await this.#charge(plan.quotas, attributes) : undefined;
+    const whole = refused === undefined ? verdict : { ...verdict, ...refused };
+    this.#checks.add({ verdict: whole.denial ? 'denied' : 'allowed', cached }, 1);
+    return whole;
+  }
+
+  /** What the rules say that charge nothing: only that may be remembered. */
+  async #verdictOf({ cache, rules }: Plan, attributes: Attributes): Promise<{ verdict: Verdict; cached: string }> {
     const nowMs = this.#options.clock.nowMs();
     const known = cache?.find(attributes, nowMs);
-    if (known !== undefined) return this.#counted(known, 'true');
+    if (known !== undefined) return { verdict: known, cached: 'true' };
     const recording = cache === undefined ? attributes : new RecordingAttributes(attributes);
     const verdict = await verdictOf(rules, recording, {
       ask: (rule, instance) => {
@@ -65,24 +78,31 @@ export class CheckEngine {
       poisoned: (rule, error) => this.#poisoned(rule, error),
     });
     if (cache !== undefined && recording instanceof RecordingAttributes) cache.keep(verdict, recording, nowMs);
-    return this.#counted(verdict, 'false');
+    return { verdict, cached: 'false' };
+  }
+
+  async #charge(quotas: readonly QuotaRule[], attributes: Attributes) {
+    if (quotas.length === 0) return undefined;
+    // An id of ours: clients choose x-request-id, and what is asked twice is counted once.
+    const deduplicationId = String(++this.#charged);
+    return await chargeQuotas(quotas, attributes, {
+      take: ({ action: { handler } }, instance, amount) =>
+        this.#options.handlers.runner(handler).quota(instance, { amount, bestEffort: false, deduplicationId }),
+      poisoned: (rule, error) => this.#poisoned(rule, error),
+    });
   }
 
   #planOf(ids: readonly string[]): Plan {
     const key = ids.join('\n');
     const known = this.#plans.get(key);
     if (known !== undefined) return known;
-    const rules = ids.flatMap((id) => this.#byId.get(id) ?? []);
+    const all = ids.flatMap((id) => this.#byId.get(id) ?? []);
+    const [rules, quotas] = [all.filter((rule) => !isQuotaRule(rule)), all.filter(isQuotaRule)];
     const asks = rules.some(({ action }) => action.kind === 'check');
-    const plan = { rules, cache: asks ? new CheckCache() : undefined };
+    const plan = { rules, quotas, cache: asks ? new CheckCache() : undefined };
     if (this.#plans.size >= maxPlans) this.#plans.clear();
     this.#plans.set(key, plan);
     return plan;
-  }
-
-  #counted(verdict: Verdict, cached: 'true' | 'false'): Verdict {
-    this.#checks.add({ verdict: verdict.denial ? 'denied' : 'allowed', cached }, 1);
-    return verdict;
   }
 
   #poisoned(rule: PolicyRule, error: unknown): void {

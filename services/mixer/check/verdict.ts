@@ -80,7 +80,7 @@ export async function verdictOf(
 }
 
 /** A rule that could refuse and can't say: fail closed. */
-const poisonDenial: Denial = { code: 13, httpStatus: 500, message: 'a policy rule failed' };
+export const poisonDenial: Denial = { code: 13, httpStatus: 500, message: 'a policy rule failed' };
 
 function denialOf(action: Action, attributes: Attributes): Denial | undefined {
   if (action.kind === 'deny') return action.denial;

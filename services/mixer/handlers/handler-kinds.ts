@@ -3,9 +3,12 @@ import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
 import type { HandlerRef } from '../../../mesh/policy/rules.ts';
 import { denier } from './denier.ts';
 import type { HandlerKind } from './handler.ts';
+import { memquota } from './memquota.ts';
 
 /** Kinds by the adapter's name. Parameters were checked against the adapter's schema, so the map may forget their type. */
-const builtIn: ReadonlyMap<string, HandlerKind> = new Map([denier].map((kind) => [kind.name, kind as HandlerKind]));
+const builtIn: ReadonlyMap<string, HandlerKind> = new Map(
+  [denier as HandlerKind, memquota as HandlerKind].map((kind) => [kind.name, kind]),
+);
 
 /** The kind of a handler. Rejects with MeshError `not-found` or `invalid` that says what to do. */
 export async function kindOf({ adapter, module, name }: HandlerRef): Promise<HandlerKind> {

@@ -117,5 +117,5 @@ function missing({ name, adapter }: HandlerRef, what: string): never {
 function handlersOf({ action }: PolicySet['rules'][number]): readonly HandlerRef[] {
   if (action.kind === 'check') return [action.handler];
   if (action.kind === 'report') return action.handlers;
-  return action.kind === 'quota' && action.handler ? [action.handler] : [];
+  return action.kind === 'quota' ? [action.handler] : [];
 }

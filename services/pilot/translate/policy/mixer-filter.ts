@@ -43,7 +43,7 @@ export function mixerFilter(
 }
 
 function mayPass(action: PolicyRule['action']): boolean {
-  return action.kind === 'check' && action.handler.onFailure === 'allow';
+  return (action.kind === 'check' || action.kind === 'quota') && action.handler.onFailure === 'allow';
 }
 
 function mixerCall(rules: readonly PolicyRule[], facts: WorkloadFacts) {

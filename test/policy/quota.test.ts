@@ -1,0 +1,120 @@
+// Quotas on a real Envoy: counted by Mixer for each combination of dimensions, in both kinds of files; Mixer away.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../support/wait-for.ts';
+import { PolicyMesh, type Sidecar } from './policy-mesh.ts';
+
+/** Longer than this file runs: nothing comes back meanwhile. */
+const window = '1h';
+
+describe('quotas on a real Envoy', () => {
+  const mesh = new PolicyMesh();
+  let web: Sidecar;
+  let open: Sidecar;
+  let mixer: Awaited<ReturnType<PolicyMesh['startMixer']>>;
+  beforeAll(async () => {
+    await mesh.start({ mixer: false });
+    mixer = await mesh.startMixer();
+    web = await mesh.sidecar('web', { app: 'web' });
+    open = await mesh.sidecar('open', { app: 'open' });
+  }, 90_000);
+  afterAll(async () => {
+    await mesh.stop();
+  });
+
+  const as = (user: string) => ({ headers: { 'x-user': user } });
+  const statuses = async (count: number, user: string, path: string) => {
+    const all: number[] = [];
+    for (let i = 0; i < count; i++) all.push((await web.send(path, as(user))).status);
+    return all;
+  };
+  const untilRefused = (sidecar: Sidecar, status: number, path: string, user: string) =>
+    waitFor(async () => (await sidecar.send(path, as(user))).status === status, {
+      what: () => `${status} for ${path}\n${sidecar.envoy.output()}`,
+      limitMs: 30_000,
+    });
+
+  it("a Policy's limit holds for each user, an override for its own; other requests are not counted", async () => {
+    await mesh.apply(`
+apiVersion: policy.periplus.io/v1
+kind: Policy
+metadata: { name: limits, namespace: default }
+spec:
+  selector: { matchLabels: { app: web } }
+  rules:
+    - when: request.path.startsWith("/limited")
+      quota:
+        limit: 3
+        window: ${window}
+        by: { user: 'request.headers["x-user"] | "nobody"' }
+        overrides: [{ by: { user: alice }, limit: 5 }]
+`);
+    await untilRefused(web, 429, '/limited', 'first');
+    expect(await statuses(4, 'bob', '/limited')).toEqual([200, 200, 200, 429]);
+    expect(await statuses(6, 'alice', '/limited')).toEqual([200, 200, 200, 200, 200, 429]);
+    expect(await statuses(4, 'carol', '/limited')).toEqual([200, 200, 200, 429]);
+    expect((await web.send('/limited', as('bob'))).body).toBe('Quota is exhausted for: Policy/default/limits[0]');
+    expect(await statuses(5, 'bob', '/free')).toEqual([200, 200, 200, 200, 200]);
+  });
+
+  it("Mixer's old files: memquota, quota, QuotaSpec and its binding", async () => {
+    await mesh.apply(`
+apiVersion: config.istio.io/v1alpha2
+kind: memquota
+metadata: { name: handler, namespace: istio-system }
+spec:
+  quotas:
+    - name: requestcount.quota.istio-system
+      maxAmount: 4
+      validDuration: ${window}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: quota
+metadata: { name: requestcount, namespace: istio-system }
+spec: { dimensions: { user: 'request.headers["x-user"] | "nobody"' } }
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: { name: quota, namespace: istio-system }
+spec:
+  match: destination.labels["app"] == "web"
+  actions: [{ handler: handler.memquota, instances: [requestcount.quota] }]
+---
+apiVersion: config.istio.io/v1alpha2
+kind: QuotaSpec
+metadata: { name: request-count, namespace: istio-system }
+spec:
+  rules:
+    - match: [{ clause: { request.path: { prefix: /old } } }]
+      quotas: [{ quota: requestcount, charge: 2 }]
+---
+apiVersion: config.istio.io/v1alpha2
+kind: QuotaSpecBinding
+metadata: { name: request-count, namespace: istio-system }
+spec:
+  quotaSpecs: [{ name: request-count, namespace: istio-system }]
+  services: [{ service: '*' }]
+`);
+    await untilRefused(web, 429, '/old', 'first');
+    expect(await statuses(3, 'bob', '/old')).toEqual([200, 200, 429]);
+    expect(await statuses(3, 'dave', '/old')).toEqual([200, 200, 429]);
+    expect(await statuses(5, 'bob', '/free')).toEqual([200, 200, 200, 200, 200]);
+  });
+
+  it('Mixer away: 503, or passes where the quota says so; the next Mixer counts from nothing', async () => {
+    await mesh.apply(`
+apiVersion: policy.periplus.io/v1
+kind: Policy
+metadata: { name: open, namespace: default }
+spec:
+  selector: { matchLabels: { app: open } }
+  rules: [{ quota: { limit: 1, window: ${window}, onFailure: ALLOW } }]
+`);
+    await untilRefused(open, 429, '/', 'any');
+    await mixer.kill();
+    expect((await web.send('/limited', as('bob'))).status).toBe(503);
+    expect((await open.send('/')).status).toBe(200);
+    await mesh.startMixer();
+    await waitFor(async () => (await web.send('/free')).status === 200, { what: 'the next Mixer', limitMs: 30_000 });
+    expect(await statuses(4, 'bob', '/limited')).toEqual([200, 200, 200, 429]);
+  });
+});
