@@ -1,4 +1,4 @@
-// What a proxy tells Mixer with each check, the same every time: its workload's facts and the rules it leaves to Mixer.
+// What a proxy tells Mixer with each check and each stream of access-log entries: its workload's facts and the rules it leaves to Mixer.
 import { isRecord } from '../config/check-schema.ts';
 import type { WorkloadFacts } from './workload-facts.ts';
 

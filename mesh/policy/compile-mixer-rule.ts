@@ -1,13 +1,7 @@
 // A rule of config.istio.io/v1alpha2, compiled: each of its actions, for each instance, is a rule of ours.
 import type { ConfigResource } from '../../events/model.ts';
-import { checkSchema } from '../config/check-schema.ts';
 import type { HeaderOperationSpec, RuleAction, RuleSpec } from '../config/schemas/mixer.ts';
-import {
-  adapterSchemas,
-  type DenierParams,
-  type ListcheckerParams,
-  type MemquotaParams,
-} from '../config/schemas/mixer-adapters.ts';
+import type { DenierParams, ListcheckerParams, MemquotaParams } from '../config/schemas/mixer-adapters.ts';
 import type { ConfigView } from '../snapshot.ts';
 import { expressionOf } from './compile-policy-rule.ts';
 import type { Expression } from './expression/expression.ts';
@@ -67,24 +61,12 @@ function actionsOf({ handler: reference = '', instances = [] }: RuleAction, wher
     broken.push({ id, problem: `there is no handler ${JSON.stringify(reference)}` });
     return [];
   }
-  const handler = normalised(handlerRefOf(found));
+  const handler = handlerRefOf(found);
   if (attributeAdapters.includes(handler.adapter)) return [];
   return instances.flatMap((name) => {
     const instance = instanceOf(name, where);
     return instance === undefined ? [] : actionsWith(handler, instance, where);
   });
-}
-
-const normal = new WeakMap<HandlerRef, HandlerRef>();
-/** Parameters with current field names, whatever spelling the file had. */
-function normalised(handler: HandlerRef): HandlerRef {
-  const known = normal.get(handler);
-  if (known !== undefined) return known;
-  const schema = handler.module === undefined ? adapterSchemas.get(handler.adapter) : undefined;
-  const params = schema === undefined ? handler.params : checkSchema(schema, handler.params, [], { report: () => {} });
-  const result = { ...handler, params };
-  normal.set(handler, result);
-  return result;
 }
 
 function instanceOf(reference: string, { resource, config, id, broken }: Where): InstanceTemplate | undefined {

@@ -1,32 +1,54 @@
-// Which request headers the expressions of rules read: Mixer is sent those alone.
+// Which headers the expressions of rules read: Mixer is sent those alone.
 import { textOf } from './attributes.ts';
 import { nodesOf, type Tree } from './expression/tree.ts';
 import type { Action, FieldExpressions, PolicyRule } from './rules.ts';
 
+/** Attributes of STRING_MAP that hold headers. */
+export type HeaderMap = 'request.headers' | 'response.headers';
+
 /** Attributes that are headers under another name. */
-const fromHeaders: ReadonlyMap<string, readonly string[]> = new Map([
-  ['request.useragent', ['user-agent']],
-  ['request.referer', ['referer']],
-  ['request.api_key', ['x-api-key']],
-  ['request.id', ['x-request-id']],
-]);
+const underOtherNames: Readonly<Record<HeaderMap, ReadonlyMap<string, readonly string[]>>> = {
+  'request.headers': new Map([
+    ['request.useragent', ['user-agent']],
+    ['request.referer', ['referer']],
+    ['request.api_key', ['x-api-key']],
+    ['request.id', ['x-request-id']],
+    ['context.protocol', ['content-type']],
+    ['api.protocol', ['content-type']],
+  ]),
+  'response.headers': new Map([
+    ['response.grpc_status', ['grpc-status']],
+    ['response.grpc_message', ['grpc-message']],
+  ]),
+};
 
 /** Header names in order, or `all` where an expression takes them all together. */
-export function referencedHeaders(rules: readonly PolicyRule[]): readonly string[] | 'all' {
-  const names = new Set<string>();
-  for (const tree of rules.flatMap(treesOf)) {
-    for (const node of nodesOf(tree)) {
-      if (node.kind === 'attribute') {
-        if (node.name === 'request.headers' && !isIndexed(tree, node)) return 'all';
-        for (const name of fromHeaders.get(node.name) ?? []) names.add(name);
-      } else if (node.kind === 'call' && node.name === 'INDEX') {
-        const [map, key] = node.args;
-        if (map?.kind === 'attribute' && map.name === 'request.headers' && key?.kind === 'literal')
-          names.add(textOf(key.value));
-      }
-    }
-  }
-  return [...names].sort();
+export function referencedHeaders(
+  rules: readonly PolicyRule[],
+  map: HeaderMap = 'request.headers',
+): readonly string[] | 'all' {
+  const trees = rules.flatMap(treesOf);
+  const takesAll = trees.some((tree) =>
+    [...nodesOf(tree)].some((node) => node.kind === 'attribute' && node.name === map && !isIndexed(tree, node)),
+  );
+  return takesAll ? 'all' : namedHeaders(rules, map);
+}
+
+/** Header names in order that expressions ask for one by one. */
+export function namedHeaders(rules: readonly PolicyRule[], map: HeaderMap): readonly string[] {
+  const names = rules
+    .flatMap(treesOf)
+    .flatMap((tree) => [...nodesOf(tree)])
+    .flatMap((node) => namesIn(node, map));
+  return [...new Set(names)].sort();
+}
+
+function namesIn(node: Tree, map: HeaderMap): readonly string[] {
+  if (node.kind === 'attribute') return underOtherNames[map].get(node.name) ?? [];
+  if (node.kind !== 'call' || node.name !== 'INDEX') return [];
+  const [indexed, key] = node.args;
+  const isHeader = indexed?.kind === 'attribute' && indexed.name === map && key?.kind === 'literal';
+  return isHeader ? [textOf(key.value)] : [];
 }
 
 /** Whether a mention of a map is one that asks for a single, literal key. */

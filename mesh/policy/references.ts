@@ -1,6 +1,6 @@
 // How rules name handlers and instances: `NAME`, `NAME.NAMESPACE`, and the older `NAME.KIND` and `NAME.KIND.NAMESPACE`.
 import type { ConfigResource } from '../../events/model.ts';
-import { isRecord } from '../config/check-schema.ts';
+import { checkSchema, isRecord } from '../config/check-schema.ts';
 import { durationMs } from '../config/quantities.ts';
 import type { HandlerSpec, InstanceSpec } from '../config/schemas/mixer.ts';
 import { adapterSchemas } from '../config/schemas/mixer-adapters.ts';
@@ -43,16 +43,24 @@ export function handlerRefOf(resource: ConfigResource): HandlerRef {
   const { kind, name, namespace, annotations = {} } = resource;
   const spec = kind === 'handler' ? (resource.spec as HandlerSpec) : { compiledAdapter: kind, params: resource.spec };
   const deadlineMs = durationMs(annotations[deadlineAnnotation] ?? '');
+  const adapter = spec.compiledAdapter ?? ('adapter' in spec ? spec.adapter : undefined) ?? 'module';
+  const isBuiltIn = !('module' in spec && spec.module !== undefined);
   const ref: HandlerRef = {
     name: `${name}.${namespace}`,
-    adapter: spec.compiledAdapter ?? ('adapter' in spec ? spec.adapter : undefined) ?? 'module',
-    params: spec.params ?? {},
+    adapter,
+    params: isBuiltIn ? currentParams(adapter, spec.params ?? {}) : (spec.params ?? {}),
     onFailure: (annotations[onFailureAnnotation]?.toLowerCase() === 'allow' ? 'allow' : 'deny') satisfies OnFailure,
     ...('module' in spec && spec.module !== undefined ? { module: spec.module } : {}),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
   };
   refs.set(resource, ref);
   return ref;
+}
+
+/** Parameters with current field names, whatever spelling the file had. */
+function currentParams(adapter: string, params: unknown): unknown {
+  const schema = adapterSchemas.get(adapter);
+  return schema === undefined ? params : checkSchema(schema, params, [], { report: () => {} });
 }
 
 /** Template and fields of a resource of one of `instanceKinds`. */

@@ -9,9 +9,12 @@ import { FactReader } from '../../mesh/fact-reader.ts';
 import type { Snapshot } from '../../mesh/snapshot.ts';
 import { checkPart } from './check/check-part.ts';
 import { type GrpcService, MixerServer } from './grpc-server.ts';
+import { builtInKinds } from './handlers/handler-kinds.ts';
 import { HandlerSet } from './handlers/handler-set.ts';
+import { Exposition } from './handlers/prometheus.ts';
 import { MixerMetrics } from './metrics.ts';
 import { mixerRegistration } from './registration.ts';
+import { reportPart } from './report/report-part.ts';
 
 /** What a Mixer is told. */
 export interface MixerConfig {
@@ -42,7 +45,7 @@ export interface MixerPart {
 }
 
 /** Every part. They share the handlers, which the rules name. */
-const parts: readonly ((means: MixerMeans, handlers: HandlerSet) => MixerPart)[] = [checkPart];
+const parts: readonly ((means: MixerMeans, handlers: HandlerSet) => MixerPart)[] = [checkPart, reportPart];
 
 /** A Mixer, put together and not yet started. */
 export interface Mixer {
@@ -69,9 +72,10 @@ export function createMixer(options: {
   const { config, facts, host, name, clock, mesh } = options;
   const logger = options.logger.child({ part: 'mixer' });
   const metrics = new MixerMetrics();
+  const exposition = new Exposition();
   const snapshots = new Latest<Snapshot>();
   const means: MixerMeans = { snapshots, facts, clock, logger, metrics, name };
-  const handlers = new HandlerSet({ clock, logger, metrics });
+  const handlers = new HandlerSet({ clock, logger, metrics, kinds: builtInKinds(exposition) });
   const built = parts.map((create) => create(means, handlers));
   const take = (snapshot: Snapshot) => {
     for (const { use } of built) use?.(snapshot);
@@ -89,7 +93,7 @@ export function createMixer(options: {
     ],
     port: server.port,
     ready,
-    metricsText: () => metrics.text(),
+    metricsText: () => metrics.text() + exposition.text(),
   };
 }
 

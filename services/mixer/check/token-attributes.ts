@@ -1,11 +1,10 @@
 // Attributes of the request's token: what Envoy's jwt_authn has checked and left in its metadata.
-import type { CheckRequest } from '../../../gen/envoy/service/auth/v3/external_auth_pb.js';
+import type { Metadata } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import type { AttributeValue } from '../../../mesh/policy/attributes.ts';
 
 /** Value of a `request.auth.…` attribute; undefined without a valid token. */
-export function tokenAttribute(name: string, request: CheckRequest): AttributeValue | undefined {
-  const metadata = request.attributes?.metadataContext?.filterMetadata['envoy.filters.http.jwt_authn'];
-  const payload = metadata?.payload;
+export function tokenAttribute(name: string, metadata: Metadata | undefined): AttributeValue | undefined {
+  const payload = metadata?.filterMetadata['envoy.filters.http.jwt_authn']?.payload;
   if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return undefined;
   const { iss, sub, aud, azp } = payload;
   switch (name) {

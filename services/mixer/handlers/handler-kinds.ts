@@ -4,14 +4,22 @@ import type { HandlerRef } from '../../../mesh/policy/rules.ts';
 import { denier } from './denier.ts';
 import type { HandlerKind } from './handler.ts';
 import { memquota } from './memquota.ts';
+import type { Exposition } from './prometheus.ts';
+import { reportHandlers } from './report-handlers.ts';
 
-/** Kinds by the adapter's name. Parameters were checked against the adapter's schema, so the map may forget their type. */
-const builtIn: ReadonlyMap<string, HandlerKind> = new Map(
-  [denier as HandlerKind, memquota as HandlerKind].map((kind) => [kind.name, kind]),
-);
+/** Kinds by the adapter's name. */
+export type HandlerKinds = ReadonlyMap<string, HandlerKind>;
+
+/**
+ * The built-in kinds; Prometheus's handlers show their metrics on `exposition`. Parameters were checked against the adapter's
+ * schema, so the map may forget their type.
+ */
+export function builtInKinds(exposition: Exposition): HandlerKinds {
+  return new Map([denier, memquota, ...reportHandlers(exposition)].map((kind) => [kind.name, kind as HandlerKind]));
+}
 
 /** The kind of a handler. Rejects with MeshError `not-found` or `invalid` that says what to do. */
-export async function kindOf({ adapter, module, name }: HandlerRef): Promise<HandlerKind> {
+export async function kindOf({ adapter, module, name }: HandlerRef, builtIn: HandlerKinds): Promise<HandlerKind> {
   if (module === undefined) {
     const kind = builtIn.get(adapter);
     if (kind !== undefined) return kind;

@@ -7,7 +7,7 @@ import type { Service } from '../../../lib/service.ts';
 import type { HandlerRef, PolicySet } from '../../../mesh/policy/rules.ts';
 import type { MixerMetrics } from '../metrics.ts';
 import type { Handler } from './handler.ts';
-import { kindOf } from './handler-kinds.ts';
+import { type HandlerKinds, kindOf } from './handler-kinds.ts';
 import { type HandlerMetrics, HandlerRunner, handlerMetrics } from './handler-runner.ts';
 
 interface Running {
@@ -22,12 +22,20 @@ export class HandlerSet implements Service {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #metrics: HandlerMetrics;
+  readonly #kinds: HandlerKinds;
   readonly #wanted = new Latest<PolicySet>();
   /** By what the configuration says, so that a rule that is applied anew finds its handler running. */
   readonly #running = new Map<string, Running>();
   readonly #keys = new WeakMap<HandlerRef, string>();
 
-  constructor(options: { readonly clock: Clock; readonly logger: Logger; readonly metrics: MixerMetrics }) {
+  constructor(options: {
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly metrics: MixerMetrics;
+    /** Those that are built in. */
+    readonly kinds: HandlerKinds;
+  }) {
+    this.#kinds = options.kinds;
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#metrics = handlerMetrics(options.metrics);
@@ -86,7 +94,7 @@ export class HandlerSet implements Service {
   #lazily(ref: HandlerRef): Handler {
     const means = { name: ref.name, clock: this.#clock, logger: this.#logger };
     let made: Handler | undefined;
-    const making = kindOf(ref).then((kind) => (made = kind.create(ref.params, means)));
+    const making = kindOf(ref, this.#kinds).then((kind) => (made = kind.create(ref.params, means)));
     making.catch((error) =>
       this.#logger.error({ handler: ref.name, error: messageOf(error) }, 'a handler can not be made'),
     );

@@ -113,6 +113,7 @@ function httpChain(
     routes: { rdsName: routeName },
     securityFilters: security.httpFilters,
     denialReplies: security.denialReplies,
+    reportLogs: security.reportLogs,
   });
   return create(FilterChainSchema, {
     ...chainBase(isPlain ? [] : sniHosts),

@@ -166,6 +166,7 @@ function httpChain(chain: InboundChain, way: InboundWay, { mesh, security, telem
     routes: { inline: inboundRouteConfiguration(chain, cluster) },
     securityFilters: security.httpFilters,
     denialReplies: security.denialReplies,
+    reportLogs: security.reportLogs,
   });
   return filterChain(chain, way, {
     name,

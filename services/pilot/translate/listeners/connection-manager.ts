@@ -1,6 +1,7 @@
 // Envoy's HTTP connection manager as Istio sets it up for each class of listener, with stock filters only.
 import { create } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import type { AccessLog } from '../../../../gen/envoy/config/accesslog/v3/accesslog_pb.js';
 import { ApiVersion } from '../../../../gen/envoy/config/core/v3/config_source_pb.js';
 import { type Filter, FilterSchema } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
 import type { RouteConfiguration } from '../../../../gen/envoy/config/route/v3/route_pb.js';
@@ -41,6 +42,8 @@ export interface ConnectionManagerOptions {
   readonly securityFilters?: readonly HttpFilter[];
   /** What is answered where they refuse. */
   readonly denialReplies?: readonly ResponseMapper[];
+  /** Access logs beside telemetry's. */
+  readonly reportLogs?: readonly AccessLog[];
 }
 
 /** The network filter that holds the connection manager. */
@@ -54,14 +57,14 @@ export function connectionManagerFilter(options: ConnectionManagerOptions): Filt
 
 /** The connection manager itself. */
 export function connectionManager(options: ConnectionManagerOptions): HttpConnectionManager {
-  const { telemetry, securityFilters = [], denialReplies = [] } = options;
+  const { telemetry, securityFilters = [], denialReplies = [], reportLogs = [] } = options;
   const side = options.class === 'sidecar-inbound' ? 'SERVER' : 'CLIENT';
   const tracing = telemetry.tracing(side);
   return create(HttpConnectionManagerSchema, {
     statPrefix: options.statPrefix,
     routeSpecifier: routeSpecifier(options.routes),
     httpFilters: [...telemetry.httpFilters(side), ...securityFilters, ...httpFilters(options.protocol)],
-    accessLog: telemetry.httpLogs({ ...options.place, side }),
+    accessLog: [...telemetry.httpLogs({ ...options.place, side }), ...reportLogs],
     ...(tracing ? { tracing } : {}),
     ...(denialReplies.length > 0 ? { localReplyConfig: { mappers: [...denialReplies] } } : {}),
     ...pathNormalization(options.mesh),

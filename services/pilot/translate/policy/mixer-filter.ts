@@ -1,20 +1,18 @@
 // The filter that asks Mixer: once a request, with what its rules read and nothing else.
 import { create } from '@bufbuild/protobuf';
 import { ApiVersion } from '../../../../gen/envoy/config/core/v3/config_source_pb.js';
-import { GrpcServiceSchema } from '../../../../gen/envoy/config/core/v3/grpc_service_pb.js';
 import { RBAC_Action, RBACSchema } from '../../../../gen/envoy/config/rbac/v3/rbac_pb.js';
 import { ExtAuthzSchema } from '../../../../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
 import { RBACSchema as HttpRbacSchema } from '../../../../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import type { HttpFilter } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { ListStringMatcherSchema, StringMatcherSchema } from '../../../../gen/envoy/type/matcher/v3/string_pb.js';
 import { StatusCode } from '../../../../gen/envoy/type/v3/http_status_pb.js';
-import { checkCallKey, encodeCheckCall } from '../../../../mesh/policy/check-call.ts';
-import { mixerCluster, mixerHostname } from '../../../../mesh/policy/mixer-service.ts';
 import { referencedHeaders } from '../../../../mesh/policy/referenced-headers.ts';
 import type { PolicyRule } from '../../../../mesh/policy/rules.ts';
 import type { WorkloadFacts } from '../../../../mesh/policy/workload-facts.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { httpFilter } from '../security/rbac-filters.ts';
+import { mixerCall } from './mixer-call.ts';
 
 /** How long a proxy waits for Mixer, in ms: Envoy's own default for ext_authz. */
 const timeoutMs = 200;
@@ -31,7 +29,7 @@ export function mixerFilter(
   const headers = referencedHeaders(rules);
   const authorizer = create(ExtAuthzSchema, {
     transportApiVersion: ApiVersion.V3,
-    services: { case: 'grpcService', value: mixerCall(rules, facts) },
+    services: { case: 'grpcService', value: { ...mixerCall(rules, facts), timeout: durationOfMs(timeoutMs) } },
     failureModeAllow: failOpen,
     statusOnError: { code: StatusCode.ServiceUnavailable },
     includeTlsSession: true,
@@ -44,15 +42,6 @@ export function mixerFilter(
 
 function mayPass(action: PolicyRule['action']): boolean {
   return (action.kind === 'check' || action.kind === 'quota') && action.handler.onFailure === 'allow';
-}
-
-function mixerCall(rules: readonly PolicyRule[], facts: WorkloadFacts) {
-  return create(GrpcServiceSchema, {
-    // `|` may not stand in an authority, which would else be the cluster's name.
-    targetSpecifier: { case: 'envoyGrpc', value: { clusterName: mixerCluster, authority: mixerHostname } },
-    timeout: durationOfMs(timeoutMs),
-    initialMetadata: [{ key: checkCallKey, value: encodeCheckCall({ facts, rules: rules.map(({ id }) => id) }) }],
-  });
 }
 
 /** No name at all would let every header through. */

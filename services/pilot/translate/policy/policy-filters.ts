@@ -1,5 +1,6 @@
-// Policies as Envoy filters: what RBAC and header mutation carry out exactly, and one call to Mixer for what is left.
+// Policies as Envoy filters: what RBAC and header mutation carry out exactly, one call to Mixer for what is left, and a log for reports.
 import { create } from '@bufbuild/protobuf';
+import type { AccessLog } from '../../../../gen/envoy/config/accesslog/v3/accesslog_pb.js';
 import { CidrRangeSchema } from '../../../../gen/envoy/config/core/v3/address_pb.js';
 import { HeaderValueOption_HeaderAppendAction as AppendAction } from '../../../../gen/envoy/config/core/v3/base_pb.js';
 import {
@@ -32,6 +33,7 @@ import { httpFilter } from '../security/rbac-filters.ts';
 import { celMessage } from './cel-message.ts';
 import { denialReplies } from './denial-replies.ts';
 import { mixerFilter } from './mixer-filter.ts';
+import { reportLog } from './report-log.ts';
 import { workloadFacts } from './workload-facts.ts';
 
 /** What a proxy is given for its policies. */
@@ -40,9 +42,11 @@ export interface PolicyFilters {
   readonly filters: readonly HttpFilter[];
   /** What clients are told where RBAC refuses. */
   readonly replies: readonly ResponseMapper[];
+  /** Tell Mixer of requests that have ended. */
+  readonly logs: readonly AccessLog[];
 }
 
-const none: PolicyFilters = { filters: [], replies: [] };
+const none: PolicyFilters = { filters: [], replies: [], logs: [] };
 
 /** Everything of a snapshot that these filters are made of, beside the proxy's scope: for memos. */
 export function policyInputs({ config, registry }: Snapshot): readonly unknown[] {
@@ -64,7 +68,10 @@ export function policyFilters(lookups: Lookups): PolicyFilters {
       ...headerFilter(placements),
       ...(left.length > 0 ? [mixerFilter(left, facts, { isThere: mixer !== undefined })] : []),
     ];
-    return { filters, replies: denialReplies(placements) };
+    const reports = placements.filter(({ place }) => place === 'access-log').map(({ rule }) => rule);
+    // Envoy refuses a log that names a cluster it does not have.
+    const logs = reports.length > 0 && mixer !== undefined ? [reportLog(reports, facts)] : [];
+    return { filters, replies: denialReplies(placements), logs };
   });
 }
 

@@ -1,5 +1,6 @@
 // Everything that security policies ask of one proxy's inbound side, ready for the listeners that carry it out.
 import type { ConfigResource } from '../../../../events/model.ts';
+import type { AccessLog } from '../../../../gen/envoy/config/accesslog/v3/accesslog_pb.js';
 import type { Filter } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
 import type {
   HttpFilter,
@@ -25,6 +26,8 @@ export interface WorkloadSecurity {
   readonly httpFilters: readonly HttpFilter[];
   /** What clients are told where the policies' own filters refuse. */
   readonly denialReplies: readonly ResponseMapper[];
+  /** Access logs that policies ask for. */
+  readonly reportLogs: readonly AccessLog[];
   /** Come before the TCP proxy. */
   readonly networkFilters: readonly Filter[];
   /** Come first of all on chains of the mesh's mutual TLS: connections of banned identities end there. */
@@ -39,6 +42,7 @@ export interface WorkloadSecurity {
 const noSecurity: WorkloadSecurity = {
   httpFilters: [],
   denialReplies: [],
+  reportLogs: [],
   networkFilters: [],
   banFilters: [],
   federation: undefined,
@@ -50,11 +54,12 @@ const noSecurity: WorkloadSecurity = {
 export function workloadSecurity(lookups: Lookups): WorkloadSecurity {
   const istio = istioSecurity(lookups);
   const policies = policyFilters(lookups);
-  if (policies.filters.length === 0) return istio;
+  if (policies.filters.length + policies.logs.length === 0) return istio;
   return lookups.memo.get('with-policies', [istio, policies], () => ({
     ...istio,
     httpFilters: [...istio.httpFilters, ...policies.filters],
     denialReplies: policies.replies,
+    reportLogs: policies.logs,
   }));
 }
 
@@ -82,6 +87,7 @@ function istioSecurity({ scope, memo }: Lookups): WorkloadSecurity {
       const tokens = jwtFilter(authentication, { keySets, isRouter });
       return {
         denialReplies: [],
+        reportLogs: [],
         httpFilters: [
           ...(tokens ? [tokens] : []),
           ...customHttpFilters(custom, { mesh, find }),

@@ -1,0 +1,69 @@
+// Envoy's gRPC access log service (envoy.service.accesslog.v3.AccessLogService): streams of entries in, nothing out.
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type handleClientStreamingCall, type ServiceDefinition, status } from '@grpc/grpc-js';
+import {
+  type StreamAccessLogsMessage,
+  StreamAccessLogsMessageSchema,
+  type StreamAccessLogsResponse,
+  StreamAccessLogsResponseSchema,
+} from '../../../gen/envoy/service/accesslog/v3/als_pb.js';
+import type { Clock } from '../../../lib/clock.ts';
+import { type CheckCall, checkCallKey, decodeCheckCall } from '../../../mesh/policy/check-call.ts';
+import type { Snapshot } from '../../../mesh/snapshot.ts';
+import type { GrpcService } from '../grpc-server.ts';
+import { logEntryAttributes } from './log-entry-attributes.ts';
+import type { ReportEngine } from './report-engine.ts';
+
+/** The service's one method; tests call it too. */
+export const accessLogService = {
+  StreamAccessLogs: {
+    path: '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs',
+    requestStream: true,
+    responseStream: false,
+    requestSerialize: (request: StreamAccessLogsMessage) =>
+      Buffer.from(toBinary(StreamAccessLogsMessageSchema, request)),
+    requestDeserialize: (bytes: Buffer) => fromBinary(StreamAccessLogsMessageSchema, bytes),
+    responseSerialize: (response: StreamAccessLogsResponse) =>
+      Buffer.from(toBinary(StreamAccessLogsResponseSchema, response)),
+    responseDeserialize: (bytes: Buffer) => fromBinary(StreamAccessLogsResponseSchema, bytes),
+  },
+} satisfies ServiceDefinition;
+
+/** What the service is made of. */
+export interface AccessLogServerOptions {
+  readonly engine: ReportEngine;
+  readonly snapshot: () => Snapshot | undefined;
+  readonly clock: Clock;
+}
+
+/** The service, ready for Mixer's gRPC port. A message is done with before the next is read: the queues behind it are the handlers'. */
+export function accessLogServer(options: AccessLogServerOptions): GrpcService {
+  const handle: handleClientStreamingCall<StreamAccessLogsMessage, StreamAccessLogsResponse> = (call, done) => {
+    const [text] = call.metadata.get(checkCallKey);
+    const told = typeof text === 'string' ? decodeCheckCall(text) : undefined;
+    if (told === undefined) {
+      done({ code: status.INVALID_ARGUMENT, details: `the call has no readable ${checkCallKey}` });
+      return;
+    }
+    call.on('data', (message: StreamAccessLogsMessage) => take(message, told, options));
+    call.on('end', () => done(null, create(StreamAccessLogsResponseSchema)));
+    // A proxy that goes away ends its stream so; it opens another when it has something to tell.
+    call.on('error', () => {});
+  };
+  return { definition: accessLogService, implementation: { StreamAccessLogs: handle } };
+}
+
+/** Policies are for HTTP: there are no entries of TCP connections. */
+function take(
+  { logEntries }: StreamAccessLogsMessage,
+  { facts, rules }: CheckCall,
+  { engine, snapshot, clock }: AccessLogServerOptions,
+): void {
+  if (logEntries.case !== 'httpLogs') return;
+  const common = { facts, registry: snapshot()?.registry, nowMs: clock.nowMs() };
+  const ended = logEntries.value.logEntry.filter(({ commonProperties }) => !commonProperties?.intermediateLogEntry);
+  engine.report(
+    rules,
+    ended.map((entry) => logEntryAttributes({ ...common, entry })),
+  );
+}

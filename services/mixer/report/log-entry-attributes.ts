@@ -1,0 +1,150 @@
+// An entry of Envoy's HTTP access log as attributes, each read when an expression asks for it.
+import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt';
+import { RequestMethod } from '../../../gen/envoy/config/core/v3/base_pb.js';
+import type { AccessLogCommon, HTTPAccessLogEntry } from '../../../gen/envoy/data/accesslog/v3/accesslog_pb.js';
+import { type Attributes, type AttributeValue, attributesBy } from '../../../mesh/policy/attributes.ts';
+import { knownAttributes, serviceOf, type WorkloadFacts } from '../../../mesh/policy/workload-facts.ts';
+import type { RegistryView } from '../../../mesh/snapshot.ts';
+import { given, type HttpHead, httpAttribute, protocolOf } from '../check/http-attributes.ts';
+import { addressIp, addressPort, type Source, sourceAttribute } from '../check/source-workload.ts';
+import { tokenAttribute } from '../check/token-attributes.ts';
+import { shortFlags } from './response-flags.ts';
+
+/** What attributes are made of. */
+export interface LogEntryContext {
+  readonly entry: HTTPAccessLogEntry;
+  readonly facts: WorkloadFacts;
+  /** For who is behind the source address; undefined: not known. */
+  readonly registry: RegistryView | undefined;
+  readonly nowMs: number;
+}
+
+/** The attributes of one request that has ended. */
+export function logEntryAttributes(context: LogEntryContext): Attributes {
+  const { entry, facts } = context;
+  const known = knownAttributes(facts);
+  const head = headOf(entry, facts);
+  const responseHeaders = { ...entry.response?.responseHeaders, ...entry.response?.responseTrailers };
+  return attributesBy((name) => {
+    if (known.has(name)) return known.get(name);
+    if (name.startsWith('request.auth.')) return tokenAttribute(name, entry.commonProperties?.metadata);
+    if (name.startsWith('request.')) return requestAttribute(name, entry, head);
+    if (name.startsWith('response.')) return responseAttribute(name, entry, responseHeaders);
+    if (name.startsWith('source.')) return sourceAttribute(name, sourceOf(context));
+    return otherAttribute(name, context, head);
+  });
+}
+
+/** Headers that Envoy tells in fields of their own stand beside those that Pilot asked for. */
+function headOf({ request }: HTTPAccessLogEntry, { isGateway }: WorkloadFacts): HttpHead {
+  const { requestMethod = 0, scheme = '', authority = '', path = '', originalPath = '' } = request ?? {};
+  const own = {
+    'user-agent': request?.userAgent,
+    referer: request?.referer,
+    'x-forwarded-for': request?.forwardedFor,
+    'x-request-id': request?.requestId,
+  };
+  return {
+    method: requestMethod === RequestMethod.METHOD_UNSPECIFIED ? '' : (RequestMethod[requestMethod] ?? ''),
+    scheme,
+    host: authority,
+    // Only gateways' routes rewrite paths; elsewhere the original path would be a client's own header.
+    path: (isGateway && originalPath) || path,
+    headers: {
+      ...Object.fromEntries(Object.entries(own).filter(([, value]) => value)),
+      ...request?.requestHeaders,
+    } as Readonly<Record<string, string>>,
+  };
+}
+
+function requestAttribute(name: string, entry: HTTPAccessLogEntry, head: HttpHead): AttributeValue | undefined {
+  const { requestBodyBytes = 0n, requestHeadersBytes = 0n } = entry.request ?? {};
+  switch (name) {
+    case 'request.size':
+      return Number(requestBodyBytes);
+    case 'request.total_size':
+      return Number(requestBodyBytes + requestHeadersBytes);
+    case 'request.time':
+      return timeMs(entry.commonProperties?.startTime);
+    default:
+      return httpAttribute(name, head);
+  }
+}
+
+function responseAttribute(
+  name: string,
+  { response, commonProperties }: HTTPAccessLogEntry,
+  headers: Readonly<Record<string, string>>,
+): AttributeValue | undefined {
+  const { responseBodyBytes = 0n, responseHeadersBytes = 0n, responseCode } = response ?? {};
+  const startMs = timeMs(commonProperties?.startTime);
+  const durationMs = durationOf(commonProperties);
+  switch (name) {
+    case 'response.code':
+      return responseCode;
+    case 'response.size':
+      return Number(responseBodyBytes);
+    case 'response.total_size':
+      return Number(responseBodyBytes + responseHeadersBytes);
+    case 'response.duration':
+      return durationMs;
+    case 'response.time':
+      return startMs === undefined || durationMs === undefined ? undefined : startMs + durationMs;
+    case 'response.headers':
+      return headers;
+    case 'response.grpc_status':
+      return headers['grpc-status'];
+    case 'response.grpc_message':
+      return headers['grpc-message'];
+    default:
+      return undefined;
+  }
+}
+
+/** Until the last byte was sent; a request that ended before has lasted until its end. */
+function durationOf(common: AccessLogCommon | undefined): number | undefined {
+  return spanMs(common?.timeToLastDownstreamTxByte) ?? spanMs(common?.duration);
+}
+
+function timeMs(time: Timestamp | undefined): number | undefined {
+  return time === undefined ? undefined : Number(time.seconds) * 1_000 + time.nanos / 1e6;
+}
+
+const spanMs = (span: Duration | undefined): number | undefined =>
+  span === undefined ? undefined : Number(span.seconds) * 1_000 + span.nanos / 1e6;
+
+/** The connection's own end: a client can claim any other address in a header. */
+function sourceOf({ entry: { commonProperties: common }, registry }: LogEntryContext): Source {
+  const sans = common?.tlsProperties?.peerCertificateProperties?.subjectAltName ?? [];
+  const uri = sans.find(({ san }) => san.case === 'uri')?.san.value ?? '';
+  return { address: common?.downstreamDirectRemoteAddress, principal: uri, registry };
+}
+
+function otherAttribute(
+  name: string,
+  { entry: { commonProperties: common }, facts, nowMs }: LogEntryContext,
+  { headers }: HttpHead,
+): AttributeValue | undefined {
+  const tls = common?.tlsProperties;
+  const peer = tls?.peerCertificateProperties;
+  switch (name) {
+    case 'destination.ip':
+      return addressIp(common?.downstreamLocalAddress);
+    case 'destination.port':
+      return addressPort(common?.downstreamLocalAddress);
+    case 'connection.mtls':
+      return peer !== undefined && (peer.subject !== '' || peer.subjectAltName.length > 0);
+    case 'connection.requested_server_name':
+      return given(tls?.tlsSniHostname);
+    case 'context.time':
+      return nowMs;
+    case 'context.protocol':
+    case 'api.protocol':
+      return protocolOf(headers);
+    case 'context.proxy_error_code':
+      return shortFlags(common?.responseFlags);
+    default:
+      // Of several services it is the one on the port that the request came to.
+      return new Map(serviceOf(facts.services[String(addressPort(common?.downstreamLocalAddress))])).get(name);
+  }
+}

@@ -1,0 +1,133 @@
+// Report rules on a real Envoy: each request that has ended is told to the handlers once, by gRPC access logs.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../support/wait-for.ts';
+import { PolicyMesh, type Sidecar } from './policy-mesh.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'periplus-report-'));
+const file = join(folder, 'mixer.log');
+
+const config = `
+apiVersion: config.istio.io/v1alpha2
+kind: handler
+metadata: { name: file, namespace: default }
+spec: { compiledAdapter: stdio, params: { log_stream: FILE, output_path: ${file} } }
+---
+apiVersion: config.istio.io/v1alpha2
+kind: handler
+metadata: { name: prometheus, namespace: default }
+spec:
+  compiledAdapter: prometheus
+  params:
+    metrics: [{ name: requests_seen, instance_name: requestcount.instance.default, kind: COUNTER, label_names: [path, code] }]
+---
+apiVersion: config.istio.io/v1alpha2
+kind: instance
+metadata: { name: requestcount, namespace: default }
+spec:
+  compiledTemplate: metric
+  params: { value: "1", dimensions: { path: request.url_path, code: response.code | 0 } }
+---
+apiVersion: config.istio.io/v1alpha2
+kind: instance
+metadata: { name: accesslog, namespace: default }
+spec:
+  compiledTemplate: logentry
+  params:
+    severity: '"info"'
+    timestamp: request.time
+    variables:
+      path: request.path
+      method: request.method
+      code: response.code | 0
+      user: request.headers["x-user"] | "nobody"
+      type: response.headers["server"] | ""
+      version: destination.labels["version"]
+      source: source.ip | ip("0.0.0.0")
+      ms: response.duration | "0ms"
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: { name: report, namespace: default }
+spec:
+  match: destination.labels["app"] == "web"
+  actions:
+    - { handler: file, instances: [accesslog] }
+    - { handler: prometheus, instances: [requestcount] }
+`;
+
+describe('report rules on a real Envoy', () => {
+  const mesh = new PolicyMesh();
+  let web: Sidecar;
+  beforeAll(async () => {
+    await mesh.start();
+    web = await mesh.sidecar('web', { app: 'web', version: 'v1' });
+  }, 60_000);
+  afterAll(async () => {
+    await mesh.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  const reported = (path: string) =>
+    (existsSync(file) ? readFileSync(file, 'utf8') : '')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
+      .filter((line) => line.path === path);
+  const counted = (path: string) =>
+    new RegExp(`istio_requests_seen\\{path="${path}",code="200"\\} (\\d+)`).exec(mesh.mixer?.metricsText() ?? '')?.[1];
+
+  it('tell each request once, to stdio and to Prometheus, with what they ask for', async () => {
+    await mesh.apply(config);
+    await waitFor(async () => (await web.send('/warm')).status === 200 && reported('/warm').length > 0, {
+      what: () => `the first report\n${web.envoy.output()}`,
+      limitMs: 30_000,
+    });
+    await web.send('/one?a=b', { method: 'POST', headers: { 'x-user': 'alice' } });
+    for (let i = 0; i < 20; i++) await web.send('/many');
+    await waitFor(() => counted('/many') === '20' && counted('/one') === '1', {
+      what: () => `the counts in\n${mesh.mixer?.metricsText()}`,
+      limitMs: 30_000,
+    });
+    await waitFor(() => reported('/many').length >= 20 && reported('/one?a=b').length >= 1, {
+      what: 'the lines',
+      limitMs: 30_000,
+    });
+    expect(reported('/many')).toHaveLength(20);
+    expect(reported('/one?a=b')).toEqual([
+      expect.objectContaining({
+        ...{ instance: 'accesslog.default', level: 'info', method: 'POST', code: 200, user: 'alice' },
+        ...{ version: 'v1', source: '127.0.0.1', type: 'istio-envoy' },
+      }),
+    ]);
+    expect(mesh.mixer?.metricsText()).toContain('mixer_handler_reports_delivered_total{handler="prometheus.default"}');
+    expect(mesh.mixer?.metricsText()).not.toContain('mixer_handler_reports_dropped_total{');
+  }, 120_000);
+
+  it('see the attributes that a check of the same request sees', async () => {
+    const parts = ['request.method', 'request.host', 'request.url_path', '(request.query_params["a"] | "none")'];
+    const text = [...parts, 'request.scheme', 'context.protocol', '(request.headers["x-user"] | "nobody")'].join(' + ');
+    await mesh.apply(`
+apiVersion: policy.periplus.io/v1
+kind: Policy
+metadata: { name: both, namespace: default }
+spec:
+  rules:
+    - headers: { request: { set: { x-check: '${text}' } } }
+    - report: { handlers: [file], log: { variables: { path: request.path, seen: '${text}' } } }
+`);
+    const headers = { 'x-user': 'alice', 'content-type': 'application/grpc' };
+    const send = () => web.send('/both?a=b', { headers });
+    const lines = () => reported('/both?a=b').flatMap(({ seen }) => (seen === undefined ? [] : [seen]));
+    await waitFor(async () => (await send()).seen['x-check'] !== undefined && lines().length > 0, {
+      what: 'the check and its report',
+      limitMs: 30_000,
+    });
+    const checked = (await send()).seen['x-check'];
+    expect(checked).toMatch(/^GET127\.0\.0\.1:\d+\/bothbhttpgrpcalice$/);
+    expect(new Set(lines())).toEqual(new Set([checked]));
+    await mesh.delete('Policy', 'both');
+  }, 60_000);
+});
