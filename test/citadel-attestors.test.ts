@@ -27,7 +27,18 @@ const citadelId = formatSpiffeId(controlPlaneId('cluster.local', 'citadel'));
 async function serve(name: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const [xds = 0, admin = 0, citadel = 0, web = 0] = await freePorts(4);
   const data = join(scratch, name);
-  const ports = ['--xds-port', xds, '--admin-port', admin, '--citadel-port', citadel, '--citadel-web-port', web];
+  const ports = [
+    '--xds-port',
+    xds,
+    '--admin-port',
+    admin,
+    '--citadel-port',
+    citadel,
+    '--citadel-web-port',
+    web,
+    '--xds-mtls-port',
+    0,
+  ];
   const all = ['serve', '--roles', 'pilot,adapters,citadel', '--data', data, ...ports.map(String), ...args];
   const process = new RunningPeriplus(all, env);
   running.push(process);

@@ -43,7 +43,18 @@ describe('a besieged port', () => {
     targets.citadel = { port: citadel, tls: true, method: csrPath };
     targets.admin = { port: admin, tls: false };
     targets.monitoring = { port: monitoring, tls: false };
-    const ports = ['--xds-port', xds, '--citadel-port', citadel, '--admin-port', admin, '--metrics-port', monitoring];
+    const ports = [
+      '--xds-port',
+      xds,
+      '--citadel-port',
+      citadel,
+      '--admin-port',
+      admin,
+      '--metrics-port',
+      monitoring,
+      '--xds-mtls-port',
+      0,
+    ];
     const args = ['--roles', 'pilot,citadel', '--log', 'memory:', '--data', folder, '--log-level', 'error'];
     server = new RunningPeriplus(['serve', ...args, ...ports.map(String)]);
     await server.untilServing(`http://127.0.0.1:${admin}/readyz`);
