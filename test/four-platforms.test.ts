@@ -226,7 +226,8 @@ describe.skipIf(why !== '')(`one mesh on four platforms${why}`, () => {
           failures.filter((failure) => !/connection termination/.test(failure)),
           platform,
         ).toEqual([]);
-        expect(failures.length, failures.join('\n')).toBeLessThanOrEqual(2);
+        // As many as a busy machine has under way in 200 ms at 50 a second.
+        expect(failures.length, failures.join('\n')).toBeLessThanOrEqual(10);
         expect(tags[platform]).toBeGreaterThan(0);
         expect(tags[next[platform]]).toBeGreaterThan(0);
       }
