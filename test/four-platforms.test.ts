@@ -303,7 +303,7 @@ spec:
   hosts: [${host}]
   http:
     - route: [{ destination: { host: ${host} } }]
-      retries: { attempts: 6, retryOn: "connect-failure,refused-stream,unavailable" }
+      retries: { attempts: 6, retryRemoteLocalities: true, retryOn: "connect-failure,refused-stream,unavailable" }
 `;
   return [sidecar(1), sidecar(2), rule, retries].join('---');
 }
