@@ -1,34 +1,13 @@
-// The composition root: the only file that names implementations. It reads as the architecture: the log, channels, then the services.
+// The composition root: it reads as the architecture. The log, channels, then the services; `compose-*.ts` beside it name each one's implementations.
 import 'reflect-metadata';
-import { join } from 'node:path';
 import { Container, type ServiceIdentifier } from 'inversify';
-import type { Adapter } from '../adapters/adapter.ts';
-import type { AdapterStatus } from '../adapters/adapter-status.ts';
-import { createConsulAdapter } from '../adapters/consul/adapter.ts';
-import { createDockerAdapter } from '../adapters/docker/adapter.ts';
-import { createFilesAdapter } from '../adapters/files/adapter.ts';
-import { createFileCredentials } from '../adapters/files/credentials.ts';
-import { type ClusterAccess, currentToken, inClusterAccess } from '../adapters/kubernetes/access.ts';
-import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
-import { createKubernetesCredentials } from '../adapters/kubernetes/credentials.ts';
-import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
-import { LeasedAdapter } from '../adapters/leased-adapter.ts';
-import { createNomadAdapter } from '../adapters/nomad/adapter.ts';
-import { type PlatformRules, platformRules } from '../adapters/platform-rules.ts';
-import { AdapterRunner } from '../adapters/runner.ts';
 import type { MeshLogs } from '../events/event-log.ts';
-import { openMemoryLogs } from '../events/logs/memory.ts';
-import { openSqliteLogs } from '../events/logs/sqlite.ts';
-import type { LogMirror } from '../events/mirror/mirror.ts';
 import type { Clock } from '../lib/clock.ts';
 import { Latest } from '../lib/latest.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Service } from '../lib/service.ts';
 import { defaultMeshConfig } from '../mesh/config/mesh-config.ts';
-import { connectedIdentities } from '../mesh/connected-identities.ts';
-import type { CredentialSource } from '../mesh/credential-material.ts';
 import type { Citadel } from '../services/citadel/citadel.ts';
-import type { Mixer } from '../services/mixer/mixer.ts';
 import { createAdminServer } from '../services/pilot/admin/admin-server.ts';
 import { TokenStore } from '../services/pilot/admin/auth/token-store.ts';
 import type { AdminContext, ReadinessCheck } from '../services/pilot/admin/context.ts';
@@ -38,17 +17,20 @@ import { progressOfStreams } from '../services/pilot/admin/stream-progress.ts';
 import { Pilot } from '../services/pilot/pilot.ts';
 import { adapterMetrics } from './adapter-metrics.ts';
 import { adapterReadiness } from './adapter-readiness.ts';
+import { type ConfigFolders, composeAdapters, type RunningAdapter } from './compose-adapters.ts';
+import { citadelReadiness, openCitadel } from './compose-citadel.ts';
+import { openLogs } from './compose-logs.ts';
+import { openMirrors } from './compose-mirrors.ts';
+import { mixerReadiness, mixerStages, openMixer } from './compose-mixer.ts';
 import type { ProcessConfig } from './config.ts';
-import type { KubernetesClusterConfig } from './config-kubernetes.ts';
+import { credentialSources } from './credential-sources.ts';
 import { createHealthServer } from './health-server.ts';
+import { kubernetesAccess } from './kubernetes-access.ts';
 import { mirrorMetrics } from './mirror-metrics.ts';
 import { packageVersion } from './package-info.ts';
 import { pilotIdentityOf } from './pilot-identity.ts';
 import { pilotPeers } from './pilot-peers.ts';
 import type { Stage } from './stages.ts';
-
-/** Folders that the files adapter watches, by the instance name that keeps them apart in the log. */
-export type ConfigFolders = ReadonlyMap<string, string>;
 
 /** A process, put together and not yet started. */
 export interface Composition {
@@ -68,9 +50,6 @@ export interface Composition {
   /** Closes the logs, after the stages have ended. */
   close(): Promise<void>;
 }
-
-/** An adapter and how it is doing. */
-type RunningAdapter = Service & { readonly status: Latest<AdapterStatus> };
 
 const id = <T>(name: string): ServiceIdentifier<T> => Symbol.for(`periplus/${name}`);
 const ids = {
@@ -114,28 +93,9 @@ export async function compose(
 
   // Adapters: platform → facts. One runner a folder or cluster; it appends what differs from what it said before.
   // They know nothing of Pilot.
-  container.bind(ids.adapters).toDynamicValue((parts) => {
-    const { facts } = parts.get(ids.logs);
-    const folders = config.roles.has('adapters') ? [...means.folders] : [];
-    const platforms = [
-      ...(config.roles.has('adapters') ? config.kubernetes : []).map((cluster) =>
-        createKubernetesAdapter({ ...cluster, access: () => kubernetesAccess(cluster), clock }),
-      ),
-      ...config.consul.map((datacenter) => createConsulAdapter({ ...datacenter, clock })),
-      ...config.nomad.map((region) => createNomadAdapter({ ...region, clock })),
-      ...config.docker.map((engine) => createDockerAdapter({ ...engine, clock })),
-    ];
-    // Only where processes share a log can there be another replica: then one of them writes.
-    const leases = logs.leases;
-    const run = (adapter: Adapter, rules: Partial<PlatformRules> = {}) => {
-      const options = { adapter, log: facts, clock, logger, ...rules };
-      return leases ? new LeasedAdapter({ ...options, leases, replica: config.name }) : new AdapterRunner(options);
-    };
-    return [
-      ...folders.map(([instance, folder]) => run(createFilesAdapter({ folder, instance, clock }))),
-      ...platforms.map((adapter) => run(adapter, platformRules())),
-    ];
-  });
+  container
+    .bind(ids.adapters)
+    .toDynamicValue((parts) => composeAdapters(config, { ...means, logs: parts.get(ids.logs) }));
 
   const metricsOfAdapters = () =>
     adapterMetrics(
@@ -178,6 +138,12 @@ export async function compose(
   const metricsOfMirrors = () => mirrorMetrics(mirrors.map(({ status }) => status));
   const mirrorStage = { name: 'mirror', services: mirrors.flatMap(({ services }) => services) };
 
+  const readinessWithoutPilot = () => [
+    ...container.get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
+    ...citadelReadiness(citadel),
+    ...mixerReadiness(mixer),
+  ];
+
   // Admin API: commands → facts, and everything that can be asked.
   // It appends through the same decisions as every other writer of configuration.
   container.bind(ids.admin).toDynamicValue((parts) => {
@@ -193,10 +159,8 @@ export async function compose(
       mesh,
       readiness: () => [
         { name: 'xds', ready: pilot.ready(), detail: pilot.ready() ? 'serves the newest state' : 'reading the log' },
-        ...parts.get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
-        ...citadelReadiness(citadel),
+        ...readinessWithoutPilot(),
         ...mutualTlsReadiness(pilot),
-        ...mixerReadiness(mixer),
       ],
       moreMetrics: () => pilot.metrics.text() + metricsOfAdapters() + (mixer?.metricsText() ?? '') + metricsOfMirrors(),
       ...(citadel && { identity: citadel.admin }),
@@ -222,11 +186,7 @@ export async function compose(
   container.bind(ids.healthServer).toDynamicValue((parts) =>
     createHealthServer({
       logs: parts.get(ids.logs),
-      readiness: () => [
-        ...parts.get(ids.adapters).map(({ status }) => adapterReadiness(status.value)),
-        ...citadelReadiness(citadel),
-        ...mixerReadiness(mixer),
-      ],
+      readiness: readinessWithoutPilot,
       host: config.host,
       ports: [config.adminPort, ...(config.monitoringPort === undefined ? [] : [config.monitoringPort])],
       version: packageVersion(),
@@ -247,11 +207,7 @@ export async function compose(
       pilot: undefined,
       admin: undefined,
       adminPort,
-      readiness: () => [
-        ...adapters.map(({ status }) => adapterReadiness(status.value)),
-        ...citadelReadiness(citadel),
-        ...mixerReadiness(mixer),
-      ],
+      readiness: readinessWithoutPilot,
       stages: [
         ...mixerStages(mixer),
         { name: 'Citadel', services: citadel ? [...citadel.services, container.get(ids.deliveries)] : [] },
@@ -293,126 +249,10 @@ export async function compose(
   };
 }
 
-/** Where Pilot reads the keys of gateways: folders, then clusters whose configuration is the mesh's. They never pass through the log. */
-function credentialSources(
-  { kubernetes, secretsDirectory }: ProcessConfig,
-  { folders, clock, logger }: { readonly folders: ConfigFolders; readonly clock: Clock; readonly logger: Logger },
-): readonly CredentialSource[] {
-  const directories = [...(secretsDirectory === undefined ? [] : [secretsDirectory]), ...folders.values()];
-  return [
-    ...directories.map((folder) => createFileCredentials({ folder, clock })),
-    ...kubernetes
-      .filter(({ readsConfig }) => readsConfig)
-      .map((cluster) =>
-        createKubernetesCredentials({ ...cluster, access: () => kubernetesAccess(cluster), clock, logger }),
-      ),
-  ];
-}
-
-async function openCitadel(
-  { citadel: config, host, name, tokenReview }: ProcessConfig,
-  means: {
-    readonly logs: MeshLogs;
-    readonly deliveries: DeliveriesWatch;
-    readonly clock: Clock;
-    readonly logger: Logger;
-  },
-): Promise<Citadel | undefined> {
-  if (config === undefined) return undefined;
-  // The X.509 library takes a while to import: only those who use it wait for it.
-  const { createCitadel } = await import('../services/citadel/citadel.ts');
-  const kubernetes = tokenReview && {
-    kubernetes: async () => {
-      const { token: source, ...access } = await kubernetesAccess(tokenReview);
-      const token = await currentToken(source);
-      return { ...access, ...(token !== undefined && { token }) };
-    },
-  };
-  const { logs, deliveries, clock, logger } = means;
-  const connected = () => connectedIdentities(deliveries.state(), config.trustDomain);
-  return createCitadel({ config, facts: logs.facts, host, name, clock, logger, connected, ...kubernetes });
-}
-
 function mutualTlsReadiness(pilot: Pilot): readonly ReadinessCheck[] {
   const ready = pilot.servesMutualTls;
   if (ready === undefined) return [];
   return [
     { name: 'xds over mTLS', ready, detail: ready ? 'has a certificate' : 'waits for its certificate from Citadel' },
   ];
-}
-
-async function openMirrors(
-  { mirror, name, roles }: ProcessConfig,
-  { logs, clock, logger }: { readonly logs: MeshLogs; readonly clock: Clock; readonly logger: Logger },
-): Promise<readonly LogMirror[]> {
-  const live = roles.has('pilot') ? logs.live : undefined;
-  if (mirror === undefined && live === undefined) return [];
-  const { LogMirror } = await import('../events/mirror/mirror.ts');
-  const kafka = mirror && (await import('../events/mirror/kafka-target.ts')).kafkaTarget(mirror, name);
-  const { leases, facts, deliveries } = logs;
-  return [live, kafka].flatMap((target) =>
-    target === undefined
-      ? []
-      : Object.entries({ facts, deliveries }).map(
-          ([log, of]) => new LogMirror({ name: log, log: of, target, leases, holder: name, clock, logger }),
-        ),
-  );
-}
-
-function citadelReadiness(citadel: Citadel | undefined) {
-  if (!citadel) return [];
-  const port = citadel.port.value;
-  const detail = port === undefined ? 'opening its CA' : `signs on port ${port}`;
-  return [{ name: 'citadel', ready: port !== undefined, detail }];
-}
-
-async function openMixer(
-  { mixer: config, host, name }: ProcessConfig,
-  { logs, ...means }: { readonly logs: MeshLogs; readonly clock: Clock; readonly logger: Logger },
-): Promise<Mixer | undefined> {
-  if (config === undefined) return undefined;
-  const { createMixer } = await import('../services/mixer/mixer.ts');
-  // `pilot-HOST` is what a process is called where nobody says otherwise.
-  const own = name.replace(/^pilot-/, 'mixer-');
-  return createMixer({ config, facts: logs.facts, host, name: own, mesh: defaultMeshConfig, ...means });
-}
-
-function mixerReadiness(mixer: Mixer | undefined) {
-  if (!mixer) return [];
-  const port = mixer.port.value;
-  return [
-    { name: 'mixer', ready: mixer.ready(), detail: mixer.ready() ? `serves on port ${port}` : 'reading the log' },
-  ];
-}
-
-/** Out of the registry first, while it still answers those who have not heard of that. */
-function mixerStages(mixer: Mixer | undefined): readonly Stage[] {
-  if (!mixer) return [];
-  return [
-    { name: 'Mixer registration', services: [mixer.registration] },
-    { name: 'Mixer', services: mixer.services },
-  ];
-}
-
-/** Read anew at each start of the adapter: credentials are renewed. */
-function kubernetesAccess({ kubeconfig, context }: KubernetesClusterConfig): Promise<ClusterAccess> {
-  if (kubeconfig === undefined) return inClusterAccess(process.env);
-  return readKubeconfig({ path: kubeconfig, ...(context !== undefined && { context }) });
-}
-
-async function openLogs(
-  { dataDirectory, log, name }: ProcessConfig,
-  { clock, logger, signal }: { readonly clock: Clock; readonly logger: Logger; readonly signal?: AbortSignal },
-): Promise<MeshLogs> {
-  if (log.kind === 'memory') return openMemoryLogs();
-  if (log.kind === 'sqlite') return await openSqliteLogs(log.directory);
-  const means = { name, seenDirectory: join(dataDirectory, 'seen'), clock, logger: logger.child({ part: 'log' }) };
-  const options = { ...means, ...(signal && { signal }) };
-  // The clients take 100 ms to import: only those who use one wait for it.
-  if (log.kind === 'kurrentdb') {
-    const { openKurrentDbLogs } = await import('../events/logs/kurrentdb.ts');
-    return await openKurrentDbLogs(log.url, options);
-  }
-  const { openJetStreamLogs } = await import('../events/logs/jetstream.ts');
-  return await openJetStreamLogs(log.url, options);
 }
