@@ -1,4 +1,5 @@
 // The log port: what every store of events promises. logs/contract.ts is its suite; each implementation in logs/ passes it whole.
+import type { CountStore } from './count-store.ts';
 import type { NewEvent, RecordedEvent } from './envelope.ts';
 import type { Leases } from './lease.ts';
 import type { MirrorTarget } from './mirror/mirror-target.ts';
@@ -122,4 +123,6 @@ export interface MeshLogs {
   readonly leases?: Leases;
   /** Present where the store also passes events on to whoever watches: mirror the logs to it. */
   readonly live?: MirrorTarget;
+  /** Present where the store can keep counts that several processes share. */
+  readonly counts?: CountStore;
 }

@@ -17,7 +17,9 @@ export async function openMixer(
   const { createMixer } = await import('../services/mixer/mixer.ts');
   // `pilot-HOST` is what a process is called where nobody says otherwise.
   const own = name.replace(/^pilot-/, 'mixer-');
-  return createMixer({ config, facts: logs.facts, host, name: own, mesh: defaultMeshConfig, ...means });
+  const { facts, counts } = logs;
+  const shared = { facts, ...(counts && { counts }) };
+  return createMixer({ config, ...shared, host, name: own, mesh: defaultMeshConfig, ...means });
 }
 
 /** Ready when it has read the log; nothing without the role. */

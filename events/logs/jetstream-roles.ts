@@ -68,6 +68,7 @@ const allStreams = (mesh: string) => [
   `${mesh}-snapshots`,
   `KV_${mesh}-leases`,
   `KV_${mesh}-bookmarks`,
+  `${mesh}-counts`,
 ];
 
 /** Reading is asking: every read of JetStream begins with a request. */
@@ -107,7 +108,7 @@ function writing(role: NatsRole, mesh: string): readonly string[] {
     case 'mirror':
       return [lease('mirror')];
     case 'mixer':
-      return facts('policy.>', 'registry.mixer.>');
+      return [...facts('policy.>', 'registry.mixer.>'), `${mesh}.counts.>`, lease('mixers')];
     case 'citadel':
       return facts('identity.>');
     case 'adapters':

@@ -4,6 +4,7 @@ import { type Logger, silentLogger } from '../../lib/logger.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { EventLog, MeshLogs } from '../event-log.ts';
 import type { Upcasts } from '../upcast.ts';
+import { NatsCounts } from './jetstream-counts.ts';
 import { defaultLeaseMs, NatsLeases } from './jetstream-lease.ts';
 import { type NatsLink, openLink } from './jetstream-link.ts';
 import { liveTarget } from './jetstream-live.ts';
@@ -64,7 +65,8 @@ async function openBoth(options: Omit<OpenLog, 'log' | 'onClose'>): Promise<Mesh
     const { mesh, replicas, leaseMs = defaultLeaseMs } = address;
     const leases = new NatsLeases({ ...options, mesh, replicas, leaseMs });
     const live = liveTarget({ ...options, mesh, replicas, logs: { facts, deliveries } });
-    return { facts, deliveries, leases, live };
+    const counts = new NatsCounts({ link, mesh, replicas });
+    return { facts, deliveries, leases, live, counts };
   } catch (error) {
     await facts.close();
     throw error;

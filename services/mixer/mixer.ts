@@ -1,4 +1,5 @@
 // Mixer put together: it follows the facts log, serves what proxies ask on one gRPC port, and is found through the registry.
+import type { CountStore } from '../../events/count-store.ts';
 import type { EventLog } from '../../events/event-log.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { Latest } from '../../lib/latest.ts';
@@ -63,19 +64,27 @@ export interface Mixer {
 export function createMixer(options: {
   readonly config: MixerConfig;
   readonly facts: EventLog;
+  /** Shared with other Mixers; absent: this one counts alone. */
+  readonly counts?: CountStore;
   readonly host: string;
   readonly name: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly mesh: MeshConfig;
 }): Mixer {
-  const { config, facts, host, name, clock, mesh } = options;
+  const { config, facts, counts, host, name, clock, mesh } = options;
   const logger = options.logger.child({ part: 'mixer' });
   const metrics = new MixerMetrics();
   const exposition = new Exposition();
   const snapshots = new Latest<Snapshot>();
   const means: MixerMeans = { snapshots, facts, clock, logger, metrics, name };
-  const handlers = new HandlerSet({ clock, logger, metrics, kinds: builtInKinds(exposition) });
+  const handlers = new HandlerSet({
+    clock,
+    logger,
+    metrics,
+    kinds: builtInKinds(exposition),
+    ...(counts && { counts }),
+  });
   const built = parts.map((create) => create(means, handlers));
   const take = (snapshot: Snapshot) => {
     for (const { use } of built) use?.(snapshot);

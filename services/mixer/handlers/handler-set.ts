@@ -1,4 +1,5 @@
 // Runs the handlers that the current rules name: started when a rule first names one, stopped when none does.
+import type { CountStore } from '../../../events/count-store.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { Latest } from '../../../lib/latest.ts';
 import type { Logger } from '../../../lib/logger.ts';
@@ -23,6 +24,7 @@ export class HandlerSet implements Service {
   readonly #logger: Logger;
   readonly #metrics: HandlerMetrics;
   readonly #kinds: HandlerKinds;
+  readonly #counts: CountStore | undefined;
   readonly #wanted = new Latest<PolicySet>();
   /** By what the configuration says, so that a rule that is applied anew finds its handler running. */
   readonly #running = new Map<string, Running>();
@@ -34,8 +36,11 @@ export class HandlerSet implements Service {
     readonly metrics: MixerMetrics;
     /** Those that are built in. */
     readonly kinds: HandlerKinds;
+    /** Shared with other Mixers. */
+    readonly counts?: CountStore;
   }) {
     this.#kinds = options.kinds;
+    this.#counts = options.counts;
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#metrics = handlerMetrics(options.metrics);
@@ -92,7 +97,8 @@ export class HandlerSet implements Service {
 
   /** A handler that is made when it is first needed; one that can't be made fails every call, and its runner says what that means. */
   #lazily(ref: HandlerRef): Handler {
-    const means = { name: ref.name, clock: this.#clock, logger: this.#logger };
+    const counts = this.#counts;
+    const means = { name: ref.name, clock: this.#clock, logger: this.#logger, ...(counts && { counts }) };
     let made: Handler | undefined;
     const making = kindOf(ref, this.#kinds).then((kind) => (made = kind.create(ref.params, means)));
     making.catch((error) =>

@@ -1,4 +1,5 @@
 // The handler port: what a back end of Mixer is, be it built in or a third party's npm module. handler-contract.ts is its suite.
+import type { CountStore } from '../../../events/count-store.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { AttributeValue } from '../../../mesh/policy/attributes.ts';
@@ -48,6 +49,18 @@ export interface QuotaResult {
   readonly granted: number;
   /** How long the grant may be spent, in ms. */
   readonly validForMs: number;
+  /** How the quota stands, where the handler knows. */
+  readonly standing?: QuotaStanding;
+}
+
+/** For `x-ratelimit-…` headers. */
+export interface QuotaStanding {
+  readonly maxAmount: number;
+  /** 0: what is taken never comes back. */
+  readonly windowMs: number;
+  readonly left: number;
+  /** Until more is left. */
+  readonly resetMs: number;
 }
 
 /** A configured back end. Implement what the handler's templates call for. Reject when the back end fails: the runner counts and decides. */
@@ -68,6 +81,8 @@ export interface HandlerMeans {
   readonly name: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where counts are shared with other Mixers; undefined: this one counts alone. */
+  readonly counts?: CountStore;
 }
 
 /** A kind of handler: built in, or the default export of a third party's npm module. */

@@ -18,6 +18,18 @@ interface Taken {
   readonly amount: number;
 }
 
+/** A count as data: the newest slot it knows, and what was taken how many slots before it. */
+export interface QuotaState {
+  readonly slot: number;
+  readonly taken: readonly (readonly [age: number, amount: number])[];
+}
+
+/** What is left after something was asked for, and how long until more is: 0 where all is there. */
+export interface QuotaLeft {
+  readonly left: number;
+  readonly resetMs: number;
+}
+
 /** See the file's first line. Times come from its callers; one that is earlier than the last counts as the last. */
 export class QuotaCount {
   readonly #limit: QuotaLimit;
@@ -28,13 +40,33 @@ export class QuotaCount {
   #total = 0;
   #slot = 0;
 
-  constructor(limit: QuotaLimit) {
+  constructor(limit: QuotaLimit, state?: QuotaState) {
     this.#limit = limit;
     const { windowMs, algorithm } = limit;
     const rolls = algorithm === 'ROLLING_WINDOW';
     this.#slotMs = Math.max(1, rolls ? Math.ceil(windowMs / slotsOfWindow) : windowMs);
     // A whole window after the end of its slot: not a moment early.
     this.#heldSlots = rolls ? Math.ceil(windowMs / this.#slotMs) : 0;
+    if (state === undefined) return;
+    this.#slot = state.slot;
+    this.#taken = state.taken.map(([age, amount]) => ({ slot: state.slot - age, amount }));
+    this.#total = this.#taken.reduce((sum, { amount }) => sum + amount, 0);
+  }
+
+  /** All that another count of the same limit needs to go on from here. */
+  state(): QuotaState {
+    return { slot: this.#slot, taken: this.#taken.map(({ slot, amount }) => [this.#slot - slot, amount]) };
+  }
+
+  /** See `QuotaLeft`. */
+  left(nowMs: number): QuotaLeft {
+    this.#release(nowMs);
+    const left = Math.max(0, this.#limit.maxAmount - this.#total);
+    const [first] = this.#taken;
+    if (first === undefined || this.#limit.windowMs === 0) return { left, resetMs: 0 };
+    const endMs = (first.slot + this.#heldSlots + 1) * this.#slotMs;
+    // Where another's clock is ahead, its slots are not over before they are here.
+    return { left, resetMs: Math.max(0, endMs - Math.min(nowMs, (this.#slot + 1) * this.#slotMs)) };
   }
 
   /** Takes `amount`, or with `bestEffort` what is left of it; gives what was taken, 0 for nothing. */

@@ -1,61 +1,54 @@
-// The counts of one quota handler: one for each combination of dimensions, bounded, with repeated calls answered alike.
-import { createHash } from 'node:crypto';
+// The counts of one quota handler in this Mixer's memory: one for each combination of dimensions, bounded, with repeated calls answered alike.
+import {
+  type AnswerLimits,
+  defaultAnswerLimits,
+  digestOf,
+  type QuotaCounting,
+  type QuotaDemand,
+  type QuotaTaken,
+  RememberedAnswers,
+} from './quota-charge.ts';
 import { QuotaCount, type QuotaLimit } from './quota-count.ts';
 
 /** Bounds of one handler's counts. */
-export interface QuotaCountLimits {
+export interface QuotaCountLimits extends AnswerLimits {
   /** Combinations of dimension values that hold something. Clients choose them: beyond it new ones are refused, never old ones forgotten. */
   readonly maxCounts: number;
-  /** How long a call with the same id is answered alike, in ms, at least. */
-  readonly minDeduplicationMs: number;
-  /** Ids that are remembered in that time; beyond it the oldest are forgotten early. */
-  readonly maxIds: number;
 }
 
 /** What is used where nothing else is said. */
 export const defaultQuotaCountLimits: QuotaCountLimits = {
+  ...defaultAnswerLimits,
   maxCounts: 100_000, // about 50 MB where each holds a few slots
-  minDeduplicationMs: 1_000, // memquota's own default
-  maxIds: 100_000, // more than one Mixer answers in a second
 };
 
 /** Full counts are looked for empty ones at most this often: it reads all of them. */
 const sweepEveryMs = 1_000;
 
-/** What is asked: `key` says of which count. */
-export interface QuotaDemand {
-  readonly key: string;
-  readonly limit: QuotaLimit;
-  readonly amount: number;
-  readonly bestEffort: boolean;
-  readonly deduplicationId: string;
-}
-
 /** See the file's first line. */
-export class QuotaCounts {
+export class QuotaCounts implements QuotaCounting {
   readonly #limits: QuotaCountLimits;
   readonly #counts = new Map<string, QuotaCount>();
-  #answers = new Map<string, number>();
-  #olderAnswers = new Map<string, number>();
-  #answersSinceMs = 0;
+  readonly #answers: RememberedAnswers<QuotaTaken>;
   #sweptMs = Number.NEGATIVE_INFINITY;
 
   constructor(limits: Partial<QuotaCountLimits> = {}) {
     this.#limits = { ...defaultQuotaCountLimits, ...limits };
+    this.#answers = new RememberedAnswers(this.#limits);
   }
 
-  /** What is granted; 0 for nothing. `full`: there is no room to count a new combination. */
-  take({ key, limit, amount, bestEffort, deduplicationId }: QuotaDemand, nowMs: number): number | 'full' {
-    this.#ageAnswers(nowMs);
+  /** Synchronous. */
+  take({ key, limit, amount, bestEffort, deduplicationId }: QuotaDemand, nowMs: number): QuotaTaken {
     const place = shortKey(key);
     const id = `${place}\0${deduplicationId}`;
-    const before = this.#answers.get(id) ?? this.#olderAnswers.get(id);
+    const before = this.#answers.find(id, nowMs);
     if (before !== undefined) return before;
     const count = this.#countOf(place, limit, nowMs);
     if (count === undefined) return 'full';
     const granted = count.take(amount, { bestEffort, nowMs });
-    this.#answers.set(id, granted);
-    return granted;
+    const taken = { granted, ...count.left(nowMs) };
+    this.#answers.keep(id, taken);
+    return taken;
   }
 
   #countOf(place: string, limit: QuotaLimit, nowMs: number): QuotaCount | undefined {
@@ -73,18 +66,9 @@ export class QuotaCounts {
     this.#sweptMs = nowMs;
     for (const [place, count] of this.#counts) if (count.isEmpty(nowMs)) this.#counts.delete(place);
   }
-
-  /** Two generations: an id is remembered for one to two times the minimum. */
-  #ageAnswers(nowMs: number): void {
-    const { minDeduplicationMs, maxIds } = this.#limits;
-    if (nowMs - this.#answersSinceMs < minDeduplicationMs && this.#answers.size < maxIds) return;
-    this.#olderAnswers = this.#answers;
-    this.#answers = new Map();
-    this.#answersSinceMs = nowMs;
-  }
 }
 
 /** Clients choose the values: long keys are kept as their digests. */
 function shortKey(key: string): string {
-  return key.length <= 128 ? key : createHash('sha256').update(key).digest('base64');
+  return key.length <= 128 ? key : digestOf(key);
 }
