@@ -6,14 +6,18 @@ import type { ClusterAccess } from './access.ts';
 import { KubernetesClient } from './client.ts';
 import { ClusterIdentity } from './cluster-identity.ts';
 import { ClusterIndex } from './cluster-index.ts';
+import type { ConfigFeedback } from './config-feedback.ts';
 import { ConfigIndex } from './config-index.ts';
 import { ConfigWatch } from './config-watch.ts';
 import { pruneEndpointSlice, pruneNamespace, pruneNode, prunePod, pruneService } from './prune.ts';
 import { defaultReflectorTiming, type ReflectorOptions, type ReflectorTiming, reflect } from './reflector.ts';
+import { defaultStatusTiming, type StatusTiming, StatusWriter } from './status-writer.ts';
 import { WakeUp } from './wake-up.ts';
 
 /** Times, in milliseconds. */
 export interface KubernetesTiming extends ReflectorTiming {
+  /** Of the `.status` of configuration. */
+  readonly status: StatusTiming;
   /** A pod and the slice that names it arrive on two connections: what comes within this time is reported together. */
   readonly settleMs: number;
   /** While something is listed again, the rest waits for it, but not longer than this. */
@@ -25,6 +29,7 @@ export interface KubernetesTiming extends ReflectorTiming {
 /** See KubernetesTiming. */
 export const defaultKubernetesTiming: KubernetesTiming = {
   ...defaultReflectorTiming,
+  status: defaultStatusTiming,
   settleMs: 10,
   maxSettleMs: 5_000,
   discoveryMs: 10_000,
@@ -42,6 +47,8 @@ export interface KubernetesAdapterOptions {
   readonly domain?: string;
   /** Whether its Istio resources configure the mesh; true by default, false for all but one of several clusters. */
   readonly readsConfig?: boolean;
+  /** What is written into the `.status` of its Istio resources; nothing is written without. */
+  readonly feedback?: ConfigFeedback;
   readonly clock?: Clock;
   readonly timing?: Partial<KubernetesTiming>;
 }
@@ -79,6 +86,7 @@ class Run {
   readonly #timing: KubernetesTiming;
   readonly #registry: ClusterIndex;
   readonly #config: ConfigIndex;
+  readonly #status: StatusWriter | undefined;
   readonly #wakeUp = new WakeUp();
   /** What has not shown everything yet. Nothing is said before the registry's kinds have. */
   readonly #unlisted = new Set<string>(Object.keys(registryKinds));
@@ -102,7 +110,16 @@ class Run {
       { platform, clusterId, ...(domain && { domain }) },
       { ...(network && { network }) },
     );
-    this.#config = new ConfigIndex((scope, problem) => sink.problem(scope, problem));
+    this.#status = this.#statusWriter();
+    this.#config = new ConfigIndex((scope, problem) => sink.problem(scope, problem), this.#status);
+  }
+
+  #statusWriter(): StatusWriter | undefined {
+    const { feedback, readsConfig = true } = this.#options;
+    if (!feedback || !readsConfig) return undefined;
+    const onProblem = (kind: string, problem: string | undefined) => this.#sink.problem(`status/${kind}`, problem);
+    const timing = this.#timing.status;
+    return new StatusWriter({ client: this.#client, feedback, clock: this.#clock, timing, onProblem });
   }
 
   /** Rejects when the sink does. */
@@ -113,6 +130,7 @@ class Run {
       ...Object.keys(registryKinds).map((kind) => this.#follow(kind as keyof typeof registryKinds, whileRunning)),
       ...(this.#options.readsConfig === false ? [] : [this.#followConfig(whileRunning)]),
       this.#report(whileRunning),
+      ...(this.#status ? [this.#status.run(whileRunning)] : []),
     ];
     try {
       await Promise.all(parts);
@@ -211,7 +229,9 @@ class Run {
         const onlyWatched = !this.#listedSinceReport;
         this.#listedSinceReport = false;
         const contents = new Map([...this.#registry.takeChanges(), ...this.#config.takeChanges()]);
+        const placed = this.#status?.placing();
         await this.#sink.replaceAll(contents, { explicit: () => onlyWatched });
+        await placed?.();
         // The sink takes a report for a sign that all is well.
         this.#sayTrouble();
       }

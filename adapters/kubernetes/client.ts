@@ -100,6 +100,12 @@ export class KubernetesClient {
     return { body: options.text ? text : parseJson(text, path), etag: response.headers.etag };
   }
 
+  /** Merges `body` into the object or status at `path` (RFC 7386). Gives the object as it is then. Rejects with ApiError. */
+  async patch(path: string, body: unknown, { signal }: { readonly signal: AbortSignal }): Promise<unknown> {
+    const response = await this.#open(path, { signal, patch: JSON.stringify(body) });
+    return parseJson(await this.#textOf(response), path);
+  }
+
   /** The events of a watch, until the server ends it; rejects with ApiError when it breaks, or is silent for `silenceMs`. */
   async *watch(
     path: string,
@@ -146,7 +152,12 @@ export class KubernetesClient {
 
   async #open(
     path: string,
-    { signal, accept = 'application/json', etag }: { signal: AbortSignal; accept?: string; etag?: string },
+    {
+      signal,
+      accept = 'application/json',
+      etag,
+      patch,
+    }: { signal: AbortSignal; accept?: string; etag?: string; patch?: string },
   ): Promise<IncomingMessage> {
     signal.throwIfAborted();
     const token = await currentToken(this.access.token);
@@ -155,18 +166,19 @@ export class KubernetesClient {
       'user-agent': 'periplus',
       ...(token && { authorization: `Bearer ${token}` }),
       ...(etag !== undefined && { 'if-none-match': etag }),
+      ...(patch !== undefined && { 'content-type': 'application/merge-patch+json' }),
     };
     const prefix = this.#base.pathname.replace(/\/+$/, '');
     const url = new URL(`${prefix}${path}`, this.#base);
     const send = url.protocol === 'http:' ? requestHttp : requestHttps;
-    const request = send(url, { agent: this.#agent, headers, signal });
+    const request = send(url, { method: patch === undefined ? 'GET' : 'PATCH', agent: this.#agent, headers, signal });
     const { answerMs } = this.#limits;
     const patience = setTimeout(() => request.destroy(new ApiError(0, `no answer within ${answerMs} ms`)), answerMs);
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       request.once('response', resolve);
       // Stays: later errors of the connection come out of reading the response.
       request.on('error', reject);
-      request.end();
+      request.end(patch);
     })
       .catch((error: unknown) => {
         throw this.#failure(error, signal);

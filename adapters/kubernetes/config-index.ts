@@ -4,6 +4,8 @@ import { formatProblem, hasErrors, type Problem } from '../../mesh/config/proble
 import { validateObjects } from '../../mesh/config/validate.ts';
 import type { Observed } from '../adapter.ts';
 import type { ApiObject } from './client.ts';
+import type { IstioStatus } from './istio-status.ts';
+import type { StatusSubject, StatusWriter } from './status-writer.ts';
 
 /** More than this many findings in one object help nobody. */
 const shownProblems = 20;
@@ -14,21 +16,54 @@ export interface ConfigReading {
   readonly scope: string;
   readonly resourceVersion: string | undefined;
   /** `known`: this version was judged before. */
+  /** Of kinds with a status. */
+  readonly subject?: StatusSubject;
   readonly verdict: 'known' | { readonly items: readonly Observed[] } | { readonly problem: string };
+}
+
+/** A kind, and the path of its collection when its objects have a status. */
+interface ReadKind {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly path?: string;
 }
 
 function judge(
   object: ApiObject,
-  kind: { readonly apiVersion: string; readonly kind: string },
+  { apiVersion, kind, path }: ReadKind,
   place: Omit<ConfigReading, 'verdict'>,
 ): ConfigReading {
-  const { object: parsed, problems } = parseObject({ ...object, ...kind });
+  const { object: parsed, problems } = parseObject({ ...object, apiVersion, kind });
   const found = parsed && !hasErrors(problems) ? [...problems, ...validateObjects([parsed])] : problems;
-  if (hasErrors(found)) return { ...place, verdict: { problem: textOf(found) } };
+  const subject = path === undefined ? undefined : subjectOf(object, { ...place, kind, path, problems: found });
+  const whole = { ...place, ...(subject && { subject }) };
+  if (hasErrors(found)) return { ...whole, verdict: { problem: textOf(found) } };
   // Other objects of a watched kind (a ConfigMap without mesh configuration) say nothing.
   return {
-    ...place,
+    ...whole,
     verdict: { items: parsed?.type === 'config' ? [{ kind: 'config', value: parsed.resource }] : [] },
+  };
+}
+
+function subjectOf(
+  { metadata, status }: ApiObject,
+  of: Pick<StatusSubject, 'scope' | 'kind' | 'path' | 'problems'>,
+): StatusSubject | undefined {
+  const { namespace, name, resourceVersion, generation } = metadata;
+  if (!namespace || !name || !resourceVersion || typeof generation !== 'number') return undefined;
+  const { path: collection, scope, kind, problems } = of;
+  const split = collection.lastIndexOf('/');
+  const path = `${collection.slice(0, split)}/namespaces/${namespace}${collection.slice(split)}/${name}/status`;
+  return { scope, kind, path, problems, generation, resourceVersion, status: statusOf(status) };
+}
+
+/** Only what is Istio's form: others may write there, too. */
+function statusOf(value: unknown): IstioStatus {
+  const { conditions, validationMessages, observedGeneration } = (value ?? {}) as IstioStatus;
+  return {
+    ...(Array.isArray(conditions) && { conditions }),
+    ...(Array.isArray(validationMessages) && { validationMessages }),
+    ...(observedGeneration !== undefined && { observedGeneration }),
   };
 }
 
@@ -45,16 +80,21 @@ function scopeOf(kind: string, namespace: string, name: string): string {
 /** See the file's first line. Mutable; belongs to one adapter. */
 export class ConfigIndex {
   readonly #onProblem: (scope: string, problem: string | undefined) => void;
+  readonly #status: Pick<StatusWriter, 'note' | 'forget'> | undefined;
   /** Resource version by scope, of each kind. */
   readonly #known = new Map<string, Map<string, string | undefined>>();
   #changes = new Map<string, readonly Observed[]>();
 
-  constructor(onProblem: (scope: string, problem: string | undefined) => void) {
+  constructor(
+    onProblem: (scope: string, problem: string | undefined) => void,
+    status?: Pick<StatusWriter, 'note' | 'forget'>,
+  ) {
     this.#onProblem = onProblem;
+    this.#status = status;
   }
 
   /** Judges an object of `kind` (list items don't say theirs), unless it did so before. */
-  read(object: ApiObject, kind: { readonly apiVersion: string; readonly kind: string }): ConfigReading {
+  read(object: ApiObject, kind: ReadKind): ConfigReading {
     const { namespace = 'default', name = '', resourceVersion } = object.metadata;
     const place = { scope: scopeOf(kind.kind, namespace, name), resourceVersion };
     const isKnown = resourceVersion !== undefined && this.#of(kind.kind).get(place.scope) === resourceVersion;
@@ -68,8 +108,9 @@ export class ConfigIndex {
     for (const reading of readings) this.set(kind, reading);
   }
 
-  set(kind: string, { scope, resourceVersion, verdict }: ConfigReading): void {
+  set(kind: string, { scope, resourceVersion, verdict, subject }: ConfigReading): void {
     if (verdict === 'known') return;
+    if (subject) this.#status?.note(subject);
     this.#of(kind).set(scope, resourceVersion);
     if ('items' in verdict) this.#changes.set(scope, verdict.items);
     this.#onProblem(scope, 'problem' in verdict ? verdict.problem : undefined);
@@ -78,6 +119,7 @@ export class ConfigIndex {
   remove(kind: string, scope: string): void {
     if (!this.#of(kind).delete(scope)) return;
     this.#changes.set(scope, []);
+    this.#status?.forget(scope);
     this.#onProblem(scope, undefined);
   }
 

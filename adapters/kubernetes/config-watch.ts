@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { meshConfigKey } from '../../mesh/config/mesh-config.ts';
 import { ApiError, type KubernetesClient } from './client.ts';
 import type { ConfigIndex, ConfigReading } from './config-index.ts';
-import { type Discovery, DiscoveryReader } from './discovery.ts';
+import { type Discovery, DiscoveryReader, type ServedKind } from './discovery.ts';
 import { type ReflectorOptions, reflect } from './reflector.ts';
 
 /** What the watch needs, and whom it tells. Parts are kinds, and `discovery`. */
@@ -27,6 +27,7 @@ const discovery = 'discovery';
 
 interface Followed {
   readonly path: string;
+  readonly hasStatus: boolean;
   readonly stop: AbortController;
   misses: number;
 }
@@ -80,7 +81,9 @@ export class ConfigWatch {
 
   #take({ served, uncertain }: Discovery, signal: AbortSignal): void {
     for (const [kind, followed] of this.#followed) {
-      if (served.get(kind)?.path === followed.path || uncertain.has(kind)) followed.misses = 0;
+      const { path, hasStatus } = served.get(kind) ?? {};
+      const isSame = path === followed.path && hasStatus === followed.hasStatus;
+      if (isSame || uncertain.has(kind)) followed.misses = 0;
       else if (served.has(kind)) this.#unfollow(kind, followed);
       else if (++followed.misses >= missesUntilGone) {
         this.#unfollow(kind, followed);
@@ -88,7 +91,7 @@ export class ConfigWatch {
         this.#options.onChange();
       }
     }
-    for (const { kind, path } of served.values()) if (!this.#followed.has(kind)) this.#follow({ kind, path }, signal);
+    for (const kind of served.values()) if (!this.#followed.has(kind.kind)) this.#follow(kind, signal);
   }
 
   #unfollow(kind: string, { stop }: Followed): void {
@@ -98,11 +101,11 @@ export class ConfigWatch {
     this.#options.onListed(kind);
   }
 
-  #follow({ kind, path }: { readonly kind: string; readonly path: string }, signal: AbortSignal): void {
+  #follow({ kind, path, hasStatus }: ServedKind, signal: AbortSignal): void {
     const stop = new AbortController();
-    this.#followed.set(kind, { path, stop, misses: 0 });
+    this.#followed.set(kind, { path, hasStatus, stop, misses: 0 });
     const apiVersion = path.split('/').slice(2, 4).join('/');
-    this.#reflect({ kind, path, apiVersion }, AbortSignal.any([signal, stop.signal]));
+    this.#reflect({ kind, path, apiVersion, hasStatus }, AbortSignal.any([signal, stop.signal]));
   }
 
   #followMeshConfig(signal: AbortSignal): void {
@@ -117,7 +120,8 @@ export class ConfigWatch {
       path,
       apiVersion,
       fieldSelector,
-    }: { kind: string; path: string; apiVersion: string; fieldSelector?: string },
+      hasStatus = false,
+    }: { kind: string; path: string; apiVersion: string; fieldSelector?: string; hasStatus?: boolean },
     signal: AbortSignal,
   ): void {
     const { index, onListed, onChange, onExpected } = this.#options;
@@ -126,7 +130,7 @@ export class ConfigWatch {
     const options: ReflectorOptions<ConfigReading> = {
       ...common,
       ...(fieldSelector !== undefined && { fieldSelector }),
-      read: (object) => index.read(object, { apiVersion, kind }),
+      read: (object) => index.read(object, { apiVersion, kind, ...(hasStatus && { path }) }),
       onList: (readings) => {
         index.replace(kind, readings);
         onListed(kind);

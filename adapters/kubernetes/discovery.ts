@@ -8,6 +8,8 @@ export interface ServedKind {
   readonly kind: string;
   /** Of the collection over all namespaces, such as `/apis/networking.istio.io/v1/virtualservices`. */
   readonly path: string;
+  /** Whether its objects have a status of their own, which does not count as a change of them. */
+  readonly hasStatus: boolean;
 }
 
 /** What discovery said. */
@@ -32,6 +34,7 @@ interface GroupList {
         readonly resource?: string;
         readonly responseKind?: { readonly kind?: string };
         readonly verbs?: readonly string[];
+        readonly subresources?: readonly { readonly subresource?: string }[];
       }[];
     }[];
   }[];
@@ -76,16 +79,17 @@ export class DiscoveryReader {
 
 /** The kinds in a discovery document, each in the first version that Periplus knows. Pure. */
 export function discoveryIn(list: GroupList): Discovery {
-  const paths = new Map<string, string>();
+  const found = new Map<string, Omit<ServedKind, 'kind'>>();
   const staleGroups = new Set<string>();
   for (const group of list.items ?? []) {
     const name = group.metadata?.name ?? '';
     for (const version of group.versions ?? []) {
       if (version.freshness === 'Stale') staleGroups.add(name);
-      for (const { resource, responseKind, verbs } of version.resources ?? []) {
+      for (const { resource, responseKind, verbs, subresources } of version.resources ?? []) {
         if (!resource || !verbs?.includes('list') || !verbs.includes('watch')) continue;
         const apiVersion = `${name}/${version.version}`;
-        paths.set(`${apiVersion}/${responseKind?.kind}`, `/apis/${apiVersion}/${resource}`);
+        const hasStatus = subresources?.some(({ subresource }) => subresource === 'status') ?? false;
+        found.set(`${apiVersion}/${responseKind?.kind}`, { path: `/apis/${apiVersion}/${resource}`, hasStatus });
       }
     }
   }
@@ -93,8 +97,8 @@ export function discoveryIn(list: GroupList): Discovery {
   const uncertain = new Set<string>();
   for (const { kind, apiVersions, type } of [...kinds.values()].sort((a, b) => compareStrings(a.kind, b.kind))) {
     if (type !== 'config') continue;
-    const path = apiVersions.map((apiVersion) => paths.get(`${apiVersion}/${kind}`)).find((found) => found);
-    if (path) served.set(kind, { kind, path });
+    const place = apiVersions.map((apiVersion) => found.get(`${apiVersion}/${kind}`)).find((one) => one);
+    if (place) served.set(kind, { kind, ...place });
     else if (apiVersions.some((apiVersion) => staleGroups.has(apiVersion.split('/')[0] ?? ''))) uncertain.add(kind);
   }
   return { served, uncertain };
