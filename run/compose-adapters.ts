@@ -5,6 +5,7 @@ import { createConsulAdapter } from '../adapters/consul/adapter.ts';
 import { createDockerAdapter } from '../adapters/docker/adapter.ts';
 import { createFilesAdapter } from '../adapters/files/adapter.ts';
 import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
+import type { ConfigFeedback } from '../adapters/kubernetes/config-feedback.ts';
 import { LeasedAdapter } from '../adapters/leased-adapter.ts';
 import { createNomadAdapter } from '../adapters/nomad/adapter.ts';
 import { type PlatformRules, platformRules } from '../adapters/platform-rules.ts';
@@ -31,13 +32,20 @@ export function composeAdapters(
     readonly logs: MeshLogs;
     readonly clock: Clock;
     readonly logger: Logger;
+    /** For clusters whose resources' status is written. */
+    readonly feedback: ConfigFeedback | undefined;
   },
 ): readonly RunningAdapter[] {
-  const { clock, logger, logs } = means;
+  const { clock, logger, logs, feedback } = means;
   const folders = config.roles.has('adapters') ? [...means.folders] : [];
   const platforms = [
     ...(config.roles.has('adapters') ? config.kubernetes : []).map((cluster) =>
-      createKubernetesAdapter({ ...cluster, access: () => kubernetesAccess(cluster), clock }),
+      createKubernetesAdapter({
+        ...cluster,
+        access: () => kubernetesAccess(cluster),
+        clock,
+        ...(cluster.writesStatus && feedback && { feedback }),
+      }),
     ),
     ...config.consul.map((datacenter) => createConsulAdapter({ ...datacenter, clock })),
     ...config.nomad.map((region) => createNomadAdapter({ ...region, clock })),

@@ -19,6 +19,7 @@ import { adapterMetrics } from './adapter-metrics.ts';
 import { adapterReadiness } from './adapter-readiness.ts';
 import { type ConfigFolders, composeAdapters, type RunningAdapter } from './compose-adapters.ts';
 import { citadelReadiness, openCitadel } from './compose-citadel.ts';
+import { composeFeedback } from './compose-feedback.ts';
 import { openLogs } from './compose-logs.ts';
 import { openMirrors } from './compose-mirrors.ts';
 import { mixerReadiness, mixerStages, openMixer } from './compose-mixer.ts';
@@ -95,7 +96,9 @@ export async function compose(
   // They know nothing of Pilot.
   container
     .bind(ids.adapters)
-    .toDynamicValue((parts) => composeAdapters(config, { ...means, logs: parts.get(ids.logs) }));
+    .toDynamicValue((parts) =>
+      composeAdapters(config, { ...means, logs: parts.get(ids.logs), feedback: feedback?.feedback }),
+    );
 
   const metricsOfAdapters = () =>
     adapterMetrics(
@@ -128,6 +131,17 @@ export async function compose(
         credentials: credentialSources(config, means),
       }),
   );
+
+  // Feedback: findings and deliveries → the `.status` of a cluster's resources, which no adapter reads back.
+  const deliveries = container.get(ids.deliveries);
+  const feedback = composeFeedback(config, {
+    logs,
+    deliveries,
+    pilot: () => container.get(ids.pilot),
+    mesh,
+    clock,
+    logger,
+  });
 
   // Mixer: policies (facts) and what proxies ask → verdicts, counts, telemetry. Proxies find it through the registry.
   const mixer = await openMixer(config, { logs, clock, logger });
@@ -210,8 +224,9 @@ export async function compose(
       readiness: readinessWithoutPilot,
       stages: [
         ...mixerStages(mixer),
-        { name: 'Citadel', services: citadel ? [...citadel.services, container.get(ids.deliveries)] : [] },
-        { name: 'adapters', services: adapters },
+        { name: 'Citadel', services: citadel?.services ?? [] },
+        { name: 'adapters', services: [...adapters, ...(feedback?.services ?? [])] },
+        { name: 'deliveries', services: citadel || feedback ? [deliveries] : [] },
         mirrorStage,
         { name: 'health', services: [container.get(ids.healthServer)] },
       ],

@@ -47,6 +47,8 @@ describe('processConfigOf', () => {
       { kubeconfig: '/w/kube', context: 'east', clusterId: 'east', readsConfig: true },
       { context: 'arn:aws/west', clusterId: 'arn:aws/west', readsConfig: false },
     ]);
+    expect(kubernetes.map(({ writesStatus }) => writesStatus)).toEqual([true, false]);
+    expect(configOf({ kubeconfig: 'kube', kubeReadOnly: true }).kubernetes).toMatchObject([{ writesStatus: false }]);
     expect(configOf({ kubeconfig: 'in-cluster' }).kubernetes).toMatchObject([{ kubeconfig: undefined }]);
   });
 

@@ -1,33 +1,18 @@
 // The Kubernetes adapter on a real kube-apiserver and etcd, as the service account of deploy/kubernetes/rbac.yaml.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
-import { parseAllDocuments } from 'yaml';
-import { snapshotOf } from '../adapters/adapter-contract.ts';
-import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKubernetesCredentials } from '../adapters/kubernetes/credentials.ts';
 import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
 import { defaultReflectorTiming } from '../adapters/kubernetes/reflector.ts';
-import { platformRules } from '../adapters/platform-rules.ts';
-import { AdapterRunner } from '../adapters/runner.ts';
-import { MemoryLog } from '../events/logs/memory.ts';
-import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
 import type { FoundCredential } from '../mesh/credential-material.ts';
+import type { OnKube } from './kubernetes/on-kube.ts';
+import { statusCases } from './kubernetes/status.ts';
 import { adapterToken, TestKube } from './support/kube.ts';
-import {
-  define,
-  paths,
-  platformOf,
-  putPod,
-  putSlice,
-  registryOf,
-  serviceObject,
-  sliceObject,
-} from './support/kube-objects.ts';
+import { applyFile, startAdapter } from './support/kube-adapter.ts';
+import { define, paths, putPod, putSlice, registryOf, serviceObject, sliceObject } from './support/kube-objects.ts';
 import { LossyProxy } from './support/lossy-proxy.ts';
-import { periplus, RunningPeriplus, root } from './support/periplus.ts';
+import { periplus, RunningPeriplus } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeAuthority } from './traffic/certificates.ts';
 
@@ -36,75 +21,14 @@ let started: TestKube | { readonly why: string };
 beforeAll(async () => {
   started = await TestKube.start();
   if ('why' in started) return;
-  await applyManifest(started);
+  await applyFile(started, 'rbac.yaml');
+  await applyFile(started, 'crds.yaml');
 });
 afterAll(async () => {
   if (started && !('why' in started)) await started.dispose();
 });
 
-const collections: Readonly<Record<string, string>> = {
-  Namespace: '/api/v1/namespaces',
-  ServiceAccount: '/api/v1/namespaces/NS/serviceaccounts',
-  ClusterRole: '/apis/rbac.authorization.k8s.io/v1/clusterroles',
-  ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
-  Role: '/apis/rbac.authorization.k8s.io/v1/namespaces/NS/roles',
-  RoleBinding: '/apis/rbac.authorization.k8s.io/v1/namespaces/NS/rolebindings',
-};
-
 const secretTiming = { ...defaultReflectorTiming, backoffMs: { min: 20, max: 500 } };
-
-const applyManifest = (kube: TestKube) => applyFile(kube, 'deploy/kubernetes/rbac.yaml');
-const applySecretsRole = (kube: TestKube) => applyFile(kube, 'deploy/kubernetes/gateway-secrets.yaml');
-
-async function applyFile(kube: TestKube, path: string): Promise<void> {
-  const text = readFileSync(join(root, path), 'utf8');
-  for (const document of parseAllDocuments(text)) {
-    const object = document.toJS() as { kind: string; metadata: { namespace?: string } };
-    const collection = collections[object.kind]?.replace('NS', object.metadata.namespace ?? '') ?? '';
-    await kube.must('POST', collection, object);
-  }
-}
-
-/** Retries quickly, so that the tests need not wait for a server that is back. */
-const timing = { backoffMs: { min: 20, max: 500 }, discoveryMs: 300 };
-
-function startAdapter(port: number, kube: TestKube, options: { token?: string; held?: boolean } = {}) {
-  const log = new MemoryLog();
-  const controller = new AbortController();
-  const path = kube.kubeconfig(port, options.token ?? adapterToken);
-  const adapter = createKubernetesAdapter({ access: () => readKubeconfig({ path }), clusterId: 'c1', timing });
-  const rules = options.held ? platformRules() : {};
-  const runner = new AdapterRunner({ adapter, log, clock: systemClock, logger: silentLogger, ...rules });
-  const ended = runner.run(controller.signal).catch((error: unknown) => {
-    if (!controller.signal.aborted) throw error;
-  });
-  const mesh = () => snapshotOf(log);
-  const differences = async () => {
-    const [registry, platform] = [registryOf(await mesh()), await platformOf(kube, 'kubernetes', 'c1')];
-    return [...new Set([...registry.keys(), ...platform.keys()])].filter(
-      (subject) =>
-        JSON.stringify(sortedFields(registry.get(subject))) !== JSON.stringify(sortedFields(platform.get(subject))),
-    );
-  };
-  let last: readonly string[] = [];
-  return {
-    log,
-    runner,
-    mesh,
-    /** Until the registry holds exactly what the platform does. */
-    untilEqual: (what: string) =>
-      waitFor(async () => (last = await differences()).length === 0, {
-        everyMs: 20,
-        what: () => `${what}: ${last.slice(0, 5).join()} differ; ${JSON.stringify(runner.status.value)}`,
-      }),
-    untilState: (state: 'synced' | 'lost') =>
-      waitFor(() => runner.status.value?.state === state, { everyMs: 10, what: `state ${state}` }),
-    [Symbol.asyncDispose]: async () => {
-      controller.abort();
-      await ended;
-    },
-  };
-}
 
 async function adminPortOf(control: RunningPeriplus): Promise<string> {
   const address = /Admin API +http:\/\/127\.0\.0\.1:(\d+)/;
@@ -112,15 +36,8 @@ async function adminPortOf(control: RunningPeriplus): Promise<string> {
   return address.exec(control.output)?.[1] ?? '';
 }
 
-function sortedFields(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortedFields);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([name, item]) => [name, sortedFields(item)]));
-}
-
 describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
-  const onKube = (test: (kube: TestKube) => Promise<void>) => async (context: TestContext) => {
+  const onKube: OnKube = (test) => async (context) => {
     if ('why' in started) return context.skip(started.why);
     await test(started);
   };
@@ -285,10 +202,12 @@ describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
     }),
   );
 
+  statusCases(onKube);
+
   it(
     'a Secret that a Role names is followed; one that it does not name can not be read',
     onKube(async (kube) => {
-      await applySecretsRole(kube);
+      await applyFile(kube, 'gateway-secrets.yaml');
       const path = kube.kubeconfig(kube.port, adapterToken);
       const access = () => readKubeconfig({ path });
       const source = createKubernetesCredentials({
@@ -342,7 +261,7 @@ describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
       const endpoints = [...before.keys()].filter((subject) => subject.includes('/endpoint/'));
       expect(endpoints.length).toBeGreaterThan(5);
       await kube.startAnew();
-      await applyManifest(kube);
+      await applyFile(kube, 'rbac.yaml');
       await kube.must('POST', paths.services, serviceObject('fresh'));
       await putSlice(kube, 'fresh', ['10.9.0.1']);
       await plain.untilEqual('the other contents');

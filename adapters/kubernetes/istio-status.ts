@@ -115,8 +115,15 @@ function reconciled(state: ResourceState): IstioCondition {
   const count = `${upToDate}/${proxies} proxies up to date.`;
   if (upToDate === proxies) return { type, status: 'True', message: count };
   if (refusals.length > 0) {
-    const said = refusals.slice(0, shown.refusals).map(({ proxy, message }) => `${proxy} refused the configuration: ${message}`);
-    return { type, status: 'False', reason: 'Rejected', message: `${count} ${said.join('; ')}`.slice(0, shown.messageLength) };
+    const said = refusals
+      .slice(0, shown.refusals)
+      .map(({ proxy, message }) => `${proxy} refused the configuration: ${message}`);
+    return {
+      type,
+      status: 'False',
+      reason: 'Rejected',
+      message: `${count} ${said.join('; ')}`.slice(0, shown.messageLength),
+    };
   }
   const waiting = laggards.length > 0 ? ` Waiting for ${laggards.slice(0, 5).join(', ')}.` : '';
   return { type, status: 'False', reason: 'stillPropagating', message: `${count}${waiting}` };

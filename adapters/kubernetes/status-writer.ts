@@ -21,7 +21,7 @@ export interface StatusSubject {
 
 /** What the writer needs. */
 export interface StatusWriterOptions {
-  readonly client: KubernetesClient;
+  readonly client: Pick<KubernetesClient, 'patch'>;
   readonly feedback: ConfigFeedback;
   readonly clock: Clock;
   readonly timing: StatusTiming;
@@ -85,9 +85,11 @@ export class StatusWriter {
     const known = this.#entries.get(scope);
     this.#open.add(scope);
     // What is noted again after our own write keeps what is known of its generation.
-    if (known?.subject.generation === generation && known.subject.path === subject.path) known.subject = subject;
-    else {
-      const isReached = saysReached(status, generation);
+    const isReached = saysReached(status, generation);
+    if (known?.subject.generation === generation && known.subject.path === subject.path) {
+      known.subject = subject;
+      known.isReached &&= isReached;
+    } else {
       this.#entries.set(scope, { subject, position: undefined, isReached, wasFinal: isReached, notBeforeMs: 0 });
     }
   }
@@ -172,10 +174,14 @@ export class StatusWriter {
     distributionAt: (position: number) => Distribution,
   ): ResourceState | undefined {
     const { scope, generation } = subject;
-    const problems = [...subject.problems, ...(this.#findings.problems.get(keyOf(scope)) ?? [])];
-    const of = { subject: scope, generation, problems };
-    if (isReached || hasErrors(of)) return { ...of, distribution: 'reached' };
-    return position === undefined ? undefined : { ...of, distribution: distributionAt(position) };
+    const own = { subject: scope, generation, problems: subject.problems };
+    // Findings across resources are about what is in force.
+    if (hasErrors(own)) return { ...own, distribution: 'reached' };
+    if (position === undefined && !isReached) return undefined;
+    const { position: foundAt, problems: found } = this.#findings;
+    if (position !== undefined && foundAt > 0 && foundAt < position) return undefined;
+    const of = { ...own, problems: [...subject.problems, ...(found.get(keyOf(scope)) ?? [])] };
+    return { ...of, distribution: isReached || position === undefined ? 'reached' : distributionAt(position) };
   }
 
   /** Whether it is written. */
@@ -204,8 +210,7 @@ export class StatusWriter {
     const { clock, timing, onProblem } = this.#options;
     if (!(error instanceof ApiError) || error.status === 404 || error.status === 409) return;
     this.#forbiddenUntilMs.set(kind, clock.nowMs() + (error.status === 0 ? timing.gapMs : timing.forbiddenMs));
-    if (error.status !== 0)
-      onProblem(kind, `the status of ${kind} resources can not be written: ${messageOf(error)}`);
+    if (error.status !== 0) onProblem(kind, `the status of ${kind} resources can not be written: ${messageOf(error)}`);
   }
 }
 

@@ -33,6 +33,7 @@ export function serveCommand(context: CliContext): Command {
       '--kube-context <name...>',
       "contexts of the kubeconfig; the first one's Istio resources configure the mesh",
     )
+    .option('--kube-read-only', "write nothing into the clusters: no .status of Istio's resources")
     .option('--consul <url>', 'read Consul through this agent; its token comes from $CONSUL_HTTP_TOKEN')
     .option('--consul-datacenter <name...>', "datacenters of Consul to read (default: the agent's own)")
     .option(

@@ -60,6 +60,32 @@ export async function putPod(kube: TestKube, name: string, ip: string, labels: R
   await kube.must('PATCH', `${paths.pods}/${name}/status`, { status });
 }
 
+/** As Istio's definitions have it: IstioStatus (istio.io/latest/docs/reference/config/config-status); fields it does not name are cut off. */
+const text = { type: 'string' };
+const time = { type: 'string', format: 'date-time' };
+const level = { type: 'string', enum: ['UNKNOWN', 'ERROR', 'WARNING', 'INFO'] };
+const listOf = (properties: object) => ({ type: 'array', items: { type: 'object', properties } });
+const statusSchema = {
+  type: 'object',
+  properties: {
+    conditions: listOf({
+      lastProbeTime: time,
+      lastTransitionTime: time,
+      message: text,
+      reason: text,
+      status: text,
+      type: text,
+    }),
+    observedGeneration: { anyOf: [{ type: 'integer' }, { type: 'string' }], 'x-kubernetes-int-or-string': true },
+    validationMessages: listOf({
+      documentationUrl: text,
+      level,
+      type: { type: 'object', properties: { code: text, name: text } },
+    }),
+  },
+  'x-kubernetes-preserve-unknown-fields': true,
+};
+
 /** A definition of one of Istio's kinds that leaves validation to us. Resolves when the API server serves it. */
 export async function define(
   kube: TestKube,
@@ -67,7 +93,8 @@ export async function define(
   plural: string,
   group = 'networking.istio.io',
 ): Promise<void> {
-  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+  const properties = { spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }, status: statusSchema };
+  const schema = { openAPIV3Schema: { type: 'object', properties } };
   await kube.must('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
@@ -76,7 +103,7 @@ export async function define(
       group,
       scope: 'Namespaced',
       names: { kind, plural, singular: kind.toLowerCase() },
-      versions: [{ name: 'v1', served: true, storage: true, schema }],
+      versions: [{ name: 'v1', served: true, storage: true, subresources: { status: {} }, schema }],
     },
   });
   for (let tries = 0; (await kube.ask('GET', `/apis/${group}/v1/${plural}`)).status !== 200; tries++) {
@@ -118,15 +145,17 @@ export async function platformOf(
   return found;
 }
 
-/** What a mesh holds, by subject. */
-export function registryOf({ registry, config }: Snapshot): ReadonlyMap<string, unknown> {
+/** What a mesh holds, of one cluster if it is named, by subject. */
+export function registryOf({ registry, config }: Snapshot, clusterId?: string): ReadonlyMap<string, unknown> {
   const found = new Map<string, unknown>();
+  const isOf = (of: { readonly clusterId?: string }) => clusterId === undefined || of.clusterId === clusterId;
   for (const [key, value] of registry.services) {
-    found.set(subjectOf({ kind: 'service', value }), value);
+    if (isOf(value)) found.set(subjectOf({ kind: 'service', value }), value);
     for (const endpoint of registry.endpoints(key))
-      found.set(subjectOf({ kind: 'endpoint', value: endpoint }), endpoint);
+      if (isOf(endpoint)) found.set(subjectOf({ kind: 'endpoint', value: endpoint }), endpoint);
   }
-  for (const value of registry.workloads.values()) found.set(subjectOf({ kind: 'workload', value }), value);
+  for (const value of registry.workloads.values())
+    if (isOf(value)) found.set(subjectOf({ kind: 'workload', value }), value);
   for (const value of config.list('VirtualService')) found.set(subjectOf({ kind: 'config', value }), value);
   return found;
 }

@@ -85,13 +85,13 @@ export class TestKube {
     return path;
   }
 
-  /** One request as an administrator. */
-  async ask(method: string, path: string, body?: unknown): Promise<KubeAnswer> {
+  /** One request, as an administrator unless another token is given. */
+  async ask(method: string, path: string, body?: unknown, token: string = adminToken): Promise<KubeAnswer> {
     this.#agent ??= new Agent({ keepAlive: true, ca: readFileSync(this.#path('certs/apiserver.crt')) });
     const agent = this.#agent;
     return new Promise((resolve, reject) => {
       const headers = {
-        authorization: `Bearer ${adminToken}`,
+        authorization: `Bearer ${token}`,
         'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
       };
       const sent = request(
