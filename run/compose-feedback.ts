@@ -40,7 +40,7 @@ export function composeFeedback(
   const follower = hasPilot ? undefined : followFacts(means);
   const feedback = configFeedback({
     facts: logs.facts,
-    deliveries: deliveries.state,
+    deliveries: () => deliveries.state(),
     progress: () => [
       ...(hasPilot ? progressOfStreams(pilot().streams, pilot()) : []),
       ...progressElsewhere(deliveries.state(), hasPilot ? config.name : ''),
