@@ -73,6 +73,7 @@ export class DeliveriesRecorder implements Service, StreamObserver {
   readonly #pilot: string;
   readonly #limits: RecorderLimits;
   readonly #manifests = new Set<string>();
+  #nowOf = { ms: Number.NaN, text: '' };
   readonly #refusals: RateLimit;
   #pending: Pending[] = [];
   /** Made, but not acknowledged by the log. */
@@ -332,8 +333,11 @@ export class DeliveriesRecorder implements Service, StreamObserver {
     }
   }
 
+  /** A wave has many events within one millisecond: its text is made once. */
   #now(): string {
-    return new Date(this.#clock.nowMs()).toISOString();
+    const ms = this.#clock.nowMs();
+    if (ms !== this.#nowOf.ms) this.#nowOf = { ms, text: new Date(ms).toISOString() };
+    return this.#nowOf.text;
   }
 }
 

@@ -34,28 +34,19 @@ import { translationWarnings } from './translation-warnings.ts';
 export function translate(snapshot: Snapshot, context: ProxyContext, memo: Memo): Translation {
   const shared = sharedTranslation(snapshot, context, memo);
   const scope = ownScope(shared.scope, context, memo);
-  const filters = envoyFiltersOf(patchSetOf(snapshot, context, memo), context.type, memo);
-  const input = { scope, shared, filters, memo };
-  const sets = new Map<TypeUrl, ResourceSet>([
-    [typeUrls.cluster, clusters(input)],
-    [typeUrls.endpoints, shared.outbound.endpoints],
-    [typeUrls.listener, listeners(input)],
-    [typeUrls.route, routes(input)],
-    [typeUrls.secret, secretSet({ scope, memo })],
-    [typeUrls.extension, filters.extensions()],
-    [typeUrls.proxyConfig, trustBundleSet(scope, memo)],
-  ]);
+  const own = ownTranslation({ scope, shared, memo });
   let warnings: readonly string[] | undefined;
   return {
     position: snapshot.position,
-    resources: (typeUrl) => sets.get(typeUrl) ?? emptySet,
-    credentials: credentialsOf({ scope, memo }),
+    resources: (typeUrl) =>
+      typeUrl === typeUrls.endpoints ? shared.outbound.endpoints : (own.sets.get(typeUrl) ?? emptySet),
+    credentials: own.credentials,
     get warnings() {
       return (warnings ??= [
         ...translationWarnings(shared.scope, memo),
         ...securityWarnings({ scope, memo }),
         ...telemetryWarnings({ scope, memo }),
-        ...filters.problems(),
+        ...own.problems,
       ]);
     },
   };
@@ -67,6 +58,40 @@ interface SharedTranslation {
   readonly outbound: OutboundResources;
   /** What listeners and routes read of the snapshot: as long as it is the same, so are they. */
   readonly read: readonly unknown[];
+  /** The same object while the elements of `read` are. */
+  readonly readToken: object;
+}
+
+/** What a proxy gets beside the endpoints of what it calls. */
+interface OwnTranslation {
+  readonly sets: ReadonlyMap<TypeUrl, ResourceSet>;
+  readonly credentials: readonly string[];
+  /** What EnvoyFilters could not do. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * A proxy's part, made again when something that it reads of the snapshot has changed: a change of endpoints, the most frequent one,
+ * costs each proxy a look-up.
+ */
+function ownTranslation({ scope, shared, memo }: Omit<Input, 'filters'>): OwnTranslation {
+  const { snapshot, context, instances } = scope;
+  const filtersRead = snapshot.config.list('EnvoyFilter');
+  const { clusters: sharedClusters } = shared.outbound;
+  const read = [sharedClusters, instances, snapshot.credentials, snapshot.trustBundles, filtersRead];
+  return memo.get('own-translation', [context, shared.readToken, ...read], () => {
+    const filters = envoyFiltersOf(patchSetOf(snapshot, context, memo), context.type, memo);
+    const input = { scope, shared, filters, memo };
+    const sets = new Map<TypeUrl, ResourceSet>([
+      [typeUrls.cluster, clusters(input)],
+      [typeUrls.listener, listeners(input)],
+      [typeUrls.route, routes(input)],
+      [typeUrls.secret, secretSet({ scope, memo })],
+      [typeUrls.extension, filters.extensions()],
+      [typeUrls.proxyConfig, trustBundleSet(scope, memo)],
+    ]);
+    return { sets, credentials: credentialsOf({ scope, memo }), problems: filters.problems() };
+  });
 }
 
 interface Input {
@@ -90,7 +115,8 @@ function sharedTranslation(snapshot: Snapshot, own: ProxyContext, memo: Memo): S
       headlessEndpoints({ scope, memo }),
       ...policyInputs(snapshot),
     ];
-    return { scope, outbound: outboundResources(scope, memo), read };
+    const readToken = memo.get('shared-read', [context, sidecar, ...read], () => ({}));
+    return { scope, outbound: outboundResources(scope, memo), read, readToken };
   });
 }
 

@@ -6,7 +6,7 @@ import { type ResourceSet, type Translation, type TypeUrl, typeUrls } from '../t
 import { admissionProblem, spiffeIdOf } from './client-proof.ts';
 import { ClusterWarming } from './cluster-warming.ts';
 import type { NameSet } from './name-set.ts';
-import { planNext } from './plan.ts';
+import { isSettled, planNext } from './plan.ts';
 import { gateFor, type OrderView, pushOrder } from './push-order.ts';
 import { decodeDeltaRequest, decodeSotwRequest, type XdsRequest } from './request-codec.ts';
 import type { Protocol } from './response-codec.ts';
@@ -235,8 +235,12 @@ export class AdsStream {
     for (const typeUrl of this.#typesInOrder()) {
       const subscription = this.#subscriptions.get(typeUrl);
       if (!subscription || subscription.inFlight) continue;
-      const gate = gateFor(typeUrl, view);
       const set = this.setOf(typeUrl as TypeUrl, translation);
+      if (isSettled(subscription, set)) {
+        this.#watchHold(typeUrl, false);
+        continue;
+      }
+      const gate = gateFor(typeUrl, view);
       const decision = planNext(subscription, set, gate, this.#means.selections);
       if (decision.kind === 'accept') {
         again ||= subscription.base !== decision.plan.set;

@@ -22,6 +22,11 @@ export function planNext(subscription: Subscription, set: ResourceSet, gate: Gat
   return planChanges(subscription, subscription.base, set, { gate, selections });
 }
 
+/** Whether `planNext` has nothing to do, whatever the gate: the client has been sent this very set and all that it asked for. */
+export function isSettled({ base, due, lingering }: Subscription, set: ResourceSet): boolean {
+  return base === set && due !== 'all' && due.size === 0 && lingering.size === 0;
+}
+
 /** The first response of a type on a stream. */
 function planFirst(subscription: Subscription, set: ResourceSet, selections: Selections): Decision {
   const { protocol, typeUrl, wildcard, named, initial } = subscription;
