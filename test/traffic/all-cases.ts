@@ -5,6 +5,7 @@ import { destinationRuleCases } from './cases/destination-rule.ts';
 import { envoyFilterCases } from './cases/envoy-filter.ts';
 import { gatewayCases } from './cases/gateway.ts';
 import { gatewayCredentialCases } from './cases/gateway-credentials.ts';
+import { gradualCases } from './cases/gradual.ts';
 import { httpMatchCases } from './cases/http-match.ts';
 import { httpPolicyCases } from './cases/http-policy.ts';
 import { httpRetryCases } from './cases/http-retries.ts';
@@ -21,10 +22,7 @@ import { atOtherLevels } from './policy-levels.ts';
 /** Cases that are not run at every level of a policy. */
 const atOneLevel = [
   // They take seconds: once is enough.
-  'loadBalancer.warmup: a new instance gets its share slowly',
-  'loadBalancer.warmupDurationSecs, the old form',
   'loadBalancer.simple LEAST_REQUEST avoids the busy instance',
-  'outlierDetection.baseEjectionTime ends',
   // It begins without a rule.
   'locality: with outlier detection the nearest first, without it all',
   // As in Istio, these settings of TCP proxies are read from the host's policy alone (the hash: from the subset's, too).
@@ -45,6 +43,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'destination-rule': destinationRuleCases,
   gateway: gatewayCases,
   'gateway-credentials': gatewayCredentialCases,
+  gradual: gradualCases,
   'tls-origination': tlsOriginationCases,
   'policy-levels': atOtherLevels(
     [

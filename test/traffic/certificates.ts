@@ -94,6 +94,8 @@ export interface CertificateFiles {
   readonly client: string;
   readonly clientKey: string;
   readonly revocations: string;
+  /** List of the same authority that has the servers' certificate. */
+  readonly serverRevocations: string;
   /** Folder of Secrets and PEM files that Pilot reads credentials from. */
   readonly credentials: string;
 }
@@ -129,6 +131,7 @@ export function certificateFiles(folder: string): CertificateFiles {
     client: at('client.pem'),
     clientKey: at('client-key.pem'),
     revocations: at('revocations.pem'),
+    serverRevocations: at('server-revocations.pem'),
     credentials: at('credentials'),
   };
 }
@@ -157,6 +160,7 @@ export async function makeCertificates(folder: string): Promise<TestCertificates
   writeFileSync(files.clientKey, client.key);
   const revocations = await authority.revoke([revokedClient.serial]);
   writeFileSync(files.revocations, revocations);
+  writeFileSync(files.serverRevocations, await authority.revoke([server.serial]));
   const [ca, otherCa] = [authority.certificate, other.certificate];
   const all = {
     files,

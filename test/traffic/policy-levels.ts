@@ -42,6 +42,15 @@ function moved(one: TrafficCase, level: Level): TrafficCase {
   };
 }
 
+/** Names of all levels, the host's own first: the paths of their fields. */
+export const levelNames: readonly string[] = ['trafficPolicy', ...levels.map(({ name }) => name)];
+
+/** `manifests` with their DestinationRules' policies moved from the host to the level of this name; see levelNames. */
+export function atLevel(name: string, manifests: readonly Manifest[], place: Place): readonly Manifest[] {
+  const level = levels.find((one) => one.name === name);
+  return level ? movedAll(manifests, level, place) : manifests;
+}
+
 function movedAll(manifests: readonly Manifest[], level: Level, place: Place): Manifest[] {
   const out = manifests.map((manifest) => movedRule(manifest, level, place));
   if (!level.isSubset) return out;

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import type { TrafficPolicy } from '../../../mesh/config/schemas/destination-rule.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import type { CaseMesh, TrafficCase } from '../case.ts';
+import type { CaseMesh, Place, TrafficCase } from '../case.ts';
 import { exchange, openSocket, sendHttp2, whileOpening } from '../client.ts';
 import { assertBetween } from '../expectations.ts';
-import { destinationRule, type Manifest } from '../resources.ts';
+import { destinationRule, type Manifest, serviceEntry } from '../resources.ts';
+import { startDeafHttp2, startMute } from '../silent-servers.ts';
 
 const policy = 'DestinationRule.trafficPolicy';
 const pool = `${policy}.connectionPool`;
@@ -25,6 +26,28 @@ async function atOnce(mesh: CaseMesh, count: number): Promise<Readonly<Record<st
     counted[status] = (counted[status] ?? 0) + 1;
   }
   return counted;
+}
+
+/** Ten requests at once that fail: with two retries each they make 30 attempts. */
+async function attemptsOfTen(mesh: CaseMesh): Promise<number> {
+  const key = mesh.newKey();
+  const headers = { 'x-key': key, 'x-fail': '999', 'x-delay-ms': '200' };
+  await Promise.all(Array.from({ length: 10 }, () => mesh.get('/', { ...toOther, headers })));
+  return mesh.seen(key).length;
+}
+
+const silent = { address: '127.66.0.98', host: 'silent.example.com' };
+/** A service whose only endpoint is on the last spare port: the case starts it. */
+function toSilent(trafficPolicy: TrafficPolicy): (place: Place) => Manifest[] {
+  return ({ ports }) => [
+    serviceEntry('silent', {
+      hosts: [silent.host],
+      ports: [{ number: ports.http, name: 'http', protocol: 'HTTP' }],
+      resolution: 'STATIC',
+      endpoints: [{ address: silent.address, ports: { http: ports.spare[5] } }],
+    }),
+    destinationRule('silent', { host: silent.host, trafficPolicy }),
+  ];
 }
 
 /** See the file's first line. */
@@ -103,11 +126,77 @@ export const connectionPoolCases: readonly TrafficCase[] = [
     proves: [`${pool}.http.maxRetries`],
     resources: other({ connectionPool: { http: { maxRetries: 1 } } }),
     run: async (mesh) => {
-      const key = mesh.newKey();
-      const headers = { 'x-key': key, 'x-fail': '999', 'x-delay-ms': '200' };
-      await Promise.all(Array.from({ length: 10 }, () => mesh.get('/', { ...toOther, headers })));
+      const attempts = await attemptsOfTen(mesh);
       // Two retries each would make 30.
-      assertBetween(mesh.seen(key).length, 11, 20, 'attempts');
+      assertBetween(attempts, 11, 20, 'attempts');
+    },
+  },
+  {
+    name: 'connectionPool.tcp.connectTimeout: a handshake that is not answered',
+    proves: [`${pool}.tcp.connectTimeout`],
+    resources: toSilent({
+      tls: { mode: 'SIMPLE', insecureSkipVerify: true },
+      connectionPool: { tcp: { connectTimeout: '300ms' } },
+    }),
+    run: async (mesh) => {
+      const server = await startMute(silent.address, mesh.ports.spare[5]);
+      try {
+        const { status, ms } = await mesh.get('/', { host: silent.host });
+        assert.equal(status, 503);
+        // Three attempts; the mesh's default is ten seconds.
+        assertBetween(ms, 290, 8_000);
+      } finally {
+        await server.stop();
+      }
+    },
+  },
+  {
+    name: 'connectionPool.http.http2KeepAlive: who answers no ping is given up',
+    proves: [`${pool}.http.http2KeepAlive.interval`, `${pool}.http.http2KeepAlive.timeout`],
+    resources: toSilent({
+      connectionPool: {
+        http: { h2UpgradePolicy: 'UPGRADE', http2KeepAlive: { interval: '200ms', timeout: '200ms' } },
+      },
+    }),
+    run: async (mesh) => {
+      const server = await startDeafHttp2(silent.address, mesh.ports.spare[5]);
+      try {
+        const { status, ms } = await mesh.get('/', { host: silent.host });
+        assert.equal(status, 503);
+        assertBetween(ms, 350, 8_000);
+      } finally {
+        await server.stop();
+      }
+    },
+  },
+  {
+    name: 'connectionPool.tcp.idleTimeout closes what is idle of HTTP, too',
+    proves: [`${pool}.tcp.idleTimeout`],
+    resources: other({ connectionPool: { tcp: { idleTimeout: '200ms' } } }),
+    run: async (mesh) => {
+      await mesh.get('/', toOther);
+      await waitFor(() => mesh.servers.o1.open() === 0, { what: 'the idle connection to close', limitMs: 5_000 });
+    },
+  },
+  {
+    name: 'retryBudget.percent',
+    proves: [`${policy}.retryBudget.percent`],
+    resources: other({ retryBudget: { percent: 100, minRetryConcurrency: 1 } }),
+    run: async (mesh) => {
+      const call = { ...toOther, headers: { 'x-delay-ms': '1500' } };
+      const others = Promise.all(Array.from({ length: 20 }, () => mesh.get('/', call)));
+      // Of the 30 requests that are active, Istio's 20 % would let six be retried at a time.
+      assert.equal(await attemptsOfTen(mesh), 30);
+      await others;
+    },
+  },
+  {
+    name: 'retryBudget.budgetInterval: requests of some time before count',
+    proves: [`${policy}.retryBudget.budgetInterval`],
+    resources: other({ retryBudget: { percent: 20, minRetryConcurrency: 1, budgetInterval: '30s' } }),
+    run: async (mesh) => {
+      await mesh.tally(100, '/', toOther);
+      assertBetween(await attemptsOfTen(mesh), 28, 30, 'attempts');
     },
   },
   {
@@ -115,10 +204,8 @@ export const connectionPoolCases: readonly TrafficCase[] = [
     proves: [`${policy}.retryBudget.minRetryConcurrency`],
     resources: other({ retryBudget: { percent: 0, minRetryConcurrency: 1 } }),
     run: async (mesh) => {
-      const key = mesh.newKey();
-      const headers = { 'x-key': key, 'x-fail': '999', 'x-delay-ms': '200' };
-      await Promise.all(Array.from({ length: 10 }, () => mesh.get('/', { ...toOther, headers })));
-      assertBetween(mesh.seen(key).length, 11, 20, 'attempts');
+      const attempts = await attemptsOfTen(mesh);
+      assertBetween(attempts, 11, 20, 'attempts');
     },
   },
   {

@@ -308,45 +308,7 @@ export const loadBalancingCases: readonly TrafficCase[] = [
       assert.equal(Object.keys(await mesh.tally(20, '/', keys)).length, 3);
     },
   },
-  {
-    name: 'loadBalancer.warmup: a new instance gets its share slowly',
-    proves: [`${lb}.warmup.duration`],
-    resources: (place) => warming(place, { warmup: { duration: '10s', minimumPercent: 5, aggression: 1 } }, 2),
-    later: (place) => warming(place, { warmup: { duration: '10s', minimumPercent: 5, aggression: 1 } }, 3),
-    run: startsSlowly,
-  },
-  {
-    name: 'loadBalancer.warmupDurationSecs, the old form',
-    proves: [`${lb}.warmupDurationSecs`],
-    resources: (place) => warming(place, { warmupDurationSecs: '10s' }, 2),
-    later: (place) => warming(place, { warmupDurationSecs: '10s' }, 3),
-    run: startsSlowly,
-  },
 ];
-
-function warming(
-  { ports, instances: { e1, e2, e3 } }: Place,
-  settings: LoadBalancerSettings,
-  count: number,
-): Manifest[] {
-  return [
-    serviceEntry('near', {
-      hosts: ['near.example.com'],
-      ports: [{ number: ports.http, name: 'http', protocol: 'HTTP' }],
-      resolution: 'STATIC',
-      endpoints: [e1, e2, e3].slice(0, count).map(({ address, port }) => ({ address, ports: { http: port } })),
-    }),
-    destinationRule('near', { ...near, trafficPolicy: { loadBalancer: { simple: 'ROUND_ROBIN', ...settings } } }),
-  ];
-}
-
-async function startsSlowly(mesh: CaseMesh, later: readonly Manifest[]): Promise<void> {
-  // The first two warm up as well: they are given a head start.
-  await new Promise((resolve) => setTimeout(resolve, 3_000));
-  await mesh.apply(...later);
-  const seen = await mesh.tally(300, '/', near);
-  assert.ok((seen.e3 ?? 0) < 80, `a third would be 100: ${JSON.stringify(seen)}`);
-}
 
 /** A gauge of the cluster of echo's HTTP port, or of its only subset, at the sidecar. */
 async function ringSize(mesh: CaseMesh, gauge: string): Promise<number> {

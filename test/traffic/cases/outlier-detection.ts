@@ -1,10 +1,9 @@
 // DestinationRule: outlierDetection, who is ejected and for how long.
 import assert from 'node:assert/strict';
 import type { TrafficPolicy } from '../../../mesh/config/schemas/destination-rule.ts';
-import { waitFor } from '../../support/wait-for.ts';
 import type { TrafficCase } from '../case.ts';
 import { ejection } from '../expectations.ts';
-import { afterErrors, fast, noRetries } from '../outliers.ts';
+import { afterErrors, fail, fast, noRetries, remaining } from '../outliers.ts';
 import { destinationRule, type Manifest, serviceEntry, virtualService } from '../resources.ts';
 
 const outlier = 'DestinationRule.trafficPolicy.outlierDetection';
@@ -16,19 +15,13 @@ function echo(trafficPolicy: TrafficPolicy): () => Manifest[] {
 /** See the file's first line. */
 export const outlierDetectionCases: readonly TrafficCase[] = [
   {
-    name: 'outlierDetection.consecutive5xxErrors',
+    name: 'outlierDetection.consecutive5xxErrors: so many eject, one fewer does not',
     proves: [`${outlier}.consecutive5xxErrors`],
     resources: () => [noRetries(), ...echo({ outlierDetection: { consecutive5xxErrors: 3, ...fast } })()],
     run: async (mesh) => {
-      assert.deepEqual(await afterErrors(mesh, 3, '500'), ['e2', 'e3']);
-    },
-  },
-  {
-    name: 'outlierDetection: one error fewer ejects nobody',
-    proves: [`${outlier}.consecutive5xxErrors`],
-    resources: () => [noRetries(), ...echo({ outlierDetection: { consecutive5xxErrors: 3, ...fast } })()],
-    run: async (mesh) => {
-      assert.deepEqual(await afterErrors(mesh, 2, '500'), ['e1', 'e2', 'e3']);
+      await fail(mesh, { times: 3, status: '500', only: 'e1' });
+      await fail(mesh, { times: 2, status: '500', only: 'e2' });
+      assert.deepEqual(await remaining(mesh), ['e2', 'e3']);
     },
   },
   {
@@ -39,23 +32,23 @@ export const outlierDetectionCases: readonly TrafficCase[] = [
       ...echo({ outlierDetection: { consecutiveGatewayErrors: 2, consecutive5xxErrors: 0, ...fast } })(),
     ],
     run: async (mesh) => {
-      assert.deepEqual(await afterErrors(mesh, 4, '500'), ['e1', 'e2', 'e3']);
-      assert.deepEqual(await afterErrors(mesh, 2, '502'), ['e2', 'e3']);
+      await fail(mesh, { times: 4, status: '500', only: 'e2' });
+      await fail(mesh, { times: 2, status: '502', only: 'e1' });
+      assert.deepEqual(await remaining(mesh), ['e2', 'e3']);
     },
   },
   {
-    name: 'outlierDetection.baseEjectionTime ends',
-    proves: [`${outlier}.baseEjectionTime`, `${outlier}.interval`],
+    name: 'outlierDetection.outlierDetectionHttpErrorCodes: these are errors, others are not',
+    proves: [`${outlier}.outlierDetectionHttpErrorCodes`],
     resources: () => [
       noRetries(),
-      ...echo({ outlierDetection: { consecutive5xxErrors: 1, ...fast, baseEjectionTime: '2500ms' } })(),
+      ...echo({ outlierDetection: { consecutive5xxErrors: 2, outlierDetectionHttpErrorCodes: [404, 429], ...fast } })(),
     ],
     run: async (mesh) => {
-      assert.deepEqual(await afterErrors(mesh, 1, '500'), ['e2', 'e3']);
-      await waitFor(async () => Object.keys(await mesh.tally(20, '/')).length === 3, {
-        what: 'e1 to come back',
-        limitMs: 5_000,
-      });
+      await fail(mesh, { times: 4, status: '500', only: 'e2' });
+      await fail(mesh, { times: 1, status: '404', only: 'e1' });
+      await fail(mesh, { times: 1, status: '429', only: 'e1' });
+      assert.deepEqual(await remaining(mesh), ['e2', 'e3']);
     },
   },
   {

@@ -63,6 +63,22 @@ export const tlsOriginationCases: readonly TrafficCase[] = [
     },
   },
   {
+    name: 'tls.caCrl: a server whose certificate was revoked is refused',
+    proves: [`${tls}.caCrl`],
+    resources: hostWide(({ files }) => ({ mode: 'SIMPLE', caCertificates: files.ca, caCrl: files.revocations, sni })),
+    later: hostWide(({ files }) => ({
+      mode: 'SIMPLE',
+      caCertificates: files.ca,
+      caCrl: files.serverRevocations,
+      sni,
+    })),
+    run: async (mesh, later) => {
+      assert.equal((await secured(mesh)).status, 200);
+      await mesh.apply(...later);
+      assert.equal((await secured(mesh)).status, 503);
+    },
+  },
+  {
     name: 'tls.insecureSkipVerify',
     proves: [`${tls}.insecureSkipVerify`],
     resources: hostWide(() => ({ mode: 'SIMPLE', insecureSkipVerify: true, sni })),

@@ -106,13 +106,15 @@ function slowStart(settings: LoadBalancerSettings | undefined): Cluster_SlowStar
 
 function applyLocality(cluster: Cluster, settings: LoadBalancerSettings | undefined, mesh: MeshConfig): void {
   const zoneAware = settings?.zoneAwareLbSetting;
-  if (zoneAware !== undefined && zoneAware.enabled !== false) {
+  if (zoneAware !== undefined) {
     cluster.commonLbConfig ??= create(Cluster_CommonLbConfigSchema);
-    const { minClusterSize } = zoneAware;
+    const { minClusterSize, enabled } = zoneAware;
     cluster.commonLbConfig.localityConfigSpecifier = {
       case: 'zoneAwareLbConfig',
       value: create(Cluster_CommonLbConfig_ZoneAwareLbConfigSchema, {
         ...(minClusterSize !== undefined && { minClusterSize: BigInt(minClusterSize) }),
+        // Envoy would balance by zone of itself.
+        ...(enabled === false && { routingEnabled: create(PercentSchema, { value: 0 }) }),
       }),
     };
     return;

@@ -8,7 +8,8 @@ import type { ClusterSpec } from './cluster-spec.ts';
 export function policyWithDefaults({ policy, port }: ClusterSpec, mesh: MeshConfig): TrafficPolicy {
   const connectionPool = policy.connectionPool ?? mesh.defaultConnectionPool;
   const outlierDetection = policy.outlierDetection ?? mesh.defaultOutlierDetection;
-  const localityLbSetting = policy.loadBalancer?.localityLbSetting ?? mesh.localityLbSetting;
+  const isZoneAware = policy.loadBalancer?.zoneAwareLbSetting !== undefined;
+  const localityLbSetting = isZoneAware ? undefined : (policy.loadBalancer?.localityLbSetting ?? mesh.localityLbSetting);
   const keepalive = keepaliveOf(connectionPool?.tcp, mesh);
   const upgrade = connectionPool?.http?.h2UpgradePolicy ?? 'DEFAULT';
   // A rule knows that its port is HTTP; the mesh's default is for ports that say so.

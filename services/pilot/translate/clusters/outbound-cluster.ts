@@ -67,6 +67,7 @@ export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptio
     version,
     pool: policy.connectionPool,
     upstream: autoSni(policy),
+    errorCodes: policy.outlierDetection?.outlierDetectionHttpErrorCodes ?? [],
     ...strangerFilters(spec, options),
   });
   const socket = transportSocket(spec, policy, { isHttp2: version === 'http2', federation });

@@ -24,6 +24,7 @@ import {
 } from '../../../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import type { ConnectionPoolSettings, HTTPSettings } from '../../../../mesh/config/schemas/destination-rule.ts';
 import { durationOf } from '../routes/duration.ts';
+import { outlierErrors } from './error-matcher.ts';
 
 /** As long as gRPC's own default: a connection whose peer is silent for 20 s after a ping is dead. */
 const defaultPingTimeout = '20s';
@@ -47,17 +48,21 @@ export function applyProtocolOptions(
     readonly upstream?: UpstreamHttpProtocolOptions | undefined;
     /** HTTP filters on the way to the cluster. */
     readonly filters?: readonly HttpFilter[];
+    /** Statuses that outlier detection counts as errors instead of 5xx. */
+    readonly errorCodes?: readonly number[];
   },
 ): void {
-  const { version, pool, upstream, filters = [] } = options;
+  const { version, pool, upstream, filters = [], errorCodes = [] } = options;
   const common = commonOptions(pool);
-  if (version === 'http1' && common === undefined && upstream === undefined && filters.length === 0) return;
+  const isDefault = version === 'http1' && common === undefined && upstream === undefined;
+  if (isDefault && filters.length === 0 && errorCodes.length === 0) return;
   const message = create(HttpProtocolOptionsSchema, {
     upstreamProtocolOptions: versionOptions(version, pool?.http),
     ...(common !== undefined && { commonHttpProtocolOptions: common }),
     ...(upstream !== undefined && { upstreamHttpProtocolOptions: upstream }),
     ...(filters.length > 0 && { httpFilters: [...filters, upstreamCodec] }),
   });
+  if (errorCodes.length > 0) message.$unknown = [outlierErrors(errorCodes)];
   cluster.typedExtensionProtocolOptions[extensionName] = anyPack(HttpProtocolOptionsSchema, message);
 }
 
@@ -121,7 +126,9 @@ function http2Options(http: HTTPSettings | undefined): Http2ProtocolOptions {
 }
 
 function commonOptions(pool: ConnectionPoolSettings | undefined): CommonHttpProtocolOptions | undefined {
-  const { idleTimeout, maxRequestsPerConnection = 0 } = pool?.http ?? {};
+  const { maxRequestsPerConnection = 0 } = pool?.http ?? {};
+  // As in Istio, HTTP connections without an idle timeout of their own have TCP's.
+  const idleTimeout = pool?.http?.idleTimeout ?? pool?.tcp?.idleTimeout;
   const maxConnectionDuration = pool?.tcp?.maxConnectionDuration;
   if (idleTimeout === undefined && maxRequestsPerConnection <= 0 && maxConnectionDuration === undefined)
     return undefined;

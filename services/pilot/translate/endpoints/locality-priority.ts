@@ -32,8 +32,8 @@ export function prioritise(
         use.failoverPriority.length > 0
           ? groups.flatMap((group) => splitByLabels(group, use.failoverPriority, context))
           : groups;
-      const byPlace = use.failoverPriority.length === 0 || use.failover.length > 0;
-      return withoutGaps(byPlace ? byLabels.map((group) => failOver(group, use.failover, context)) : byLabels);
+      const byPlace = use.failoverPriority.length === 0 || use.failover.length > 0 || use.byRegion;
+      return withoutGaps(byPlace ? byLabels.map((group) => failOver(group, use, context)) : byLabels);
     }
     default:
       return use satisfies never;
@@ -67,14 +67,14 @@ function bySpecificity(a: string, b: string): number {
   return parts(b) - parts(a) || compareNames(a, b);
 }
 
-type Failover = Extract<LocalityUse, { kind: 'failover' }>['failover'];
+type Failover = Extract<LocalityUse, { kind: 'failover' }>;
 
 /** Nearer is better; of other regions the one that the proxy's region fails over to comes before the rest. */
-function failOver(group: EndpointGroup, failover: Failover, context: ProxyContext): EndpointGroup {
+function failOver(group: EndpointGroup, { failover, byRegion }: Failover, context: ProxyContext): EndpointGroup {
   const [from, to] = [parseLocality(context.locality), parseLocality(group.locality)];
-  const distance = localityDistance(from, to);
+  const distance = byRegion && from.region === to.region ? 0 : localityDistance(from, to);
   const rule = distance === 3 ? failover.find((candidate) => candidate.from === from.region) : undefined;
-  const isElsewhere = rule !== undefined && rule.to !== to.region;
+  const isElsewhere = byRegion ? distance === 3 && rule?.to !== to.region : rule !== undefined && rule.to !== to.region;
   // Five steps within each priority that failoverPriority gave.
   return { ...group, priority: group.priority * 5 + (isElsewhere ? 4 : distance) };
 }

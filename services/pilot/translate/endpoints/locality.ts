@@ -51,19 +51,30 @@ export type LocalityUse =
       readonly failover: NonNullable<LocalityLoadBalancerSetting['failover']>;
       /** `LABEL` or `LABEL=VALUE`, most important first. */
       readonly failoverPriority: readonly string[];
+      /** Endpoints of the proxy's region are one priority, for Envoy to balance by zone. */
+      readonly byRegion: boolean;
     };
 
 const none: LocalityUse = { kind: 'none' };
 
-/** How a policy makes endpoints' localities count. Failover needs outlier detection: without it Envoy would never fail over. */
+/**
+ * How a policy makes endpoints' localities count. Failover between localities needs outlier detection: without it Envoy would never
+ * fail over; zone-aware balancing keeps other regions apart whether there is any or not.
+ */
 export function localityUse(policy: TrafficPolicy, mesh: MeshConfig): LocalityUse {
+  const zoneAware = policy.loadBalancer?.zoneAwareLbSetting;
+  if (zoneAware !== undefined) {
+    const { failover = [], failoverPriority = [], enabled } = zoneAware;
+    return enabled === false ? none : { kind: 'failover', failover, failoverPriority, byRegion: true };
+  }
   if (!isLocalityAware(policy.loadBalancer, mesh)) return none;
   const setting = policy.loadBalancer?.localityLbSetting;
   if (setting?.distribute !== undefined && setting.distribute.length > 0) {
     return { kind: 'distribute', rules: setting.distribute };
   }
   if (policy.outlierDetection === undefined) return none;
-  return { kind: 'failover', failover: setting?.failover ?? [], failoverPriority: setting?.failoverPriority ?? [] };
+  const { failover = [], failoverPriority = [] } = setting ?? {};
+  return { kind: 'failover', failover, failoverPriority, byRegion: false };
 }
 
 /** Label names that a `failoverPriority` reads. */

@@ -1,10 +1,11 @@
 // Which ports a sidecar receives traffic on: its Sidecar's ingress listeners, or the ports of the services it runs.
 import { BlockList, isIP } from 'node:net';
 import type { ConfigResource, Service } from '../../../../events/model.ts';
+import type { ServerTLSSettings } from '../../../../mesh/config/schemas/gateway.ts';
 import type { IstioIngressListener, SidecarSpec } from '../../../../mesh/config/schemas/sidecar.ts';
 import { wildcardAddress } from '../listeners/address.ts';
 import type { ProxyScope } from '../proxy-scope.ts';
-import { type ListenerPortProtocol, listenerKind, parsePortProtocol } from '../routes/protocol.ts';
+import { insideTls, type ListenerPortProtocol, listenerKind, parsePortProtocol } from '../routes/protocol.ts';
 import { compareAge } from '../visibility.ts';
 
 /** One port that traffic is received on. */
@@ -23,6 +24,8 @@ export interface InboundChain {
   readonly hostname: string;
   /** The service, as metrics name it; absent for unknown ports. */
   readonly service?: { readonly host: string; readonly name: string; readonly namespace: string };
+  /** TLS that ends here where mutual TLS is off; `protocol` is what is inside. */
+  readonly tls?: ServerTLSSettings;
   /** The Sidecar it came from. */
   readonly sidecar: ConfigResource<SidecarSpec> | undefined;
 }
@@ -39,12 +42,14 @@ function ingressChains(scope: ProxyScope, ingress: readonly IstioIngressListener
   const { sidecar, context } = scope;
   return ingress.map((listener) => {
     const port = listener.port.number ?? 0;
+    const protocol = parsePortProtocol(listener.port.protocol);
     const isDefault = listener.captureMode === undefined || listener.captureMode === 'DEFAULT';
     return {
       bind: listener.bind || ownAddress(context.addresses),
       targetPort: port,
       port,
-      protocol: parsePortProtocol(listener.port.protocol),
+      protocol: listener.tls ? insideTls(protocol) : protocol,
+      ...(listener.tls ? { tls: listener.tls } : {}),
       bindToPort: isDefault ? context.interceptionMode === 'NONE' : listener.captureMode === 'NONE',
       hostname: sidecar ? `${sidecar.name}.${sidecar.namespace}` : '',
       ...serviceAt(port, scope),

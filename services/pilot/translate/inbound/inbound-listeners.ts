@@ -10,6 +10,7 @@ import {
 import { type Listener, ListenerSchema } from '../../../../gen/envoy/config/listener/v3/listener_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { encodeResource } from '../encode.ts';
+import { serverTlsSocket } from '../gateways/server-tls.ts';
 import { bindAddress, wildcardAddress } from '../listeners/address.ts';
 import { connectionManagerFilter } from '../listeners/connection-manager.ts';
 import {
@@ -43,7 +44,7 @@ import { type WorkloadTelemetry, workloadTelemetry } from '../telemetry/workload
 import { type EncodedResource, typeUrls } from '../translation.ts';
 import { type InboundChain, inboundChains } from './inbound-chains.ts';
 import { inboundRouteConfiguration } from './inbound-route.ts';
-import { type InboundWay, inboundWays } from './inbound-ways.ts';
+import { type InboundWay, inboundWays, serverTlsWay } from './inbound-ways.ts';
 
 /** What all chains of a proxy have in common. */
 interface Place {
@@ -141,7 +142,10 @@ function policyPorts(chains: readonly InboundChain[], { modes }: WorkloadSecurit
 function chainsOf(chain: InboundChain, place: Place): FilterChain[] {
   const { security } = place;
   const port = chain.matchPort ?? chain.targetPort;
-  const ways = inboundWays(listenerKind(chain.protocol), modeOfPort(security.modes, port), security.hasIdentity);
+  const kind = listenerKind(chain.protocol);
+  const mode = modeOfPort(security.modes, port);
+  const serverTls = chain.tls ? serverTlsWay(kind, mode, security.hasIdentity) : undefined;
+  const ways = serverTls ? [serverTls] : inboundWays(kind, mode, security.hasIdentity);
   if (ways === 'refused') return [refusingChain(chain)];
   return ways.map((way) => (way.isHttp ? httpChain(chain, way, place) : tcpChain(chain, way, place)));
 }
@@ -171,7 +175,7 @@ function httpChain(chain: InboundChain, way: InboundWay, { mesh, security, telem
   return filterChain(chain, way, {
     name,
     filters: [...(way.isMeshTls ? security.banFilters : []), filter],
-    ...(way.isMeshTls ? { socket: meshServerSocket(mesh, { ...way, federation: security.federation }) } : {}),
+    ...socketOf({ chain, way, mesh, security }),
   });
 }
 
@@ -179,8 +183,24 @@ function tcpChain(chain: InboundChain, way: InboundWay, { mesh, security, teleme
   const report = { telemetry, place: { ...reportOf(chain, way), side: 'SERVER' as const } };
   const bans = way.isMeshTls ? security.banFilters : [];
   const filters = [...bans, ...security.networkFilters, tcpProxyFilter(toCluster(clusterOf(chain)), report)];
-  const socket = way.isMeshTls ? { socket: meshServerSocket(mesh, { ...way, federation: security.federation }) } : {};
-  return filterChain(chain, way, { name: tcpChainName(chain), filters, ...socket });
+  return filterChain(chain, way, { name: tcpChainName(chain), filters, ...socketOf({ chain, way, mesh, security }) });
+}
+
+/** The transport socket of a chain on which TLS ends: the mesh's, or the ingress listener's own. */
+function socketOf({
+  chain,
+  way,
+  mesh,
+  security,
+}: {
+  readonly chain: InboundChain;
+  readonly way: InboundWay;
+  readonly mesh: MeshConfig;
+  readonly security: WorkloadSecurity;
+}) {
+  if (way.isMeshTls) return { socket: meshServerSocket(mesh, { ...way, federation: security.federation }) };
+  if (!way.isServerTls || chain.tls === undefined) return {};
+  return { socket: serverTlsSocket(chain.tls, { isHttp: way.isHttp }) };
 }
 
 /** What reports of the chain's traffic say of it. */

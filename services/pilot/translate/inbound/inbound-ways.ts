@@ -11,6 +11,18 @@ export interface InboundWay {
   /** `raw_buffer`, `tls` or '' for both. */
   readonly transportProtocol: string;
   readonly applicationProtocols: readonly string[];
+  /** Whether the connection is TLS by the listener's own settings (Sidecar `ingress.tls`), which ends here. */
+  readonly isServerTls?: boolean;
+}
+
+/** The only way to an ingress listener with TLS settings of its own: they hold where the mesh's mutual TLS does not, as in Istio. */
+export function serverTlsWay(
+  kind: 'http' | 'tcp' | 'auto' | undefined,
+  mode: MutualTlsMode,
+  hasIdentity: boolean,
+): InboundWay | undefined {
+  if (mode === 'STRICT' || (mode === 'PERMISSIVE' && hasIdentity)) return undefined;
+  return { ...way(kind === 'http', tlsTransport, []), isServerTls: true };
 }
 
 const plainHttp = way(true, rawBuffer, []);

@@ -41,3 +41,9 @@ export function isHttpOrSniffed(protocol: ListenerPortProtocol): boolean {
 export function isTls(protocol: ListenerPortProtocol): boolean {
   return protocol === 'HTTPS' || protocol === 'TLS';
 }
+
+/** What a protocol is once its TLS has ended. */
+export function insideTls(protocol: ListenerPortProtocol): ListenerPortProtocol {
+  if (protocol === 'HTTPS') return 'HTTP';
+  return protocol === 'TLS' ? 'TCP' : protocol;
+}
