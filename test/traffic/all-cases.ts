@@ -17,6 +17,8 @@ import { protocolCases } from './cases/protocols.ts';
 import { serviceEntryCases } from './cases/service-entry.ts';
 import { sidecarCases } from './cases/sidecar.ts';
 import { tlsOriginationCases } from './cases/tls-origination.ts';
+import { atInbound } from './inbound-pools.ts';
+import { asMeshDefaults } from './mesh-defaults.ts';
 import { atOtherLevels } from './policy-levels.ts';
 
 /** Cases that are not run at every level of a policy. */
@@ -58,6 +60,21 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   protocols: protocolCases,
   'service-entry': serviceEntryCases,
   sidecar: sidecarCases,
+  'inbound-pools': atInbound(connectionPoolCases, [
+    'connectionPool: one connection and one pending request',
+    'connectionPool.http.http2MaxRequests',
+    'connectionPool.http.useClientProtocol',
+    'connectionPool.http.maxRequestsPerConnection',
+    'connectionPool.http.idleTimeout closes what is idle',
+    'connectionPool.http.maxConcurrentStreams',
+    'connectionPool.http.http2KeepAlive: who answers no ping is given up',
+    'connectionPool.tcp.idleTimeout closes what is idle of HTTP, too',
+    'connectionPool.tcp.maxConnectionDuration for HTTP',
+  ]),
   'envoy-filter': envoyFilterCases,
   'mesh-config': meshConfigCases,
+  'mesh-defaults': asMeshDefaults(
+    [...connectionPoolCases, ...outlierDetectionCases, ...loadBalancingCases, ...httpRetryCases],
+    atOneLevel,
+  ),
 };

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, it, type TestContext } from 'vitest';
 import { type CapturedMesh, startCapturedMesh } from './captured/mesh.ts';
 import { makeNamespace } from './captured/namespace.ts';
 import { capturedCases } from './cases/captured.ts';
+import { keepaliveCases } from './cases/keepalive.ts';
 
 let mesh: CapturedMesh | { readonly why: string };
 beforeAll(async () => {
@@ -25,5 +26,5 @@ describe('captured', () => {
     if ('why' in mesh) return context.skip(mesh.why);
     await mesh.runCase(one);
   };
-  for (const one of capturedCases) it(one.name, run(one), 60_000);
+  for (const one of [...capturedCases, ...keepaliveCases]) it(one.name, run(one), 60_000);
 });

@@ -1,7 +1,7 @@
 // One end-to-end check: which fields it proves, the resources that set them, and what requests then see.
 
 import type { CertificateFiles, TestCertificates } from './certificates.ts';
-import type { Answer, Call } from './client.ts';
+import type { Answer, Call, Http2Answer } from './client.ts';
 import type { Echo, EchoServer } from './echo-server.ts';
 import type { Manifest } from './resources.ts';
 
@@ -64,10 +64,14 @@ export interface Ports {
 export interface CaseMesh extends Place {
   readonly certificates: TestCertificates;
   readonly servers: Readonly<Record<InstanceName, EchoServer>>;
+  /** Where a case starts upstreams of its own, on the last spare port. */
+  readonly silentAddress: string;
   /** Admin ports of the Envoys. */
   readonly admin: { readonly sidecar: number; readonly gateway: number };
   /** Sends to the sidecar's HTTP port; Host is `echo` unless told otherwise. */
   get(path: string, call?: Partial<Call>): Promise<Answer>;
+  /** The same over HTTP/2. */
+  getHttp2(path: string, call?: Partial<Call>): Promise<Http2Answer>;
   /** Sends to the gateway's plain HTTP port; Host is `web.example.com` unless told otherwise. */
   ingress(path: string, call?: Partial<Call>): Promise<Answer>;
   /** Instance names of `count` answers, counted; at most 20 requests at a time. */

@@ -3,6 +3,7 @@ import { areas } from './all-cases.ts';
 import type { CapturedPlace } from './captured/mesh.ts';
 import type { Claim, Place } from './case.ts';
 import { capturedCases } from './cases/captured.ts';
+import { keepaliveCases } from './cases/keepalive.ts';
 import { certificateFiles } from './certificates.ts';
 import type { Manifest } from './resources.ts';
 
@@ -53,5 +54,5 @@ function claimsAt<Where>(place: Where, cases: readonly Case<Where>[]): Claim[] {
 /** Claims by area. */
 export const claims: Readonly<Record<string, readonly Claim[]>> = {
   ...Object.fromEntries(Object.entries(areas).map(([area, cases]) => [area, claimsAt(somewhere, cases)])),
-  captured: claimsAt(somewhereCaptured, capturedCases),
+  captured: claimsAt(somewhereCaptured, [...capturedCases, ...keepaliveCases]),
 };

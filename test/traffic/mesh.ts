@@ -9,7 +9,7 @@ import { freePorts } from '../support/free-port.ts';
 import { waitFor } from '../support/wait-for.ts';
 import type { CaseMesh, InstanceName, Ports, TrafficCase } from './case.ts';
 import { makeCertificates, type TestCertificates } from './certificates.ts';
-import { type Call, send } from './client.ts';
+import { type Call, send, sendHttp2 } from './client.ts';
 import { ConfigSession } from './config-session.ts';
 import type { EchoServer, Journal } from './echo-server.ts';
 import { gatewayIdentity, meshFacts, portsOf, sidecarIdentity, startControlPlane, startServers } from './mesh-parts.ts';
@@ -62,11 +62,15 @@ interface Parts {
   readonly router: TestEnvoy;
 }
 
+/** An address that no instance has; resources name it. */
+export const silentAddress = '127.66.0.98';
+
 /** See the file's first line. */
 export class TrafficMesh implements CaseMesh {
   readonly certificates: TestCertificates;
   readonly servers: Readonly<Record<InstanceName, EchoServer>>;
   readonly ports: Ports;
+  readonly silentAddress = silentAddress;
   readonly #parts: Parts;
   readonly #session: ConfigSession;
   #keys = 0;
@@ -116,6 +120,10 @@ export class TrafficMesh implements CaseMesh {
 
   get(path: string, call: Partial<Call> = {}) {
     return send(path, { port: this.ports.http, ...call });
+  }
+
+  getHttp2(path: string, call: Partial<Call> = {}) {
+    return sendHttp2(path, { port: this.ports.http, ...call });
   }
 
   ingress(path: string, call: Partial<Call> = {}) {

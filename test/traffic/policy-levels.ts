@@ -4,6 +4,13 @@ import type { VirtualServiceSpec } from '../../mesh/config/schemas/virtual-servi
 import type { Place, TrafficCase } from './case.ts';
 import { type Manifest, virtualService } from './resources.ts';
 
+/** Ports that a rule of a port is for: those that subsets are routed to by HTTP rules, by TCP rules, and others. */
+interface RulePorts {
+  readonly http: readonly number[];
+  readonly tcp: readonly number[];
+  readonly others: readonly number[];
+}
+
 /** Where a policy is put instead of the host's; `name` is the path of its fields. */
 interface Level {
   readonly name: string;
@@ -37,8 +44,8 @@ function moved(one: TrafficCase, level: Level): TrafficCase {
     ...one,
     name: `${one.name} (${level.name})`,
     proves: one.proves.map((field) => `DestinationRule.${level.name}.${field.slice(hostPolicy.length)}`),
-    ...(resources && { resources: (place) => movedAll(resources(place), level, place) }),
-    ...(later && { later: (place) => later(place).map((manifest) => movedRule(manifest, level, place)) }),
+    ...(resources && { resources: (place) => movedAll(resources(place), level, rulePorts(place)) }),
+    ...(later && { later: (place) => later(place).map((manifest) => movedRule(manifest, level, rulePorts(place))) }),
   };
 }
 
@@ -46,26 +53,31 @@ function moved(one: TrafficCase, level: Level): TrafficCase {
 export const levelNames: readonly string[] = ['trafficPolicy', ...levels.map(({ name }) => name)];
 
 /** `manifests` with their DestinationRules' policies moved from the host to the level of this name; see levelNames. */
-export function atLevel(name: string, manifests: readonly Manifest[], place: Place): readonly Manifest[] {
+export function atLevel(name: string, manifests: readonly Manifest[], ports: RulePorts): readonly Manifest[] {
   const level = levels.find((one) => one.name === name);
-  return level ? movedAll(manifests, level, place) : manifests;
+  return level ? movedAll(manifests, level, ports) : manifests;
 }
 
-function movedAll(manifests: readonly Manifest[], level: Level, place: Place): Manifest[] {
-  const out = manifests.map((manifest) => movedRule(manifest, level, place));
+/** The ports of a place's services. */
+export function rulePorts({ ports }: Pick<Place, 'ports'>): RulePorts {
+  return { http: [ports.http, ports.alt, ports.originate], tcp: [ports.tcp], others: [ports.http2, ports.tls] };
+}
+
+function movedAll(manifests: readonly Manifest[], level: Level, ports: RulePorts): Manifest[] {
+  const out = manifests.map((manifest) => movedRule(manifest, level, ports));
   if (!level.isSubset) return out;
   const hosts = manifests.flatMap(({ kind, spec }) =>
     kind === 'DestinationRule' ? [(spec as DestinationRuleSpec).host] : [],
   );
   const routed = out.map((manifest) => (manifest.kind === 'VirtualService' ? toSubset(manifest) : manifest));
   if (routed.some(({ kind }) => kind === 'VirtualService')) return routed;
-  return [...routed, ...hosts.map((host) => subsetRoute(host, place))];
+  return [...routed, ...hosts.map((host) => subsetRoute(host, ports))];
 }
 
-function movedRule(manifest: Manifest, level: Level, { ports }: Place): Manifest {
+function movedRule(manifest: Manifest, level: Level, { http, tcp, others }: RulePorts): Manifest {
   if (manifest.kind !== 'DestinationRule') return manifest;
   const { trafficPolicy = {}, ...spec } = manifest.spec as DestinationRuleSpec;
-  const numbers = [ports.http, ports.alt, ports.http2, ports.tcp, ports.tls, ports.originate];
+  const numbers = [...http, ...tcp, ...others];
   const policy: TrafficPolicy = level.isPort
     ? { portLevelSettings: numbers.map((number) => ({ port: { number }, ...trafficPolicy })) }
     : trafficPolicy;
@@ -84,14 +96,14 @@ function toSubset(manifest: Manifest): Manifest {
 }
 
 /** Names the port of each destination: as in Istio, settings of a port decide on hashing only where a route names it. */
-function subsetRoute(host: string, { ports }: Place): Manifest {
+function subsetRoute(host: string, { http, tcp }: RulePorts): Manifest {
   const to = (number: number) => ({
     match: [{ port: number }],
     route: [{ destination: { host, subset: 'all', port: { number } } }],
   });
   return virtualService(`levels-${host.split('.')[0]}`, {
     hosts: [host],
-    http: [ports.http, ports.alt, ports.originate].map(to),
-    tcp: [to(ports.tcp)],
+    ...(http.length > 0 && { http: http.map(to) }),
+    ...(tcp.length > 0 && { tcp: tcp.map(to) }),
   });
 }

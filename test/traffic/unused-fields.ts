@@ -1,7 +1,42 @@
 // Fields that Istio itself does not carry out, each with what its documentation says: no case can prove what nothing does.
 
+/** The levels at which a DestinationRule takes a policy, and MeshConfig's default. */
+const policies = [
+  'DestinationRule.trafficPolicy',
+  'DestinationRule.trafficPolicy.portLevelSettings',
+  'DestinationRule.subsets.trafficPolicy',
+  'DestinationRule.subsets.trafficPolicy.portLevelSettings',
+  'MeshConfig.defaultTrafficPolicy',
+];
+const waypoint = 'for waypoints of ambient mode, which are not built';
+const attached = 'attaches to gateways of Kubernetes’ Gateway API and to waypoints, which are not built yet';
+
 /** Reasons by path. A field that is here is read, validated and kept, and changes nothing. */
 export const unusedFields: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    policies.map((path) => [
+      `${path}.outlierDetection.consecutiveErrors`,
+      'deprecated, and read by Istio no more: consecutive5xxErrors and consecutiveGatewayErrors took its place',
+    ]),
+  ),
+  'Gateway.servers.tls.tlsCertificates.caCertificates': 'Istio takes caCertificates of the server alone',
+  'Sidecar.ingress.tls.tlsCertificates.caCertificates': 'Istio takes caCertificates of the listener alone',
+  'Sidecar.ingress.tls.httpsRedirect': 'rejected: Istio has no redirects at sidecars',
+  'Sidecar.ingress.tls.credentialName': 'rejected: Istio serves sidecars no credentials for what comes in',
+  'Sidecar.ingress.tls.credentialNames': 'rejected, as credentialName',
+  'Sidecar.ingress.tls.caCertCredentialName': 'rejected, as credentialName',
+  'Sidecar.ingress.connectionPool.http.h2UpgradePolicy':
+    'Istio upgrades on the way out only; in goes the port’s protocol',
+  'Sidecar.inboundConnectionPool.http.h2UpgradePolicy': 'Istio upgrades on the way out only',
+  'EnvoyFilter.configPatches.patch.filterClass': 'Istio’s control plane does not read it',
+  'EnvoyFilter.configPatches.match.waypoint.portNumber': waypoint,
+  'EnvoyFilter.configPatches.match.waypoint.route.name': waypoint,
+  'EnvoyFilter.configPatches.match.waypoint.filter.name': waypoint,
+  'EnvoyFilter.configPatches.match.waypoint.filter.subFilter.name': waypoint,
+  'EnvoyFilter.targetRefs.group': attached,
+  'EnvoyFilter.targetRefs.kind': attached,
+  'EnvoyFilter.targetRefs.name': attached,
+  'EnvoyFilter.targetRefs.namespace': attached,
   'VirtualService.http.name': 'a name for people',
   'VirtualService.http.match.name': 'a name for people',
   'VirtualService.http.fault.delay.exponentialDelay': 'hidden and not implemented in Istio',

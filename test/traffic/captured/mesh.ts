@@ -91,6 +91,11 @@ export class CapturedMesh implements CapturedPlace {
     return again;
   }
 
+  /** The namespace hears nothing more of an instance until the answer is called: not even that it is there. */
+  deafTo({ address, port }: Pick<EchoServer, 'address' | 'port'>): () => void {
+    return this.#parts.namespace.deafTo(address, port);
+  }
+
   /** A counter or gauge of the proxy. */
   async stat(name: string): Promise<number> {
     const response = await fetch(`http://${this.prefix}.2:15000/stats?filter=^${name.replaceAll('|', '%7C')}$`);

@@ -8,6 +8,8 @@ export interface CapturedNamespace {
   readonly wrap: readonly string[];
   /** First three numbers of its network: `.1` is this machine, `.2` the namespace, `.11` to `.19` more addresses of this machine. */
   readonly prefix: string;
+  /** Drops all that comes in from an address and port; the answer ends that. */
+  deafTo(address: string, port: number): () => void;
   remove(): void;
 }
 
@@ -47,5 +49,15 @@ export function makeNamespace(): CapturedNamespace | { readonly why: string } {
     remove();
     return { why: `${program} ${args.join(' ')}: ${run.error?.message ?? run.stderr.trim()}` };
   }
-  return { wrap, prefix, remove };
+  const deafTo = (address: string, port: number) => {
+    const drop = (flag: string) => {
+      const rule = ['INPUT', '-s', address, '-p', 'tcp', '--sport', String(port), '-j', 'DROP'];
+      const [program = '', ...args] = [...wrap, 'iptables', '-w', flag, ...rule];
+      const run = spawnSync(program, args, { encoding: 'utf8' });
+      if (run.status !== 0) throw new Error(`iptables ${flag}: ${run.stderr}`);
+    };
+    drop('-I');
+    return () => drop('-D');
+  };
+  return { wrap, prefix, deafTo, remove };
 }

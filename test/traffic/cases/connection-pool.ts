@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { TrafficPolicy } from '../../../mesh/config/schemas/destination-rule.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import type { CaseMesh, Place, TrafficCase } from '../case.ts';
-import { exchange, openSocket, sendHttp2, whileOpening } from '../client.ts';
+import { exchange, openSocket, whileOpening } from '../client.ts';
 import { assertBetween } from '../expectations.ts';
 import { destinationRule, type Manifest, serviceEntry } from '../resources.ts';
 import { startDeafHttp2, startMute } from '../silent-servers.ts';
@@ -87,7 +87,7 @@ export const connectionPoolCases: readonly TrafficCase[] = [
     resources: other({ connectionPool: { http: { useClientProtocol: true } } }),
     run: async (mesh) => {
       assert.equal((await mesh.get('/', toOther)).echo.protocol, '1.1');
-      assert.equal((await sendHttp2('/', { port: mesh.ports.http, host: 'other' })).echo.protocol, '2.0');
+      assert.equal((await mesh.getHttp2('/', toOther)).echo.protocol, '2.0');
     },
   },
   {
@@ -139,7 +139,7 @@ export const connectionPoolCases: readonly TrafficCase[] = [
       connectionPool: { tcp: { connectTimeout: '300ms' } },
     }),
     run: async (mesh) => {
-      const server = await startMute(silent.address, mesh.ports.spare[5]);
+      const server = await startMute(mesh.silentAddress, mesh.ports.spare[5]);
       try {
         const { status, ms } = await mesh.get('/', { host: silent.host });
         assert.equal(status, 503);
@@ -159,7 +159,7 @@ export const connectionPoolCases: readonly TrafficCase[] = [
       },
     }),
     run: async (mesh) => {
-      const server = await startDeafHttp2(silent.address, mesh.ports.spare[5]);
+      const server = await startDeafHttp2(mesh.silentAddress, mesh.ports.spare[5]);
       try {
         const { status, ms } = await mesh.get('/', { host: silent.host });
         assert.equal(status, 503);

@@ -5,7 +5,7 @@ import { waitFor } from '../../support/wait-for.ts';
 import type { CaseMesh, InstanceName, Place, TrafficCase } from '../case.ts';
 import { ejection } from '../expectations.ts';
 import { fail, fast } from '../outliers.ts';
-import { atLevel, levelNames } from '../policy-levels.ts';
+import { atLevel, levelNames, rulePorts } from '../policy-levels.ts';
 import { destinationRule, type Manifest, serviceEntry } from '../resources.ts';
 
 /** A service of its own for a check at a level. */
@@ -24,7 +24,7 @@ function atEveryLevel(check: string, trafficPolicy: TrafficPolicy, place: Place)
   return levelNames.flatMap((level) => {
     const host = hostOf(check, level);
     const rule = destinationRule(host.replaceAll('.', '-'), { host, trafficPolicy });
-    return atLevel(level, [service(host, place, ['e1', 'e2']), rule], place);
+    return atLevel(level, [service(host, place, ['e1', 'e2']), rule], rulePorts(place));
   });
 }
 
@@ -89,14 +89,21 @@ export const gradualCases: readonly TrafficCase[] = [
     name: 'outlierDetection.baseEjectionTime ends, as soon as the next interval',
     proves: proved('outlierDetection.baseEjectionTime', 'outlierDetection.interval'),
     resources: (place) =>
-      atEveryLevel('away', { outlierDetection: { consecutive5xxErrors: 1, ...fast, baseEjectionTime: '2500ms' } }, place),
+      atEveryLevel(
+        'away',
+        { outlierDetection: { consecutive5xxErrors: 1, ...fast, baseEjectionTime: '2500ms' } },
+        place,
+      ),
     run: async (mesh) => {
       const hosts = levelNames.map((level) => hostOf('away', level));
       const instancesOf = (host: string) => mesh.tally(20, '/', { host }).then((seen) => Object.keys(seen).sort());
       // 501 is nothing that is tried again.
       await Promise.all(hosts.map((host) => fail(mesh, { times: 1, status: '501', host })));
       await ejection();
-      assert.deepEqual(await Promise.all(hosts.map(instancesOf)), hosts.map(() => ['e2']));
+      assert.deepEqual(
+        await Promise.all(hosts.map(instancesOf)),
+        hosts.map(() => ['e2']),
+      );
       // Istio's and Envoy's defaults are 30 s, looked at every 10 s.
       await waitFor(async () => (await Promise.all(hosts.map(instancesOf))).every(({ length }) => length === 2), {
         what: 'e1 to come back everywhere',

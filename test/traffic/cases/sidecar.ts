@@ -190,40 +190,6 @@ export const sidecarCases: readonly TrafficCase[] = [
     },
   },
   {
-    name: 'ingress.connectionPool limits what reaches the application',
-    proves: fields('ingress.connectionPool.tcp.maxConnections', 'ingress.connectionPool.http.http1MaxPendingRequests'),
-    resources: own(({ ports, instances: { app } }) => ({
-      ingress: [
-        {
-          port: { number: ports.spare[1], protocol: 'HTTP', name: 'http' },
-          bind: '127.77.0.9',
-          captureMode: 'NONE',
-          defaultEndpoint: `127.0.0.1:${app.port}`,
-          connectionPool: { tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: 1 } },
-        },
-      ],
-      egress: [{ hosts: ['*/*'] }],
-    })),
-    run: (mesh) => isLimited(mesh, { address: '127.77.0.9', port: mesh.ports.spare[1] }),
-  },
-  {
-    name: 'inboundConnectionPool is the default of every inbound port',
-    proves: fields('inboundConnectionPool.tcp.maxConnections', 'inboundConnectionPool.http.http1MaxPendingRequests'),
-    resources: own(({ ports, instances: { app } }) => ({
-      ingress: [
-        {
-          port: { number: ports.spare[1], protocol: 'HTTP', name: 'http' },
-          bind: '127.77.0.9',
-          captureMode: 'NONE',
-          defaultEndpoint: `127.0.0.1:${app.port}`,
-        },
-      ],
-      egress: [{ hosts: ['*/*'] }],
-      inboundConnectionPool: { tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: 1 } },
-    })),
-    run: (mesh) => isLimited(mesh, { address: '127.77.0.9', port: mesh.ports.spare[1] }),
-  },
-  {
     name: 'outboundTrafficPolicy overrides the mesh’s',
     proves: fields('outboundTrafficPolicy.mode'),
     resources: (place) => [
@@ -239,12 +205,3 @@ export const sidecarCases: readonly TrafficCase[] = [
     run: async (mesh) => assert.equal((await mesh.get('/', { host: 'unknown.example.org' })).echo.instance, 'o1'),
   },
 ];
-
-/** With one connection and one request waiting, of eight at once two get through. */
-async function isLimited(mesh: CaseMesh, to: Parameters<CaseMesh['get']>[1]): Promise<void> {
-  await mesh.get('/', to);
-  const slow = { ...to, headers: { 'x-delay-ms': '300' } };
-  const answers = await Promise.all(Array.from({ length: 8 }, () => mesh.get('/', slow)));
-  const counted = Object.groupBy(answers, ({ status }) => String(status));
-  assert.deepEqual([counted[200]?.length, counted[503]?.length], [2, 6]);
-}

@@ -9,7 +9,9 @@ export function policyWithDefaults({ policy, port }: ClusterSpec, mesh: MeshConf
   const connectionPool = policy.connectionPool ?? mesh.defaultConnectionPool;
   const outlierDetection = policy.outlierDetection ?? mesh.defaultOutlierDetection;
   const isZoneAware = policy.loadBalancer?.zoneAwareLbSetting !== undefined;
-  const localityLbSetting = isZoneAware ? undefined : (policy.loadBalancer?.localityLbSetting ?? mesh.localityLbSetting);
+  const localityLbSetting = isZoneAware
+    ? undefined
+    : (policy.loadBalancer?.localityLbSetting ?? mesh.localityLbSetting);
   const keepalive = keepaliveOf(connectionPool?.tcp, mesh);
   const upgrade = connectionPool?.http?.h2UpgradePolicy ?? 'DEFAULT';
   // A rule knows that its port is HTTP; the mesh's default is for ports that say so.
