@@ -75,6 +75,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'mesh-config': meshConfigCases,
   'mesh-defaults': asMeshDefaults(
     [...connectionPoolCases, ...outlierDetectionCases, ...loadBalancingCases, ...httpRetryCases],
-    atOneLevel,
+    // `attempts: 0` is a rule's way to have none.
+    [...atOneLevel, 'retries.attempts 0 switches them off'],
   ),
 };

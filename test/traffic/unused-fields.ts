@@ -9,7 +9,6 @@ const policies = [
   'MeshConfig.defaultTrafficPolicy',
 ];
 const waypoint = 'for waypoints of ambient mode, which are not built';
-const attached = 'attaches to gateways of Kubernetes’ Gateway API and to waypoints, which are not built yet';
 
 /** Reasons by path. A field that is here is read, validated and kept, and changes nothing. */
 export const unusedFields: Readonly<Record<string, string>> = {
@@ -33,10 +32,6 @@ export const unusedFields: Readonly<Record<string, string>> = {
   'EnvoyFilter.configPatches.match.waypoint.route.name': waypoint,
   'EnvoyFilter.configPatches.match.waypoint.filter.name': waypoint,
   'EnvoyFilter.configPatches.match.waypoint.filter.subFilter.name': waypoint,
-  'EnvoyFilter.targetRefs.group': attached,
-  'EnvoyFilter.targetRefs.kind': attached,
-  'EnvoyFilter.targetRefs.name': attached,
-  'EnvoyFilter.targetRefs.namespace': attached,
   'VirtualService.http.name': 'a name for people',
   'VirtualService.http.match.name': 'a name for people',
   'VirtualService.http.fault.delay.exponentialDelay': 'hidden and not implemented in Istio',
