@@ -35,6 +35,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@nats-io/nkeys': ['events/logs/jetstream'],
   '@kurrent/kurrentdb-client': ['events/logs/kurrentdb'],
   '@platformatic/kafka': ['events/mirror/kafka', 'services/mixer/handlers/kafka'],
+  '@open-policy-agent/opa-wasm': ['services/mixer/handlers/opa.ts'],
   '@marcbachmann/cel-js': ['mesh/telemetry/envoy-cel.ts'],
   yaml: ['mesh/config/'],
   re2js: ['mesh/policy/expression/patterns.ts', 'mesh/telemetry/envoy-cel.ts'],

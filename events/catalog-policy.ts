@@ -42,4 +42,20 @@ export const policyEntries: CatalogOf<PolicyFact> = {
     data: 'the rule, the Mixer and what went wrong',
     example: { rule: 'Policy/default/limits[0]', mixer: 'mixer-host', problem: 'Maximum call stack size exceeded' },
   },
+  'io.periplus.policy.requests-aggregated': {
+    group: 'policy',
+    log: 'facts',
+    subject: 'policy/aggregate/HANDLER/MIXER',
+    meaning:
+      'What an eventlog handler counted in a Mixer over a stretch of time: sums of requests, never a single one.',
+    data: 'the handler, the Mixer, the time, and for each combination of dimensions how many and their sum',
+    example: {
+      handler: 'audit.istio-system',
+      mixer: 'mixer-host',
+      from: '2026-11-22T12:00:00.000Z',
+      to: '2026-11-22T12:01:00.000Z',
+      series: [{ instance: 'refused.istio-system', dimensions: { code: '403' }, count: 12, sum: 12 }],
+      others: 0,
+    },
+  },
 };

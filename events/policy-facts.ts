@@ -27,12 +27,41 @@ export type RuleFailed = NewEvent<
   }
 >;
 
+/** What one eventlog handler of a Mixer counted in a stretch of time: sums, and never one request. No projection of the mesh reads it. */
+export type RequestsAggregated = NewEvent<
+  'io.periplus.policy.requests-aggregated',
+  {
+    /** `NAME.NAMESPACE` of the handler. */
+    readonly handler: string;
+    /** Name of the Mixer. */
+    readonly mixer: string;
+    /** RFC 3339. */
+    readonly from: string;
+    readonly to: string;
+    readonly series: readonly {
+      /** `NAME.NAMESPACE` of the metric instance. */
+      readonly instance: string;
+      readonly dimensions: Readonly<Record<string, string>>;
+      readonly count: number;
+      /** Of the instances' values. */
+      readonly sum: number;
+    }[];
+    /** Instances in more combinations of dimensions than an event holds. */
+    readonly others: number;
+  }
+>;
+
 /** All facts about policies. */
-export type PolicyFact = JwksFetched | CredentialObserved | RuleFailed;
+export type PolicyFact = JwksFetched | CredentialObserved | RuleFailed | RequestsAggregated;
 
 /** Subject of a rule's failures: `policy/rule/KIND/NAMESPACE/NAME[INDEX]`. */
 export function ruleSubject(rule: string): string {
   return `policy/rule/${rule}`;
+}
+
+/** Subject of what a handler counted in a Mixer: `policy/aggregate/HANDLER/MIXER`. */
+export function aggregateSubject(handler: string, mixer: string): string {
+  return `policy/aggregate/${handler}/${mixer}`;
 }
 
 /** Subject of a key set's events: `policy/jwks/URI`. */

@@ -79,6 +79,7 @@ function listAction(list: PolicyList, where: Where): Action {
     overrides: entries,
     entryType: type,
     blacklist: mode === 'DENY',
+    refusal: { code: denialOf(where, {}).code, message: denialOf(where, {}).message },
     ...(refresh === undefined ? {} : { refreshInterval: refresh }),
   };
   const own = `${where.id}.list`;

@@ -49,12 +49,19 @@ export function handlerRefOf(resource: ConfigResource): HandlerRef {
     name: `${name}.${namespace}`,
     adapter,
     params: isBuiltIn ? currentParams(adapter, spec.params ?? {}) : (spec.params ?? {}),
-    onFailure: (annotations[onFailureAnnotation]?.toLowerCase() === 'allow' ? 'allow' : 'deny') satisfies OnFailure,
+    onFailure: onFailureOf(annotations[onFailureAnnotation], adapter, spec.params),
     ...('module' in spec && spec.module !== undefined ? { module: spec.module } : {}),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
   };
   refs.set(resource, ref);
   return ref;
+}
+
+/** The annotation decides; without it only an OPA handler that says `failClose: false` lets requests pass. */
+function onFailureOf(annotation: string | undefined, adapter: string, params: unknown): OnFailure {
+  if (annotation !== undefined) return annotation.toLowerCase() === 'allow' ? 'allow' : 'deny';
+  const failClose = isRecord(params) ? (params.failClose ?? params.fail_close) : undefined;
+  return adapter === 'opa' && failClose === false ? 'allow' : 'deny';
 }
 
 /** Parameters with current field names, whatever spelling the file had. */

@@ -82,7 +82,7 @@ export function createMixer(options: {
     clock,
     logger,
     metrics,
-    kinds: builtInKinds(exposition),
+    kinds: builtInKinds(exposition, { facts, name }),
     ...(counts && { counts }),
   });
   const built = parts.map((create) => create(means, handlers));

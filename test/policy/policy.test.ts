@@ -1,4 +1,7 @@
 // Policies and Mixer's old files on a real Envoy: lowered into it, or asked of Mixer; header changes; Mixer away.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
 import { PolicyMesh, type Sidecar } from './policy-mesh.ts';
@@ -131,6 +134,61 @@ spec:
     expect((await web.send('/list/x', { headers: { 'x-version': 'v3' } })).status).toBe(404);
     expect((await web.send('/list/x', { headers: { 'x-version': 'v1' } })).status).toBe(200);
     expect((await web.send('/new')).status).toBe(200);
+  });
+
+  it('asks handlers: a list in a file that changes, a compiled Rego policy, one that is away', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'periplus-policy-'));
+    const file = join(folder, 'friends.txt');
+    writeFileSync(file, '# friends\nalice\n');
+    const wasm = join(import.meta.dirname, '../../services/mixer/handlers/testdata/authz.wasm');
+    await mesh.apply(
+      policy(
+        'friends',
+        `[{ when: 'request.path.startsWith("/friends")', list: { value: 'request.headers["x-user"]', source: ${file}, refresh: 1s } }]`,
+      ),
+    );
+    await mesh.apply(`
+apiVersion: config.istio.io/v1alpha2
+kind: handler
+metadata: { name: opa, namespace: default }
+spec: { compiledAdapter: opa, params: { wasm: ${wasm} } }
+---
+apiVersion: config.istio.io/v1alpha2
+kind: handler
+metadata: { name: away, namespace: default, annotations: { policy.periplus.io/on-failure: allow } }
+spec: { compiledAdapter: opa, params: { url: 'http://127.0.0.1:1' } }
+---
+apiVersion: config.istio.io/v1alpha2
+kind: instance
+metadata: { name: authz, namespace: default }
+spec:
+  compiledTemplate: authorization
+  params: { subject: { user: 'request.headers["x-user"] | ""' }, action: { method: request.method, path: 'request.headers["x-path"] | ""' } }
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: { name: opa, namespace: default }
+spec: { match: request.path.startsWith("/opa"), actions: [{ handler: opa, instances: [authz] }] }
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: { name: away, namespace: default }
+spec: { match: request.path.startsWith("/away"), actions: [{ handler: away, instances: [authz] }] }
+`);
+    const status = async (path: string, headers = {}) => (await web.send(path, { headers })).status;
+    await until(403, '/opa/x');
+    await until(403, '/friends', { 'x-user': 'bob' });
+    expect(await status('/friends', { 'x-user': 'alice' })).toBe(200);
+    expect(await status('/opa', { 'x-path': '/public/a' })).toBe(200);
+    expect(await status('/opa', { 'x-path': '/private' })).toBe(403);
+    expect(await status('/away')).toBe(200);
+    expect((await web.send('/friends', { headers: { 'x-user': 'bob' } })).body).toBe(
+      'denied by Policy friends.default',
+    );
+    writeFileSync(file, 'bob\n');
+    await until(200, '/friends', { 'x-user': 'bob' });
+    expect(await status('/friends', { 'x-user': 'alice' })).toBe(403);
+    rmSync(folder, { recursive: true });
   });
 });
 

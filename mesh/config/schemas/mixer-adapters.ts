@@ -179,6 +179,10 @@ const kafka = withSnakeCase(object({ brokers: list(text), topic: required(text),
 /** Parameters of kafka, which is ours: `brokers` as HOST:PORT (default `localhost:9092`). */
 export interface KafkaParams extends Static<typeof kafka> {}
 
+const eventlog = object({ interval: duration });
+/** Parameters of eventlog, which is ours: how much time one event sums up (default `1m`). */
+export interface EventlogParams extends Static<typeof eventlog> {}
+
 const noop = object({});
 const kubernetesenv = withSnakeCase(
   object({ kubeconfigPath: text, cacheRefreshDuration: duration, clusterRegistriesNamespace: text }),
@@ -197,6 +201,7 @@ export const adapterSchemas: ReadonlyMap<string, ObjectSchema> = new Map<string,
   ['fluentd', fluentd],
   ['otlp', otlp],
   ['kafka', kafka],
+  ['eventlog', eventlog],
   ['noop', noop],
   ['kubernetesenv', kubernetesenv],
 ]);

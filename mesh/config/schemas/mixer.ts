@@ -8,7 +8,7 @@ export const handlerSchema = withSnakeCase(
     compiledAdapter: text,
     /** As `compiledAdapter`; also Istio's adapters out of process, which Periplus does not have. */
     adapter: text,
-    /** An npm module whose default export is a handler kind: ours. */
+    /** A third party's npm package that exports `createHandler`: ours (docs/handlers/module.md). */
     module: text,
     params: struct,
     connection: withSnakeCase(object({ address: text, timeout: text, authentication: struct })),

@@ -1,21 +1,33 @@
 // Validates Mixer's kinds: adapters and templates that exist, their parameters, and every expression.
 import { valueTypes, vocabulary } from '../../policy/attributes.ts';
+import { isPackageName } from '../../policy/module-name.ts';
 import { compileFields } from '../../policy/template-fields.ts';
 import { isTemplate, templates } from '../../policy/templates.ts';
 import { checkSchema, isRecord } from '../check-schema.ts';
+import { durationMs } from '../quantities.ts';
 import type { AttributeManifestSpec, HandlerSpec, InstanceSpec, QuotaSpecSpec, RuleSpec } from '../schemas/mixer.ts';
-import { adapterSchemas, type ListcheckerParams, unsupportedAdapters } from '../schemas/mixer-adapters.ts';
+import {
+  adapterSchemas,
+  type EventlogParams,
+  type ListcheckerParams,
+  type OpaParams,
+  unsupportedAdapters,
+} from '../schemas/mixer-adapters.ts';
 import { templateKinds } from '../schemas/mixer-kinds.ts';
 import { didYouMean } from '../suggest-name.ts';
 import { checkExpression } from './expression.ts';
 import { forEachAt, type Place, type SpecValidator } from './place.ts';
-import { checkHeaderName, checkListEntry } from './policy.ts';
+import { checkHeaderName, checkListEntry, checkListSource, checkRefresh } from './policy.ts';
 import { re2Fault } from './regex.ts';
 
 /** A handler. */
 export const validateHandler: SpecValidator<HandlerSpec> = (spec, place) => {
   const { compiledAdapter, adapter, module, params = {} } = spec;
-  if (module !== undefined) return;
+  if (module !== undefined) {
+    if (!isPackageName(module))
+      place.at('module').error('expected the name of an npm package that is installed beside Periplus, no path or URL');
+    return;
+  }
   const name = compiledAdapter ?? adapter;
   if (name === undefined) {
     place.at('compiledAdapter').error('is required: the adapter, such as denier (or module, an npm module)');
@@ -43,11 +55,29 @@ export function validateAdapterKind(name: string): SpecValidator<unknown> {
 
 function checkAdapter(name: string, params: unknown, place: Place): void {
   if (name === 'kubernetesenv') place.warn('has no effect: Pilot knows the workloads, and proxies have the attributes');
-  if (name !== 'listchecker' || !isRecord(params)) return;
-  const { overrides, entryType = 'STRINGS' } = params as ListcheckerParams;
+  if (!isRecord(params)) return;
+  if (name === 'opa') checkOpa(params as OpaParams, place);
+  if (name === 'eventlog' && (durationMs((params as EventlogParams).interval ?? '1m') ?? 0) < 10_000)
+    place.at('interval').error('expected at least 10s: each event stays in the log');
+  if (name === 'listchecker') checkListchecker(params as ListcheckerParams, place);
+}
+
+function checkListchecker(params: ListcheckerParams, place: Place): void {
+  const { overrides, entryType = 'STRINGS', providerUrl, refreshInterval } = params;
+  if (providerUrl) checkListSource(providerUrl, place.at('providerUrl'));
+  if (refreshInterval !== undefined) checkRefresh(refreshInterval, place.at('refreshInterval'));
   forEachAt(Array.isArray(overrides) ? overrides : [], place.at('overrides'), (entry, at) => {
     if (typeof entry === 'string') checkListEntry(entry, entryType, at);
   });
+}
+
+function checkOpa({ wasm, url, policy }: OpaParams, place: Place): void {
+  if (url !== undefined && !/^https?:\/\//.test(url)) place.at('url').error('expected a URL (https://…)');
+  if (wasm || url) return;
+  const todo =
+    'opa build -t wasm -e mixerauthz/allow policy.rego, and name the policy.wasm of its bundle in wasm; or name a server in url';
+  if (policy?.length) place.at('policy').error(`Periplus does not compile Rego: ${todo}`);
+  else place.error(`give wasm, the path of a compiled policy, or url, an OPA server: ${todo}`);
 }
 
 /** An instance. */

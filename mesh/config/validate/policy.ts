@@ -58,11 +58,22 @@ function checkList(list: PolicyList, place: Place): void {
   );
   if (entries.length === 0 && source === undefined) place.error('give entries, or a source to read them from');
   if (entries.length > maxEntries) place.at('entries').error(`at most ${maxEntries}; use a source for more`);
-  if (source !== undefined && !source.startsWith('/') && !/^(https?|file):\/\//.test(source))
-    place.at('source').error('expected a file (/etc/list) or a URL (https://…)');
+  if (source !== undefined) checkListSource(source, place.at('source'));
+  if (list.refresh !== undefined) checkRefresh(list.refresh, place.at('refresh'));
   forEachAt(entries, place.at('entries'), (entry, at) => {
     checkListEntry(entry, type, at);
   });
+}
+
+/** Reports a source of a list that is neither a file nor a URL. */
+export function checkListSource(source: string, place: Place): void {
+  if (!source.startsWith('/') && (!/^(https?|file):\/\//.test(source) || !URL.canParse(source)))
+    place.error('expected a file (/etc/list) or a URL (https://…)');
+}
+
+/** Reports an interval that would keep Mixer and the source busy. */
+export function checkRefresh(interval: string, place: Place): void {
+  if ((durationMs(interval) ?? 0) < 1_000) place.error('expected at least 1s');
 }
 
 /** Reports an entry that can't be compared as the list's type says. */

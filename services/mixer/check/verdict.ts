@@ -1,7 +1,5 @@
 // Rules into one verdict: the first that refuses decides; header changes of the others are carried out in their order.
 import { type Attributes, type AttributeValue, textOf } from '../../../mesh/policy/attributes.ts';
-import { compilePattern } from '../../../mesh/policy/expression/patterns.ts';
-import { ipOf } from '../../../mesh/policy/expression/values.ts';
 import type {
   Action,
   Denial,
@@ -12,7 +10,7 @@ import type {
 } from '../../../mesh/policy/rules.ts';
 import { httpStatusOf } from '../../../mesh/policy/rules.ts';
 import type { CheckResult, FieldValue, Instance } from '../handlers/handler.ts';
-import { listOf } from './address-list.ts';
+import { type ListMatcher, listMatcher } from './list-matcher.ts';
 
 /** A header operation with its value. */
 export interface HeaderChange {
@@ -91,38 +89,12 @@ function denialOf(action: Action, attributes: Attributes): Denial | undefined {
 }
 
 type ListAction = Extract<Action, { kind: 'list' }>;
-const matchers = new WeakMap<ListAction, (text: string) => boolean>();
+const matchers = new WeakMap<ListAction, ListMatcher>();
 
 function listed(action: ListAction, value: AttributeValue): boolean {
   let matches = matchers.get(action);
-  if (matches === undefined) matchers.set(action, (matches = matcherOf(action)));
+  if (matches === undefined) matchers.set(action, (matches = listMatcher(action.type, action.entries)));
   return matches(textOf(value));
-}
-
-function matcherOf({ type, entries }: ListAction): (text: string) => boolean {
-  switch (type) {
-    case 'STRINGS': {
-      const set = new Set(entries);
-      return (text) => set.has(text);
-    }
-    case 'CASE_INSENSITIVE_STRINGS': {
-      const set = new Set(entries.map((entry) => entry.toLowerCase()));
-      return (text) => set.has(text.toLowerCase());
-    }
-    case 'IP_ADDRESSES': {
-      const list = listOf(entries);
-      return (text) => {
-        const address = ipOf(text);
-        return address !== undefined && list(address);
-      };
-    }
-    case 'REGEX': {
-      const patterns = entries.map(compilePattern);
-      return (text) => patterns.some((pattern) => typeof pattern !== 'string' && pattern(text));
-    }
-    default:
-      return type satisfies never;
-  }
 }
 
 function changesOf(operations: readonly HeaderOperation[], attributes: Attributes): readonly HeaderChange[] {

@@ -1,9 +1,13 @@
-// Every kind of handler that is built in, and how a third party's npm module is loaded.
-import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
+// Every kind of handler that is built in, and the kind that a third party's npm module is.
+import { MeshError } from '../../../lib/mesh-error.ts';
 import type { HandlerRef } from '../../../mesh/policy/rules.ts';
 import { denier } from './denier.ts';
+import type { EventWriter } from './eventlog.ts';
 import type { HandlerKind } from './handler.ts';
+import { listchecker } from './listchecker.ts';
 import { memquota } from './memquota.ts';
+import { moduleHandler } from './module/module-handler.ts';
+import { opa } from './opa.ts';
 import type { Exposition } from './prometheus.ts';
 import { reportHandlers } from './report-handlers.ts';
 
@@ -11,31 +15,24 @@ import { reportHandlers } from './report-handlers.ts';
 export type HandlerKinds = ReadonlyMap<string, HandlerKind>;
 
 /**
- * The built-in kinds; Prometheus's handlers show their metrics on `exposition`. Parameters were checked against the adapter's
+ * The built-in kinds; Prometheus's handlers show their metrics on `exposition`, eventlog's write to `events`. Parameters were checked against the adapter's
  * schema, so the map may forget their type.
  */
-export function builtInKinds(exposition: Exposition): HandlerKinds {
-  return new Map([denier, memquota, ...reportHandlers(exposition)].map((kind) => [kind.name, kind as HandlerKind]));
+export function builtInKinds(exposition: Exposition, events: EventWriter): HandlerKinds {
+  return new Map(
+    [denier, listchecker, opa, memquota, ...reportHandlers(exposition, events)].map((kind) => [
+      kind.name,
+      kind as HandlerKind,
+    ]),
+  );
 }
 
-/** The kind of a handler. Rejects with MeshError `not-found` or `invalid` that says what to do. */
+/** The kind of a handler. Rejects with MeshError `not-found` that says what to do. */
 export async function kindOf({ adapter, module, name }: HandlerRef, builtIn: HandlerKinds): Promise<HandlerKind> {
-  if (module === undefined) {
-    const kind = builtIn.get(adapter);
-    if (kind !== undefined) return kind;
-    throw new MeshError('not-found', `handler ${name}: this version does not run the adapter ${adapter}`);
-  }
-  let loaded: { readonly default?: Partial<HandlerKind> };
-  try {
-    loaded = (await import(module)) as typeof loaded;
-  } catch (error) {
-    const what = `handler ${name}: the module ${module} can't be loaded: ${messageOf(error)}`;
-    throw new MeshError('not-found', `${what}; install it beside Periplus`, { cause: error });
-  }
-  const kind = loaded.default;
-  if (typeof kind?.create === 'function' && Array.isArray(kind.templates)) return kind as HandlerKind;
-  throw new MeshError(
-    'invalid',
-    `handler ${name}: the default export of ${module} is no handler kind (name, templates, create)`,
-  );
+  if (module !== undefined)
+    // Its templates are what it has methods for: that is seen when it is asked.
+    return { name: module, templates: [], create: (params, means) => moduleHandler({ module, params, means }) };
+  const kind = builtIn.get(adapter);
+  if (kind !== undefined) return kind;
+  throw new MeshError('not-found', `handler ${name}: this version does not run the adapter ${adapter}`);
 }
