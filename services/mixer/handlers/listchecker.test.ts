@@ -41,8 +41,9 @@ describe('listchecker', () => {
   const signal = new AbortController().signal;
   const codeOf = async (params: ListParams, value: FieldValue) =>
     (await listchecker.create(params, testMeans).check?.(entry(value), signal))?.status.code;
+  let files = 0;
   const fileWith = (text: string) => {
-    const path = join(folder, `${Math.abs([...text].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) | 0, 7))}.txt`);
+    const path = join(folder, `${++files}.txt`);
     writeFileSync(path, text);
     return path;
   };

@@ -8,13 +8,15 @@ import type { FromModule, HandlerCall, ThreadData, ToModule } from './messages.t
 export interface ThreadLimits {
   /** Without a sign of life for so long, twice in a row, the thread is stuck in a loop, in ms. */
   readonly answerMs: number;
+  /** From the start to the first sign of life, in ms. */
+  readonly startMs: number;
   readonly maxHeapMiB: number;
   /** To finish when told to stop, in ms. */
   readonly stopMs: number;
 }
 
-/** A thread is loaded within a second on a busy machine; 256 MiB hold a large table; Mixer itself drains for a second. */
-export const defaultThreadLimits: ThreadLimits = { answerMs: 5_000, maxHeapMiB: 256, stopMs: 1_000 };
+/** A thread starts within some seconds on a very busy machine; 256 MiB hold a large table; Mixer itself drains for a second. */
+export const defaultThreadLimits: ThreadLimits = { answerMs: 5_000, startMs: 30_000, maxHeapMiB: 256, stopMs: 1_000 };
 
 /** What a module may see of the environment: nothing that may be a secret of Mixer's. */
 const environment = /^(PATH|HOME|TMPDIR|TZ|LANG|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|PERIPLUS_HANDLER_\w+)$/;
@@ -42,6 +44,7 @@ export class HandlerThread {
       env: Object.fromEntries(Object.entries(process.env).filter(([name]) => environment.test(name))),
       resourceLimits: { maxOldGenerationSizeMb: limits.maxHeapMiB },
     });
+    this.#missed = 2 - Math.ceil(limits.startMs / (limits.answerMs / 2));
     this.#worker.unref();
     this.#worker.on('message', (message: FromModule) => this.#take(message, logger));
     this.#worker.on('error', (error) => this.#end(messageOf(error)));
@@ -91,7 +94,7 @@ export class HandlerThread {
 
   #ping(): void {
     // Two in a row, so that a Mixer that was itself busy does not judge.
-    if (this.#missed >= 2) this.#end(`its thread is stuck: no sign of life for ${this.#limits.answerMs} ms`);
+    if (this.#missed >= 2) this.#end('its thread is stuck: it gives no sign of life');
     this.#missed++;
     this.#say({ type: 'ping' });
   }

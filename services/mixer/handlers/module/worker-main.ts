@@ -17,7 +17,7 @@ async function create({ module, from, name, params }: ThreadData, say: Say): Pro
   });
   if (portVersion !== handlerPortVersion) {
     const written =
-      portVersion === undefined ? 'exports no portVersion' : `is written for version ${String(portVersion)}`;
+      portVersion === undefined ? 'exports no portVersion' : `is written for version ${JSON.stringify(portVersion)}`;
     throw new Error(
       `the module ${module} ${written}; this Periplus has version ${handlerPortVersion} of the handler port`,
     );
