@@ -49,6 +49,9 @@ const words: Readonly<Record<Place, string>> = {
   none: 'nowhere',
   rbac: 'Envoy: RBAC',
   'header-mutation': 'Envoy: header mutation',
+  'local-rate-limit': 'Envoy: local rate limit',
+  'rate-limit-quota': 'Envoy: leases from Mixer',
+  'rate-limit': 'Mixer: rate limit service',
   'ext-authz': 'Mixer: ext_authz',
   'access-log': 'Mixer: access log',
 };
@@ -62,8 +65,8 @@ export function explainPolicies({ items, broken }: PolicyAnswer): string {
 }
 
 function share(items: readonly PlacedRule[]): string {
-  const decided = items.filter(({ place }) => place === 'rbac' || place === 'header-mutation' || place === 'ext-authz');
+  const decided = items.filter(({ place }) => place !== 'none' && place !== 'access-log');
   if (decided.length === 0) return '';
-  const lowered = decided.filter(({ place }) => place !== 'ext-authz').length;
+  const lowered = decided.filter(({ place }) => place !== 'ext-authz' && place !== 'rate-limit').length;
   return `${lowered} of ${decided.length} (${Math.round((100 * lowered) / decided.length)} %) are carried out by Envoy itself\n`;
 }

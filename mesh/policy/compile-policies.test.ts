@@ -120,7 +120,7 @@ describe('placement', () => {
     ['{ list: { value: request.path, source: /etc/list } }', 'ext-authz', undefined],
     ['{ headers: { request: { set: { a: destination.name } } } }', 'header-mutation', undefined],
     ['{ headers: { request: { set: { a: request.path } } } }', 'ext-authz', undefined],
-    ['{ quota: { limit: 1, window: 1s } }', 'ext-authz', undefined],
+    ['{ quota: { limit: 1, window: 1s } }', 'rate-limit', undefined],
   ])('%s runs in %s', (rule, place, condition) => {
     const placement = placed(rule);
     expect(placement?.place, placement?.why).toBe(place);

@@ -95,9 +95,10 @@ function listAction(list: PolicyList, where: Where): Action {
   };
 }
 
-/** Counted by memquota in Mixer, whatever the mode: no more than the limit passes. */
+/** Where no proxy can count by itself as the mode has it, memquota does: no more than the limit passes, of all or of each proxy. */
 function quotaAction(quota: PolicyQuota, { resource, id }: Where): Action {
-  const { limit, window, algorithm = 'ROLLING_WINDOW', by = {}, overrides = [], charge = 1, onFailure } = quota;
+  const { limit, window, algorithm = 'ROLLING_WINDOW', overrides = [], charge = 1, onFailure, mode } = quota;
+  const by = mode === 'PER_PROXY' ? { ...quota.by, proxy: 'destination.ip' } : (quota.by ?? {});
   const params: MemquotaParams = {
     quotas: [
       {
@@ -119,6 +120,7 @@ function quotaAction(quota: PolicyQuota, { resource, id }: Where): Action {
     },
     instance: { name: id, template: 'quota', fields: { dimensions: expressionsOf(by) } },
     charges: [{ service: '*', match: [], amount: charge }],
+    ...(mode === 'LEASED' ? { mode: 'leased' } : mode === 'PER_PROXY' ? { mode: 'per-proxy' } : {}),
   };
 }
 

@@ -66,6 +66,17 @@ export function mayCharge(charges: readonly QuotaCharge[], { services }: Pick<Wo
   return charges.some(({ service }) => service === '*' || hosts.includes(service));
 }
 
+/** What every request to the workload is charged, where that is the same for all of them; else undefined. */
+export function fixedAmount(
+  charges: readonly QuotaCharge[],
+  { services }: Pick<WorkloadFacts, 'services'>,
+): number | undefined {
+  const hosts = new Set(Object.values(services));
+  const own = charges.filter(({ service }) => service === '*' || hosts.has(service));
+  const isForAll = ({ service, match }: QuotaCharge) => match.length === 0 && (service === '*' || hosts.size === 1);
+  return own.every(isForAll) ? own.reduce((sum, { amount }) => sum + amount, 0) : undefined;
+}
+
 /** What one request is charged; 0: nothing. */
 export function amountOf(charges: readonly QuotaCharge[], attributes: Attributes): number {
   const host = attributes.get('destination.service.host');

@@ -71,6 +71,8 @@ export type Action =
       readonly instance: InstanceTemplate;
       /** Which requests cost what. */
       readonly charges: readonly QuotaCharge[];
+      /** Who may count instead of Mixer: proxies with leases, or each for itself. Absent: the limit is strict. */
+      readonly mode?: 'leased' | 'per-proxy';
     }
   | {
       readonly kind: 'headers';
@@ -78,6 +80,9 @@ export type Action =
       readonly response: readonly HeaderOperation[];
     }
   | { readonly kind: 'report'; readonly handlers: readonly HandlerRef[]; readonly instance: InstanceTemplate };
+
+/** An action that charges. */
+export type QuotaAction = Extract<Action, { readonly kind: 'quota' }>;
 
 /** One rule: when it holds, one thing is done. */
 export interface PolicyRule {

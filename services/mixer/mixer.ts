@@ -14,6 +14,7 @@ import { builtInKinds } from './handlers/handler-kinds.ts';
 import { HandlerSet } from './handlers/handler-set.ts';
 import { Exposition } from './handlers/prometheus.ts';
 import { MixerMetrics } from './metrics.ts';
+import { quotaPart } from './quota/quota-part.ts';
 import { mixerRegistration } from './registration.ts';
 import { reportPart } from './report/report-part.ts';
 
@@ -46,7 +47,7 @@ export interface MixerPart {
 }
 
 /** Every part. They share the handlers, which the rules name. */
-const parts: readonly ((means: MixerMeans, handlers: HandlerSet) => MixerPart)[] = [checkPart, reportPart];
+const parts: readonly ((means: MixerMeans, handlers: HandlerSet) => MixerPart)[] = [checkPart, reportPart, quotaPart];
 
 /** A Mixer, put together and not yet started. */
 export interface Mixer {

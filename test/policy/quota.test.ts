@@ -61,7 +61,13 @@ spec:
     expect(await statuses(4, 'bob', limited)).toEqual([200, 200, 200, 429]);
     expect(await statuses(6, 'alice', limited)).toEqual([200, 200, 200, 200, 200, 429]);
     expect(await statuses(4, 'carol', limited)).toEqual([200, 200, 200, 429]);
-    expect((await web.send(limited, as('bob'))).body).toBe('Quota is exhausted for: Policy/default/limits[0]');
+    const refused = await web.send(limited, as('bob'));
+    expect(refused.body).toBe('Quota is exhausted for: Policy/default/limits[0]');
+    // Envoy's rate limit filter asks: nothing else of this workload needs Mixer.
+    expect(refused.headers).toMatchObject({ 'x-ratelimit-limit': '3, 3;w=3600', 'x-ratelimit-remaining': '0' });
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(3_000);
+    expect((await web.send(limited, as('dave'))).headers['x-ratelimit-remaining']).toBe('2');
+    expect((await web.send('/free')).headers['x-ratelimit-limit']).toBeUndefined();
     expect(await statuses(5, 'bob', '/free')).toEqual([200, 200, 200, 200, 200]);
   });
 
@@ -107,6 +113,26 @@ spec:
     expect(await statuses(3, 'bob', `/old-${attempt}`)).toEqual([200, 200, 429]);
     expect(await statuses(3, 'dave', `/old-${attempt}`)).toEqual([200, 200, 429]);
     expect(await statuses(5, 'bob', '/free')).toEqual([200, 200, 200, 200, 200]);
+  });
+
+  it('a proxy that counts for itself needs no Mixer', async () => {
+    await mesh.apply(`
+apiVersion: policy.periplus.io/v1
+kind: Policy
+metadata: { name: own, namespace: default }
+spec:
+  selector: { matchLabels: { app: own } }
+  rules:
+    - when: request.path.startsWith("/own-${attempt}")
+      quota: { limit: 3, window: ${window}, mode: PER_PROXY }
+    - quota: { limit: 1000, window: ${window}, mode: PER_PROXY }
+`);
+    const own = await mesh.sidecar('own', { app: 'own' });
+    const answers = [];
+    for (let i = 0; i < 5; i++) answers.push((await own.send(`/own-${attempt}`)).status);
+    expect(answers).toEqual([200, 200, 200, 429, 429]);
+    expect((await own.send('/free')).status).toBe(200);
+    expect(await own.stat(/ratelimit.*mixer/)).toBe(0);
   });
 
   it('Mixer away: 503, or passes where the quota says so; the next Mixer counts from nothing', async () => {

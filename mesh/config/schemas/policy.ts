@@ -25,8 +25,8 @@ const quota = object({
   limit: required(uint64),
   window: required(duration),
   algorithm: oneOfNames('FIXED_WINDOW', 'ROLLING_WINDOW'),
-  /** STRICT: never admits more than `limit` in a window. LEASED: as STRICT until proxies get leases. */
-  mode: oneOfNames('STRICT', 'LEASED'),
+  /** STRICT: never admits more than `limit` in a window. LEASED: proxies get parts of it. PER_PROXY: each proxy admits `limit`. */
+  mode: oneOfNames('STRICT', 'LEASED', 'PER_PROXY'),
   /** Expressions by dimension: each combination of values has a count of its own. */
   by: map(text),
   overrides: list(object({ by: required(map(text)), limit: required(uint64) })),

@@ -88,7 +88,8 @@ export function checkListEntry(entry: string, type: string, place: Place): void 
 function checkQuota(quota: PolicyQuota, place: Place): void {
   if (quota.limit < 1) place.at('limit').error('expected at least 1; use deny to refuse everything');
   if ((durationMs(quota.window) ?? 0) < 1_000) place.at('window').error('expected at least 1s');
-  if (quota.mode === 'LEASED') place.at('mode').warn('proxies get no leases yet: Mixer counts each request');
+  if (quota.mode === 'PER_PROXY' && Object.keys(quota.by ?? {}).length > 0)
+    place.at('by').error('a proxy counts all its requests together: use mode STRICT to count by dimensions');
   for (const [name, text] of Object.entries(quota.by ?? {})) checkExpression(text, place.at('by', name));
   forEachAt(quota.overrides, place.at('overrides'), (override, at) => {
     for (const name of Object.keys(override.by))

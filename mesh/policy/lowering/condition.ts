@@ -152,7 +152,8 @@ interface Operand extends CelValue {
   readonly truthOnly?: true;
 }
 
-function operandOf(tree: Tree): Operand {
+/** What a tree without operators is in CEL. Throws NotLowerable. */
+export function operandOf(tree: Tree): Operand {
   if (tree.kind === 'literal') {
     if (typeof tree.value === 'object' || tree.type === 'DOUBLE')
       throw new NotLowerable(`${tree.type} is left to Mixer`);

@@ -9,6 +9,7 @@ import { isFor, knownAttributes, type WorkloadFacts } from '../workload-facts.ts
 import { type Cel, celAnd, celNot, celTrue, isConst } from './cel.ts';
 import { conditionOf, listedAsText, listedByPattern } from './condition.ts';
 import { NotLowerable } from './envoy-attributes.ts';
+import { type LoweredQuota, placeQuotas } from './quota-placement.ts';
 
 /** Where a rule runs. */
 export type Place =
@@ -18,6 +19,12 @@ export type Place =
   | 'rbac'
   /** Envoy's header mutation filter. */
   | 'header-mutation'
+  /** Envoy's local rate limit filter. */
+  | 'local-rate-limit'
+  /** Envoy's rate limit quota filter, with leases from Mixer. */
+  | 'rate-limit-quota'
+  /** Mixer's rate limit service, asked by Envoy's rate limit filter before the request goes on. */
+  | 'rate-limit'
   /** Mixer, asked by Envoy's ext_authz filter before the request goes on. */
   | 'ext-authz'
   /** Mixer, told by access-log entries after the request. */
@@ -39,6 +46,8 @@ export interface Placement {
   readonly why: string;
   /** For `rbac`. */
   readonly lowered?: LoweredDenial;
+  /** For the three kinds of rate limits. */
+  readonly quota?: LoweredQuota;
   /** For `header-mutation`: with constant values. */
   readonly headers?: { readonly request: readonly LoweredHeader[]; readonly response: readonly LoweredHeader[] };
 }
@@ -50,7 +59,10 @@ export interface LoweredHeader extends Pick<HeaderOperation, 'name' | 'operation
 
 /** The places of all rules that are for a workload, in order of precedence. */
 export function placeRules(set: PolicySet, facts: WorkloadFacts, rootNamespace: string): readonly Placement[] {
-  return set.rules.filter((rule) => isFor(rule, facts, rootNamespace)).map((rule) => placeRule(rule, facts));
+  const placements = set.rules
+    .filter((rule) => isFor(rule, facts, rootNamespace))
+    .map((rule) => placeRule(rule, facts));
+  return placeQuotas(placements, facts);
 }
 
 /** See the file's first line. */
@@ -103,7 +115,7 @@ function placeQuota(
   { charges }: Extract<Action, { kind: 'quota' }>,
   facts: WorkloadFacts,
 ): Placement {
-  if (mayCharge(charges, facts)) return { rule, place: 'ext-authz', why: 'each Mixer counts the requests it is asked' };
+  if (mayCharge(charges, facts)) return { rule, place: 'ext-authz', why: 'Mixer counts' };
   return { rule, place: 'none', why: 'no QuotaSpecBinding charges requests to the services of this workload' };
 }
 

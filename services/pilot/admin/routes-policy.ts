@@ -69,9 +69,10 @@ function placedRules(snapshot: Snapshot, context: ProxyContext, memo: Memo): rea
   return policyPlacements({ scope: proxyScope(snapshot, context, memo), memo });
 }
 
-function shown(id: string, { rule, place, why, lowered }: Placement): PlacedRule {
+function shown(id: string, { rule, place, why, lowered, quota }: Placement): PlacedRule {
   const proxy = id.split('~')[2] ?? id;
-  const { condition, sourceIp } = lowered ?? {};
+  const { sourceIp } = lowered ?? {};
+  const condition = lowered?.condition ?? quota?.condition;
   const address = sourceIp && `source.ip ${sourceIp.inside ? 'in' : 'not in'} ${sourceIp.cidrs.join(', ')}`;
   const parts = [...(address ? [address] : []), ...(condition ? [celText(condition)] : [])];
   return { proxy, rule: rule.id, place, why, ...(parts.length > 0 ? { condition: parts.join(' && ') } : {}) };

@@ -15,7 +15,7 @@ import { httpFilter } from '../security/rbac-filters.ts';
 import { mixerCall } from './mixer-call.ts';
 
 /** How long a proxy waits for Mixer, in ms: Envoy's own default for ext_authz. */
-const timeoutMs = 200;
+export const mixerTimeoutMs = 200;
 
 /** Asks for `rules`. Where Mixer does not answer a request passes only if none of them could refuse it. */
 export function mixerFilter(
@@ -25,11 +25,11 @@ export function mixerFilter(
 ): HttpFilter {
   const failOpen = rules.every(({ action }) => action.kind === 'headers' || mayPass(action));
   // Envoy refuses a filter that names a cluster it does not have.
-  if (!isThere) return failOpen ? nothing() : refuseAll();
+  if (!isThere) return withoutMixer({ failOpen });
   const headers = referencedHeaders(rules);
   const authorizer = create(ExtAuthzSchema, {
     transportApiVersion: ApiVersion.V3,
-    services: { case: 'grpcService', value: { ...mixerCall(rules, facts), timeout: durationOfMs(timeoutMs) } },
+    services: { case: 'grpcService', value: { ...mixerCall(rules, facts), timeout: durationOfMs(mixerTimeoutMs) } },
     failureModeAllow: failOpen,
     statusOnError: { code: StatusCode.ServiceUnavailable },
     includeTlsSession: true,
@@ -38,6 +38,11 @@ export function mixerFilter(
     statPrefix: 'mixer',
   });
   return httpFilter('envoy.filters.http.ext_authz', ExtAuthzSchema, authorizer);
+}
+
+/** What stands in for a filter that asks where there is nobody to ask. */
+export function withoutMixer({ failOpen }: { readonly failOpen: boolean }): HttpFilter {
+  return failOpen ? nothing() : refuseAll();
 }
 
 function mayPass(action: PolicyRule['action']): boolean {

@@ -33,6 +33,7 @@ import { httpFilter } from '../security/rbac-filters.ts';
 import { celMessage } from './cel-message.ts';
 import { denialReplies } from './denial-replies.ts';
 import { mixerFilter } from './mixer-filter.ts';
+import { quotaFilters } from './quota-filters.ts';
 import { reportLog } from './report-log.ts';
 import { workloadFacts } from './workload-facts.ts';
 
@@ -67,6 +68,8 @@ export function policyFilters(lookups: Lookups): PolicyFilters {
       ...rbacFilter(placements),
       ...headerFilter(placements),
       ...(left.length > 0 ? [mixerFilter(left, facts, { isThere: mixer !== undefined })] : []),
+      // Last: what the others refuse is not charged.
+      ...quotaFilters(placements, facts, { isThere: mixer !== undefined }),
     ];
     const reports = placements.filter(({ place }) => place === 'access-log').map(({ rule }) => rule);
     // Envoy refuses a log that names a cluster it does not have.
