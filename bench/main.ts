@@ -1,4 +1,4 @@
-// `npm run bench`: prints the tables of bench/README.md. `--quick` runs the small mesh once; `--log-only` leaves the meshes out, `--csr-only` all but signing.
+// `npm run bench`: prints the tables of bench/README.md. `--quick` runs the small mesh once; `--growth` runs large meshes alone; `--log-only` leaves the meshes out, `--csr-only` all but signing.
 import { availableParallelism } from 'node:os';
 import type { RecordedEvent } from '../events/envelope.ts';
 import { meshProjection } from '../mesh/mesh-state.ts';
@@ -13,12 +13,15 @@ import { median } from './statistics.ts';
 const quick = process.argv.includes('--quick');
 /** Medians of three: enough to see past one disturbed run. */
 const runs = quick ? 1 : 3;
+const size = (services: number, proxies: number): MeshSize => ({ services, endpoints: 4, proxies });
 const sizes: readonly MeshSize[] = quick
-  ? [{ services: 50, endpoints: 4, proxies: 50 }]
-  : [50, 500, 2000].flatMap((services) => [50, 300].map((proxies) => ({ services, endpoints: 4, proxies })));
+  ? [size(50, 50)]
+  : [50, 500, 2000].flatMap((services) => [size(services, 50), size(services, 300)]);
+/** What grows: proxies at 500 services, services at 50 proxies, and both. */
+const growth: readonly MeshSize[] = [size(500, 1000), size(500, 2000), size(5000, 50), size(5000, 300)];
 
 /** istiod 1.32-dev on two cores with its load client beside it: 500 services, 300 proxies (see bench/README.md). */
-const peer = '| istiod 500 | 300 | 7,600–12,100 | 16 | ≈ 100 | | 620–903 | 1,400 | | 79 | 404–630 |';
+const peer = '| istiod 500 | 300 | 7,600–12,100 | 16 | ≈ 100 | | | 620–903 | 1,400 | | | 79 | 404–630 |';
 
 const number = (value: number, digits = 0) =>
   value.toLocaleString('en-US', { maximumFractionDigits: digits, minimumFractionDigits: digits });
@@ -30,8 +33,10 @@ function meshRow(size: MeshSize, measured: readonly MeshRun[]): string {
     of('connectCpuSeconds', 2),
     of('endpointP50Ms', 1),
     of('endpointP99Ms', 1),
+    of('endpointCpuMs'),
     of('routeP50Ms', 1),
     of('routeP99Ms', 1),
+    of('routeCpuMs'),
     of('endpointMiB', 2),
     of('routeMiB', 1),
     of('rssMiB'),
@@ -60,11 +65,11 @@ function recorded(event: ReturnType<typeof endpointFact>, position: number): Rec
   return { ...event, specversion: '1.0', position, version: 1, previousHash: '' };
 }
 
-async function table(): Promise<void> {
+async function table(sizes: readonly MeshSize[], runs: number): Promise<void> {
   console.log(
-    '| services × 4 | proxies | all connected ms | CPU-s | endpoint p50 ms | p99 | route p50 ms | p99 | endpoint MiB | route MiB | RSS MiB |',
+    '| services × 4 | proxies | all connected ms | CPU-s | endpoint p50 ms | p99 | CPU ms | route p50 ms | p99 | CPU ms | endpoint MiB | route MiB | RSS MiB |',
   );
-  console.log('|---|---|---|---|---|---|---|---|---|---|---|');
+  console.log('|---|---|---|---|---|---|---|---|---|---|---|---|---|');
   for (const size of sizes) {
     const measured: MeshRun[] = [];
     for (let run = 0; run < runs; run++) measured.push(await runMesh(size));
@@ -142,7 +147,11 @@ if (process.argv.includes('--csr-only')) {
   await csrTable();
   process.exit(0);
 }
-if (!process.argv.includes('--log-only')) await table();
+if (process.argv.includes('--growth')) {
+  await table(growth, 1);
+  process.exit(0);
+}
+if (!process.argv.includes('--log-only')) await table(sizes, runs);
 await natsTable();
 if (!process.argv.includes('--log-only')) await csrTable();
 await logTable();
