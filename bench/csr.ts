@@ -3,7 +3,7 @@ import { MemoryLog } from '../events/logs/memory.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { CertificateAuthority } from '../services/citadel/ca/certificate-authority.ts';
-import { isIdentityBanned } from '../services/citadel/csr/ban-check.ts';
+import { BanCheck } from '../services/citadel/csr/ban-check.ts';
 import { issueCertificate } from '../services/citadel/csr/issuance.ts';
 import { IssuanceRecord } from '../services/citadel/csr/issuance-record.ts';
 import type { KeyStore } from '../services/citadel/keys/key-store.ts';
@@ -29,6 +29,7 @@ export async function measureCsrs(options: { readonly count: number; readonly th
   const parts = { trustDomain: 'cluster.local', facts, clock: systemClock, logger: silentLogger, name: 'bench' };
   const ca = new CertificateAuthority({ ...parts, keys: memoryKeys(), issue: pool.issueSvid });
   await ca.open();
+  const bans = new BanCheck(facts);
   const record = new IssuanceRecord({ ...parts, source: '/citadel/bench' });
   const id = { trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'web' };
   const evidence = { kind: 'bench', details: {} };
@@ -37,7 +38,7 @@ export async function measureCsrs(options: { readonly count: number; readonly th
     record,
     parse: pool.parseCsr,
     limit: { take: () => true },
-    isBanned: async (spiffeId: string) => await isIdentityBanned(facts, spiffeId),
+    isBanned: async (spiffeId: string) => await bans.isBanned(spiffeId),
     attestors: [{ kind: 'bench', attest: async () => ({ outcome: 'proven', id, evidence }) as const }],
   };
   const csr = await createCsr(await generateKeyPair('ecdsa-p256'));

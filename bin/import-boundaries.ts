@@ -22,6 +22,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   inversify: ['run/compose.ts'],
   'reflect-metadata': ['run/compose.ts', 'services/citadel/x509/library.ts'],
   '@peculiar/x509': ['services/citadel/x509/library.ts'],
+  asn1js: ['services/citadel/x509/svid-encoding.ts', 'services/citadel/x509/csr.ts'],
   jose: ['services/citadel/attest/', 'services/citadel/jwt/'],
   pino: ['lib/logger.ts'],
   commander: ['cli/'],

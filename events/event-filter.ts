@@ -13,7 +13,9 @@ export function subjectMatches(subject: string, wanted: string): boolean {
 }
 
 /** The filter as a function; undefined when everything passes, so that readers can skip asking. */
-export function eventFilter(filter: EventFilter): ((event: RecordedEvent) => boolean) | undefined {
+export function eventFilter(
+  filter: EventFilter,
+): ((event: Pick<RecordedEvent, 'subject' | 'type'>) => boolean) | undefined {
   const { subject } = filter;
   const types = filter.types === undefined ? undefined : new Set(filter.types);
   if (subject === undefined && types === undefined) return undefined;

@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import { parseSpiffeId } from '../mesh/spiffe-id.ts';
 import { createJoinToken } from '../services/citadel/attest/join-token.ts';
-import { isIdentityBanned } from '../services/citadel/csr/ban-check.ts';
+import { BanCheck } from '../services/citadel/csr/ban-check.ts';
 import { openOfflineLogs } from './offline-logs.ts';
 
 /** A token, which is kept nowhere. */
@@ -32,8 +32,9 @@ export async function createJoinTokens(request: {
   });
   const { deliveries, facts } = await openOfflineLogs(log, workingDirectory);
   try {
+    const bans = new BanCheck(facts);
     for (const text of spiffeIds)
-      if (await isIdentityBanned(facts, text)) throw new MeshError('invalid', `${text} is banned`);
+      if (await bans.isBanned(text)) throw new MeshError('invalid', `${text} is banned`);
     const means = { facts, clock, source: '/cli/token' };
     const life = lifeMs === undefined ? {} : { lifeMs };
     return await Promise.all(ids.map((id) => createJoinToken(means, { id, actor, ...life })));

@@ -32,6 +32,9 @@ export function openMemoryLogs(): MeshLogs {
 interface Row {
   /** Canonical JSON; parsed anew for every reader, so that none can alter what another sees. */
   readonly text: string;
+  /** Beside the text, so that only what a reader wants is parsed. */
+  readonly subject: string;
+  readonly type: string;
   readonly timeMs: number;
   readonly logHash: string;
   /** Last position of the batch it was appended in. */
@@ -91,10 +94,10 @@ export class MemoryLog implements EventLog {
     let left = limit;
     for (let step = 0; step <= to - from && left > 0; step++) {
       this.#assertOpen();
-      const event = this.#event(reverse ? to - step : from + step);
-      if (wanted !== undefined && !wanted(event)) continue;
+      const position = reverse ? to - step : from + step;
+      if (wanted !== undefined && !wanted(this.#row(position))) continue;
       left--;
-      yield event;
+      yield this.#event(position);
     }
   }
 
@@ -110,10 +113,8 @@ export class MemoryLog implements EventLog {
         log.#assertOpen();
         const through = log.#batchEnd(Math.min(position + subscriptionChunk, log.#rows.length));
         const events: RecordedEvent[] = [];
-        for (let at = position + 1; at <= through; at++) {
-          const event = log.#event(at);
-          if (wanted === undefined || wanted(event)) events.push(event);
-        }
+        for (let at = position + 1; at <= through; at++)
+          if (wanted === undefined || wanted(log.#row(at))) events.push(log.#event(at));
         return { events, through };
       },
       beyond: async (position, signal) => {
@@ -179,7 +180,8 @@ export class MemoryLog implements EventLog {
     const batchEnd = batch.at(-1)?.event.position ?? 0;
     for (const { event, dataJson, hash, logHash } of batch) {
       const text = encodePlaced(event, event, dataJson);
-      this.#rows.push({ text, timeMs: Date.parse(event.time), logHash, batchEnd });
+      const { subject, type } = event;
+      this.#rows.push({ text, subject, type, timeMs: Date.parse(event.time), logHash, batchEnd });
       this.#positions.set(event.id, event.position);
       this.#subjects.set(event.subject, { version: event.version, hash });
       if (event.subject === checkpointSubject) this.#lastCheckpoint = event.position;

@@ -16,7 +16,7 @@ import type { TrustBundle } from './ca/authority-state.ts';
 import { type CaStatus, CertificateAuthority } from './ca/certificate-authority.ts';
 import { connectedHolders } from './ca/connected-holders.ts';
 import type { RotationDecision } from './ca/rotation.ts';
-import { isIdentityBanned } from './csr/ban-check.ts';
+import { BanCheck } from './csr/ban-check.ts';
 import { CsrServer } from './csr/csr-server.ts';
 import { IssuanceRecord } from './csr/issuance-record.ts';
 import { serverIdentities } from './csr/server-certificate.ts';
@@ -126,6 +126,7 @@ export function createCitadel(options: CitadelOptions): Citadel {
   const web = webServer(options, { ca, jwt });
   const federation = new Federation({ ...parts, domains: config.federation });
   const record = new IssuanceRecord({ ...parts, source: `/citadel/${name}` });
+  const bans = new BanCheck(facts);
   return {
     services: [ca, pool, jwt, server, web, federation, bundleFile(join(folder, 'root-cert.pem'), ca)],
     port: server.port,
@@ -138,12 +139,12 @@ export function createCitadel(options: CitadelOptions): Citadel {
       rotate: async (actor) => await ca.advance(actor),
       createJoinToken: async ({ spiffeId, lifeSeconds }, actor) => {
         const id = workloadId(spiffeId, trustDomain);
-        if (await isIdentityBanned(facts, spiffeId)) throw new MeshError('invalid', `${spiffeId} is banned`);
+        if (await bans.isBanned(spiffeId)) throw new MeshError('invalid', `${spiffeId} is banned`);
         return await createJoinToken(tokens, { id, actor, ...lifeMsOf(lifeSeconds) });
       },
       mintJwtSvid: async ({ spiffeId, audience, lifeSeconds }, actor) => {
         const id = workloadId(spiffeId, trustDomain);
-        if (await isIdentityBanned(facts, spiffeId)) throw new MeshError('invalid', `${spiffeId} is banned`);
+        if (await bans.isBanned(spiffeId)) throw new MeshError('invalid', `${spiffeId} is banned`);
         const { token, ...recorded } = await jwt.sign({ id, audience, ...lifeMsOf(lifeSeconds) });
         const evidence = { kind: 'admin', details: { actor } };
         await record.jwtIssued({ spiffeId: formatSpiffeId(id), audience, ...recorded, evidence }, actor);

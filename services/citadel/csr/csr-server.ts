@@ -18,7 +18,7 @@ import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { JwtAuthority } from '../jwt/jwt-authority.ts';
 import { issueJwtSvid } from '../jwt/jwt-issuance.ts';
 import type { parseCsr } from '../x509/csr.ts';
-import { isIdentityBanned } from './ban-check.ts';
+import { BanCheck } from './ban-check.ts';
 import type { CallerMeans, Denial, DenialCode } from './caller.ts';
 import { certificateResponse, certificateService, jwtResponse, jwtService } from './grpc-services.ts';
 import { issueCertificate } from './issuance.ts';
@@ -95,8 +95,8 @@ export class CsrServer implements Service {
     this.#limits = { ...defaultCsrLimits, ...options.limits };
     const record = new IssuanceRecord({ ...options, source: `/citadel/${options.name}` });
     const limit = new RateLimit(this.#limits.rate, () => clock.nowMs());
-    const isBanned = async (spiffeId: string) => await isIdentityBanned(options.facts, spiffeId);
-    this.#means = { attestors, record, limit, isBanned };
+    const bans = new BanCheck(options.facts);
+    this.#means = { attestors, record, limit, isBanned: async (spiffeId) => await bans.isBanned(spiffeId) };
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 // Certificate signing requests (PKCS #10, RFC 2986): made by agents, read by Citadel, which takes nothing but the key from them.
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { fromBER, Sequence } from 'asn1js';
 import { type KeyPair, keyProblem, signingAlgorithm, spkiOf } from './keys.ts';
 import {
   type Extension,
@@ -37,7 +38,7 @@ export async function parseCsr(pem: string): Promise<CsrParse> {
     if (!isWholeSequence(der)) return failed('it is not a well-formed PKCS #10 request');
     const csr = new Pkcs10CertificateRequest(der);
     const publicKey = createPublicKey({ key: Buffer.from(csr.publicKey.rawData), format: 'der', type: 'spki' });
-    const problem = keyProblem(publicKey) ?? (await signatureProblem(csr, publicKey));
+    const problem = keyProblem(publicKey) ?? signatureProblem(csr, publicKey);
     return problem ? failed(problem) : { ok: true, request: { publicKey, ignored: requestedExtensions(csr) } };
   } catch {
     // Whatever a parser threw at hostile bytes: too deep, cut off, a point that is not on its curve.
@@ -59,12 +60,20 @@ interface SignatureAlgorithm {
   readonly hash?: { readonly name?: string };
 }
 
-async function signatureProblem(csr: Pkcs10CertificateRequest, publicKey: KeyObject): Promise<string | undefined> {
+function signatureProblem(csr: Pkcs10CertificateRequest, publicKey: KeyObject): string | undefined {
   const { name, hash }: SignatureAlgorithm = Object(csr.signatureAlgorithm);
   if (!hashes.has(hash?.name ?? '')) return 'its signature does not use SHA-256, SHA-384 or SHA-512';
   if (name === 'ECDSA' ? publicKey.asymmetricKeyType !== 'ec' : name !== 'RSASSA-PKCS1-v1_5')
     return 'its signature algorithm does not fit its key';
-  return (await csr.verify()) ? undefined : 'it is not signed with its own key';
+  const signed = verify(hash?.name?.replace('-', ''), signedPart(csr), publicKey, Buffer.from(csr.signature));
+  return signed ? undefined : 'it is not signed with its own key';
+}
+
+/** CertificationRequestInfo as it was sent (RFC 2986, 4.2). */
+function signedPart({ rawData }: Pkcs10CertificateRequest): Uint8Array {
+  const { result } = fromBER(rawData);
+  const [info] = result instanceof Sequence ? result.valueBlock.value : [];
+  return info?.valueBeforeDecodeView ?? new Uint8Array();
 }
 
 function requestedExtensions(csr: Pkcs10CertificateRequest): string[] {

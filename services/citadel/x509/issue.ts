@@ -1,5 +1,5 @@
 // Issues certificates: self-signed roots, and X.509-SVIDs; each is read back with OpenSSL and checked before it leaves.
-import { type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
+import { type KeyObject, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
 import { MeshError } from '../../../lib/mesh-error.ts';
 import { formatSpiffeId, type SpiffeId } from '../../../mesh/spiffe-id.ts';
 import { type KeyPair, signingAlgorithm, spkiOf } from './keys.ts';
@@ -17,6 +17,7 @@ import {
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
 } from './library.ts';
+import { type SvidTemplate, sealCertificate, svidTemplate, tbsCertificate } from './svid-encoding.ts';
 
 /** A certificate that signs, and its key. */
 export interface Issuer {
@@ -43,6 +44,8 @@ interface ParsedIssuer {
   /** The issuer's own key id, which need not be the hash that we would make of its key. */
   readonly keyId: AuthorityKeyIdentifierExtension | undefined;
   readonly forChecks: X509Certificate;
+  readonly publicKey: KeyObject;
+  readonly template: Promise<SvidTemplate>;
 }
 const parsedIssuers = new WeakMap<Issuer, ParsedIssuer>();
 
@@ -53,9 +56,26 @@ function parsed(issuer: Issuer): ParsedIssuer {
   const ownId = certificate.getExtension(SubjectKeyIdentifierExtension)?.keyId;
   const keyId = ownId === undefined ? undefined : new AuthorityKeyIdentifierExtension(ownId);
   const forChecks = new X509Certificate(issuer.certificate);
-  const made = { certificate, keyId, forChecks };
+  const template = templateOf(certificate, { issuer, keyId });
+  const made = { certificate, keyId, forChecks, publicKey: forChecks.publicKey, template };
   parsedIssuers.set(issuer, made);
   return made;
+}
+
+async function templateOf(
+  certificate: Certificate,
+  {
+    issuer,
+    keyId,
+  }: { readonly issuer: Issuer; readonly keyId: AuthorityKeyIdentifierExtension | undefined },
+): Promise<SvidTemplate> {
+  const { rawData: authorityKeyId } = keyId ?? (await AuthorityKeyIdentifierExtension.create(certificate.publicKey));
+  return svidTemplate({
+    algorithm: signingAlgorithm(issuer.keys.publicKey),
+    issuerName: certificate.subjectName.toArrayBuffer(),
+    extensions: svidExtensions.map(({ rawData }) => rawData),
+    authorityKeyId,
+  });
 }
 
 /** So that a verifier whose clock is a little late takes a new certificate. */
@@ -103,7 +123,7 @@ export async function issueCa(options: {
   return issued;
 }
 
-/** The same in every SVID: encoded once, as encoding costs more than signing. */
+/** The same in every SVID. */
 const svidExtensions: readonly Extension[] = [
   new BasicConstraintsExtension(false, undefined, true),
   new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
@@ -129,21 +149,14 @@ export async function issueSvid(options: {
   const signer = parsed(issuer);
   const untilMs = Math.min(nowMs + options.lifeMs, signer.forChecks.validToDate.getTime());
   if (untilMs <= nowMs) throw new MeshError('unavailable', 'the signing certificate has expired');
-  const issued = await sign({
-    publicKey,
-    subject: [],
-    issuerKeys: issuer.keys,
-    signer,
-    nowMs,
-    lifeMs: untilMs - nowMs,
-    extensions: [
-      ...svidExtensions,
-      new SubjectAlternativeNameExtension(
-        [{ type: 'url', value: uri }, ...dnsNames.map((value) => ({ type: 'dns', value }) as const)],
-        true,
-      ),
-    ],
-  });
+  const template = await signer.template;
+  const validity = validityOf(nowMs, untilMs - nowMs);
+  const serial = randomSerial();
+  const tbs = tbsCertificate(template, { ...validity, serial, publicKey: spkiOf(publicKey), uri, dnsNames });
+  const { privateKey } = issuer.keys;
+  const algorithm = signingAlgorithm(issuer.keys.publicKey);
+  const signature = await webcrypto.subtle.sign(algorithm, privateKey, tbs.toBER());
+  const issued = issuedOf(sealCertificate(template, tbs, signature), { serial, ...validity });
   const problem = svidProblem(issued.certificate, { uri, publicKey, issuer: signer.forChecks, dnsNames });
   if (problem) throw new MeshError('corrupt', `the certificate just made is wrong: ${problem}`);
   return issued;
@@ -164,10 +177,7 @@ async function sign(options: SignOptions): Promise<IssuedCertificate> {
   const { signer, issuerKeys, nowMs } = options;
   const publicKey = new PublicKey(spkiOf(options.publicKey));
   const serial = randomSerial();
-  const [notBefore, notAfter] = [
-    new Date(wholeSeconds(nowMs - backdateMs)),
-    new Date(wholeSeconds(nowMs + options.lifeMs)),
-  ];
+  const { notBefore, notAfter } = validityOf(nowMs, options.lifeMs);
   const certificate = await X509CertificateGenerator.create({
     serialNumber: serial,
     subject: [...options.subject],
@@ -183,13 +193,23 @@ async function sign(options: SignOptions): Promise<IssuedCertificate> {
       signer?.keyId ?? (await AuthorityKeyIdentifierExtension.create(signer?.certificate.publicKey ?? publicKey)),
     ],
   });
-  return {
-    certificate: `${certificate.toString('pem')}\n`,
-    serial,
-    notBefore: notBefore.toISOString(),
-    notAfter: notAfter.toISOString(),
-  };
+  return issuedOf(`${certificate.toString('pem')}\n`, { serial, notBefore, notAfter });
 }
+
+const issuedOf = (
+  certificate: string,
+  of: { readonly serial: string; readonly notBefore: Date; readonly notAfter: Date },
+): IssuedCertificate => ({
+  certificate,
+  serial: of.serial,
+  notBefore: of.notBefore.toISOString(),
+  notAfter: of.notAfter.toISOString(),
+});
+
+const validityOf = (nowMs: number, lifeMs: number) => ({
+  notBefore: new Date(wholeSeconds(nowMs - backdateMs)),
+  notAfter: new Date(wholeSeconds(nowMs + lifeMs)),
+});
 
 /** 128 random bits; a first octet of 1 keeps it positive and its length fixed (RFC 5280, 4.1.2.2: at most 20 octets). */
 const randomSerial = () => `01${randomBytes(16).toString('hex')}`;

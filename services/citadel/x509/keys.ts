@@ -26,7 +26,9 @@ export function keyProblem(key: KeyObject): string | undefined {
 }
 
 /** WebCrypto's algorithm for signing and verifying with a key of a kind that `keyProblem` accepts. */
-export function signingAlgorithm(key: KeyObject): webcrypto.RsaHashedImportParams & webcrypto.EcKeyImportParams {
+export function signingAlgorithm(
+  key: KeyObject,
+): webcrypto.RsaHashedImportParams & webcrypto.EcKeyImportParams & { readonly hash: 'SHA-256' | 'SHA-384' } {
   const namedCurve = curves[key.asymmetricKeyDetails?.namedCurve ?? ''] ?? 'P-256';
   const hash = namedCurve === 'P-384' ? 'SHA-384' : 'SHA-256';
   return { name: key.asymmetricKeyType === 'rsa' ? 'RSASSA-PKCS1-v1_5' : 'ECDSA', namedCurve, hash };
