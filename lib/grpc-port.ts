@@ -1,6 +1,7 @@
 // Opens a gRPC server's port behind a connection guard: what reaches the HTTP/2 code is bounded in number, silence and size.
 import { createServer, type Server as NetServer } from 'node:net';
 import type { Server, ServerCredentials, ServerOptions } from '@grpc/grpc-js';
+import { admitInTurn } from './admission.ts';
 import { type ConnectionGuard, type ConnectionLimits, guardConnections } from './connection-guard.ts';
 import { MeshError } from './mesh-error.ts';
 
@@ -25,6 +26,12 @@ export function grpcServerOptions(limits: GrpcLimits): ServerOptions {
   };
 }
 
+/** A mesh that connects at once: who finds the queue full tries again after 1, 3, 7… seconds. The kernel may have a lower bound. */
+const backlog = 4_096;
+
+/** A TLS handshake takes 2 ms: what is under way is held up by 32 ms at most. */
+const perTurn = 16;
+
 /** An open port. */
 export interface GrpcPort {
   readonly port: number;
@@ -45,17 +52,20 @@ export async function openGrpcPort(
     readonly port: number;
     readonly credentials: ServerCredentials;
     readonly limits?: ConnectionLimits;
+    /** Whether another connection is to be let in now; always by default. */
+    readonly hasRoom?: () => boolean;
   },
 ): Promise<GrpcPort> {
-  const { what, host, port, credentials } = options;
+  const { what, host, port, credentials, hasRoom = () => true } = options;
   const listener = createServer({ noDelay: true });
   const guard = guardConnections(listener, options.limits);
   const injector = server.createConnectionInjector(credentials);
+  const offer = admitInTurn({ perTurn, hasRoom, admit: (socket) => injector.injectConnection(socket) });
   listener.on('connection', (socket) => {
     if (socket.destroyed) return;
     // Resets are the peer's business; without a listener they would end the process.
     socket.on('error', () => {});
-    injector.injectConnection(socket);
+    offer(socket);
   });
   try {
     await listen(listener, host, port);
@@ -76,7 +86,7 @@ export async function openGrpcPort(
 function listen(server: NetServer, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen({ port, host, backlog }, () => {
       server.off('error', reject);
       resolve();
     });

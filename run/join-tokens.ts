@@ -33,8 +33,7 @@ export async function createJoinTokens(request: {
   const { deliveries, facts } = await openOfflineLogs(log, workingDirectory);
   try {
     const bans = new BanCheck(facts);
-    for (const text of spiffeIds)
-      if (await bans.isBanned(text)) throw new MeshError('invalid', `${text} is banned`);
+    for (const text of spiffeIds) if (await bans.isBanned(text)) throw new MeshError('invalid', `${text} is banned`);
     const means = { facts, clock, source: '/cli/token' };
     const life = lifeMs === undefined ? {} : { lifeMs };
     return await Promise.all(ids.map((id) => createJoinToken(means, { id, actor, ...life })));

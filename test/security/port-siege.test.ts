@@ -18,6 +18,7 @@ import {
   type Target,
   unpackingMessage,
 } from '../support/crowd.ts';
+import { askAtOnce, crowdOf } from '../support/csr-crowd.ts';
 import { freePorts } from '../support/free-port.ts';
 import { RunningPeriplus } from '../support/periplus.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -165,6 +166,26 @@ describe('a besieged port', () => {
 
   it.each(['xds', 'citadel'] as const)('%s: holds a bounded part of messages that never end', async (name) => {
     await besieged(() => halfOpenCalls(targets[name], { sessions: 60, streams: 16, bytes: 3 * 1024 * 1024 }));
+  });
+
+  it('citadel: gives hundreds of workloads that ask at once their certificates, each the first time', async () => {
+    const tokens: string[] = [];
+    for (let i = 0; i < 300; i++) {
+      const answer = await fetch(`http://127.0.0.1:${targets.admin.port}/api/v1/join-tokens`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ spiffeId: `spiffe://cluster.local/ns/crowd/sa/web-${i}` }),
+      });
+      tokens.push(Object(await answer.json()).token);
+    }
+    const crowd = await crowdOf(tokens);
+    const roots = readFileSync(join(folder, 'citadel', 'root-cert.pem'), 'utf8');
+    await besieged(async () => {
+      const { port } = targets.citadel;
+      const { served, failures } = await askAtOnce(crowd, { port, roots, limitMs: 120_000 });
+      expect([served, failures]).toEqual([300, []]);
+      return undefined;
+    });
   });
 
   it.each(['xds', 'citadel'] as const)('%s: does not unpack what is too large, and bears resets', async (name) => {

@@ -29,6 +29,8 @@ import { serverIdentities } from './server-certificate.ts';
 export interface CsrLimits extends GrpcLimits {
   /** Requests being worked on, of all callers. */
   readonly maxInFlight: number;
+  /** While so many are being worked on, no further connection is let in. */
+  readonly busyInFlight: number;
   /** Of one address. */
   readonly rate: Rate;
   readonly deadlineMs: number;
@@ -42,6 +44,7 @@ export const defaultCsrLimits: CsrLimits = {
   maxSessionMiB: 4, // 16 of the largest requests with their answers, twice
   idleMs: 15_000, // agents close theirs by themselves
   maxInFlight: 5_000, // a whole mesh that starts at once waits its turn: 10 s of signing
+  busyInFlight: 256, // half a second of signing: who is let in is answered soon, and slow platforms hold up nobody else
   rate: { perSecond: 50, burst: 500 }, // a node of 500 workloads that restarts, behind one address
   deadlineMs: 15_000, // longer than a busy CA takes; callers try again
   maxConnectionMs: 60_000, // a connection that sends half a request is gone after this
@@ -50,6 +53,7 @@ export const defaultCsrLimits: CsrLimits = {
 /** A request is small and agents ask seldom: fewer connections than Pilot, and less of what nobody vouches for. */
 export const csrConnectionLimits: ConnectionLimits = {
   ...defaultConnectionLimits,
+  maxUnproven: 5_000, // a whole mesh that starts at once waits to be let in, as bare sockets
   maxUnprovenBytes: 16 * 1024 * 1024, // 256 of the largest requests at once
 };
 
@@ -135,6 +139,7 @@ export class CsrServer implements Service {
           port,
           credentials,
           limits: csrConnectionLimits,
+          hasRoom: () => this.#inFlight < this.#limits.busyInFlight,
         });
         this.port.set(this.#listening.port);
       }

@@ -64,10 +64,7 @@ function parsed(issuer: Issuer): ParsedIssuer {
 
 async function templateOf(
   certificate: Certificate,
-  {
-    issuer,
-    keyId,
-  }: { readonly issuer: Issuer; readonly keyId: AuthorityKeyIdentifierExtension | undefined },
+  { issuer, keyId }: { readonly issuer: Issuer; readonly keyId: AuthorityKeyIdentifierExtension | undefined },
 ): Promise<SvidTemplate> {
   const { rawData: authorityKeyId } = keyId ?? (await AuthorityKeyIdentifierExtension.create(certificate.publicKey));
   return svidTemplate({

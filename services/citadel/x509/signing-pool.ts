@@ -24,7 +24,7 @@ interface Thread {
   readonly waiting: Map<number, Waiting>;
 }
 
-/** Jobs that the process's own thread takes before others are started: 80 ms of work, as when a small mesh starts. */
+/** Jobs that the process's own thread takes before others are started: 20 ms of work, as when a small mesh starts. */
 const ownJobs = 16;
 /** Threads cost 30 MB each: they end when nobody asked for so long. */
 const idleMs = 30_000;

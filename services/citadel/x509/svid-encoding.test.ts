@@ -1,7 +1,7 @@
 // The X.509 library is the model: a certificate that it makes of the same fields is the same, byte for byte, up to the signature.
 import type { webcrypto } from 'node:crypto';
-import fc from 'fast-check';
 import { fromBER, Sequence } from 'asn1js';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { issueRoot } from './issue.ts';
 import { generateKeyPair, type KeyType, signingAlgorithm, spkiOf } from './keys.ts';

@@ -2,9 +2,9 @@
 // objects for each, which takes ten times as long (bench/README.md); a test holds both to the same bytes.
 import { createHash } from 'node:crypto';
 import {
-  BitString,
   Boolean as Asn1Boolean,
   type BaseBlock,
+  BitString,
   Constructed,
   fromBER,
   GeneralizedTime,
