@@ -34,7 +34,18 @@ const [citadel = 0, admin = 0, web = 0] = await freePorts(3);
 const flags = { citadel, admin, 'citadel-web': web, xds: 0, 'xds-mtls': 0 };
 const ports = Object.entries(flags).flatMap(([name, port]) => [`--${name}-port`, String(port)]);
 const server = new RunningPeriplus([
-  ...['serve', '--roles', 'pilot,citadel', '--log', `sqlite:${logFolder}`, '--data', folder, '--log-level', 'warn', ...ports],
+  ...[
+    'serve',
+    '--roles',
+    'pilot,citadel',
+    '--log',
+    `sqlite:${logFolder}`,
+    '--data',
+    folder,
+    '--log-level',
+    'warn',
+    ...ports,
+  ],
 ]);
 try {
   await server.untilServing(`http://127.0.0.1:${admin}/readyz`);

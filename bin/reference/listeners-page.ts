@@ -29,7 +29,10 @@ export function listenersPage(): string {
       '`services/citadel/csr/csr-server.ts`',
     ],
     ['connections', ...same(count(all.maxConnections))],
-    ['connections that have not sent a whole request', ...same(`${count(all.maxUnproven)}; the oldest gives way`)],
+    [
+      'connections that have not sent a whole request',
+      ...[all, all, strict].map(({ maxUnproven }) => `${count(maxUnproven)}; the oldest gives way`),
+    ],
     ['time to the first byte', ...same(seconds(all.firstByteMs))],
     [
       'time to the first whole request',

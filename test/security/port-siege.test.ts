@@ -6,6 +6,7 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { httpLimits } from '../../lib/bounded-http-server.ts';
 import { defaultConnectionLimits } from '../../lib/connection-guard.ts';
+import { csrConnectionLimits } from '../../services/citadel/csr/csr-server.ts';
 import { AdsClient } from '../../services/pilot/xds/ads-client-fixture.ts';
 import {
   dribble,
@@ -123,14 +124,15 @@ describe('a besieged port', () => {
   }
 
   const names = Object.keys(targets) as (keyof typeof targets)[];
-  const strangers = defaultConnectionLimits.maxUnproven;
+  const strangersAt = (name: keyof typeof targets) =>
+    (name === 'citadel' ? csrConnectionLimits : defaultConnectionLimits).maxUnproven;
 
   it.each(names)('%s: holds a bounded number of silent connections, and not for long', async (name) => {
     const before = descriptors();
     await besieged(
-      () => silence(targets[name], 3_000),
+      () => silence(targets[name], strangersAt(name) + 1_000),
       async () => {
-        expect(descriptors() - before).toBeLessThan(strangers + 100);
+        expect(descriptors() - before).toBeLessThan(strangersAt(name) + 100);
         await waitFor(() => descriptors() - before < 100, {
           what: 'the silent ones to be closed',
           limitMs: defaultConnectionLimits.firstByteMs + 20_000,

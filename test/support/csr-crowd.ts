@@ -75,7 +75,7 @@ export async function askAtOnce(
 }
 
 /** One of 127.1.0.0/16: limits are by address. */
-const addressOf = (index: number) => `127.1.${(index >> 8) & 255}.${(index & 255) || 255}`;
+const addressOf = (index: number) => `127.1.${(index >> 8) & 255}.${index & 255 || 255}`;
 
 /** Asks once over a connection of its own; '' when a certificate came, else why not. */
 async function ask(
@@ -116,7 +116,11 @@ function request(session: ClientHttp2Session, { token, csr }: CrowdWorkload, don
     const { certChain } = method.responseDeserialize(Buffer.concat(chunks).subarray(5));
     done(certChain.length > 1 ? '' : 'no certificate came');
   });
-  const message = method.requestSerialize({ $typeName: 'istio.v1.auth.IstioCertificateRequest', csr, validityDuration: 0n });
+  const message = method.requestSerialize({
+    $typeName: 'istio.v1.auth.IstioCertificateRequest',
+    csr,
+    validityDuration: 0n,
+  });
   const head = Buffer.alloc(5);
   head.writeUInt32BE(message.length, 1);
   stream.end(Buffer.concat([head, message]));
