@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { admitInTurn } from './admission.ts';
 
-const opened: (Server | Socket)[] = [];
+const endings: (() => unknown)[] = [];
 afterEach(() => {
-  for (const one of opened.splice(0)) 'destroy' in one ? one.destroy() : one.close();
+  for (const end of endings.splice(0)) end();
 });
 
 /** A port that lets in by the rule, and what it let in. */
@@ -22,12 +22,12 @@ async function port(options: { readonly perTurn?: number; readonly hasRoom?: () 
   };
   const offer = admitInTurn({ perTurn: 2, hasRoom: () => true, ...options, admit });
   const server = createServer(offer);
-  opened.push(server);
+  endings.push(() => server.close());
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const address = Object(server.address()) as { readonly port: number };
   const client = async (says?: string) => {
     const socket = connect(address.port, '127.0.0.1').on('error', () => {});
-    opened.push(socket);
+    endings.push(() => socket.destroy());
     await once(socket, 'connect');
     if (says !== undefined) socket.write(says);
     return socket;
@@ -62,7 +62,7 @@ describe('admission', () => {
     clients[1]?.destroy();
     expect(admitted).toEqual([]);
     isFull = false;
-    await Promise.all([clients[0], clients[2]].map((socket) => socket && once(socket, 'data')));
+    await Promise.all([clients[0], clients[2]].map(async (socket) => socket && (await once(socket, 'data'))));
     expect(admitted).toContain('first');
     expect(admitted.indexOf('third')).toBeLessThan(admitted.indexOf('first'));
   });
