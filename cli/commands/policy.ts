@@ -48,6 +48,8 @@ function explainCommand(context: CliContext): Command {
 const words: Readonly<Record<Place, string>> = {
   none: 'nowhere',
   rbac: 'Envoy: RBAC',
+  'jwt-authn': 'Envoy: jwt_authn, RBAC',
+  'api-key-auth': 'Envoy: api_key_auth',
   'header-mutation': 'Envoy: header mutation',
   'local-rate-limit': 'Envoy: local rate limit',
   'rate-limit-quota': 'Envoy: leases from Mixer',

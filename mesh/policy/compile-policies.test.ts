@@ -121,11 +121,26 @@ describe('placement', () => {
     ['{ headers: { request: { set: { a: destination.name } } } }', 'header-mutation', undefined],
     ['{ headers: { request: { set: { a: request.path } } } }', 'ext-authz', undefined],
     ['{ quota: { limit: 1, window: 1s } }', 'rate-limit', undefined],
+    [`{ when: '(request.auth.claims["role"] | "none") != "admin"', deny: {} }`, 'jwt-authn', undefined],
+    [`{ when: '(request.auth.principal | "") == ""', deny: { status: 401 } }`, 'jwt-authn', undefined],
+    ['{ when: request.auth.audiences == "a", deny: {} }', 'ext-authz', undefined],
+    ['{ list: { value: request.api_key, entries: [k-1, k_2] } }', 'api-key-auth', undefined],
+    [`{ list: { value: 'request.api_key | ""', entries: [k1] } }`, 'api-key-auth', undefined],
+    [`{ list: { value: request.api_key, entries: ["k 1"] } }`, 'ext-authz', undefined],
+    ['{ list: { value: request.api_key, mode: DENY, entries: [k1] } }', 'ext-authz', undefined],
+    ['{ when: request.path == "/x", list: { value: request.api_key, entries: [k1] } }', 'ext-authz', undefined],
   ])('%s runs in %s', (rule, place, condition) => {
     const placement = placed(rule);
     expect(placement?.place, placement?.why).toBe(place);
     if (condition !== undefined && !rule.includes('list'))
       expect(placement?.lowered && celText(placement.lowered.condition)).toBe(condition);
+  });
+
+  it('gives a proxy one list of API keys; Mixer has the others', () => {
+    const rules = ['k1', 'k2'].map((key) => `{ list: { value: request.api_key, entries: [${key}] } }`).join();
+    const placements = placeRules(setOf(policyOf(rules)), facts, 'istio-system');
+    expect(placements.map(({ place }) => place)).toEqual(['api-key-auth', 'ext-authz']);
+    expect(placements[1]?.why).toContain('Policy/default/p[0]');
   });
 
   it('is for the workloads of its namespace, or of all where it is in the root namespace', () => {

@@ -1,4 +1,5 @@
 // Random rules on random requests, each rule once lowered into a real Envoy and once asked of Mixer: the verdicts are the same.
+import { generateKeyPairSync, sign } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compilePolicies } from '../../mesh/policy/compile-policies.ts';
@@ -24,6 +25,8 @@ const values = fc.oneof(
   fc.constantFrom(
     'request.headers["x"]',
     'request.headers["y"]',
+    'request.auth.claims["role"]',
+    'request.auth.claims["none"]',
     'destination.labels["version"]',
     'destination.labels["none"]',
   ),
@@ -58,6 +61,9 @@ const leaf = fc.oneof(
     'destination.port > 1',
     'true',
     'source.principal == "a"',
+    'request.auth.principal == "issuer/alice"',
+    '(request.auth.principal | "") != "issuer/bob"',
+    '(request.auth.presenter | "x") == "x"',
   ),
 );
 const condition: fc.Arbitrary<string> = fc.letrec<{ node: string }>((tie) => ({
@@ -77,7 +83,39 @@ const list = fc.record({
 });
 const rule = fc.record({ when: condition, list: fc.option(list, { nil: undefined, freq: 3 }) });
 const header = fc.option(fc.constantFrom('a', 'b', 'ab', 'x,y', ''), { nil: undefined });
+/** Of a key that the sidecars know; a role that is no text has no value. */
+const token = fc.option(
+  fc.record(
+    {
+      sub: fc.constantFrom('alice', 'bob'),
+      role: fc.constantFrom('a', 'ab', 3, ['a'], true),
+      azp: fc.constantFrom('x', 'y'),
+    },
+    { requiredKeys: [] },
+  ),
+  { nil: undefined, freq: 2 },
+);
+const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const base64url = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+function signed(claims: object): string {
+  const text = `${base64url({ alg: 'ES256', kid: 'k' })}.${base64url({ iss: 'issuer', exp: 4_000_000_000, ...claims })}`;
+  return `${text}.${sign('sha256', Buffer.from(text), { key: keys.privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+}
+const authentication = {
+  apiVersion: 'security.istio.io/v1',
+  kind: 'RequestAuthentication',
+  metadata: { name: 'tokens', namespace: 'default' },
+  spec: {
+    jwtRules: [
+      {
+        issuer: 'issuer',
+        jwks: JSON.stringify({ keys: [{ ...keys.publicKey.export({ format: 'jwk' }), kid: 'k', alg: 'ES256' }] }),
+      },
+    ],
+  },
+};
 const request = fc.record({
+  token,
   path: fc.constantFrom('/a', '/a/b', '/b', '/a?q=1', '/'),
   method: fc.constantFrom('GET', 'POST', 'PUT'),
   headers: fc.record({
@@ -89,6 +127,7 @@ const request = fc.record({
   }),
   twice: fc.boolean(),
 });
+type Drawn = typeof request extends fc.Arbitrary<infer Request> ? Request : never;
 
 describe('lowered and unlowered rules', () => {
   const mesh = new PolicyMesh();
@@ -101,6 +140,7 @@ describe('lowered and unlowered rules', () => {
     await mesh.start();
     lowered = await mesh.sidecar('lowered', { app: 'lowered', version: 'v1' });
     unlowered = await mesh.sidecar('unlowered', { app: 'unlowered', version: 'v1' });
+    await mesh.apply(JSON.stringify(authentication));
     // A condition that Envoy can not decide and that always holds keeps a rule in Mixer.
     for (const [app, more] of [
       ['lowered', ''],
@@ -148,9 +188,11 @@ describe('lowered and unlowered rules', () => {
     };
     const places = (app: string) =>
       placeRules(set, { ...facts, labels: { app, version: 'v1' } }, 'istio-system').map(({ place }) => place);
-    expect(places('unlowered').filter((place) => place === 'rbac')).toEqual([]);
+    const isLowered = (place: string) => place === 'rbac' || place === 'jwt-authn';
+    expect(places('unlowered').filter(isLowered)).toEqual([]);
     // Some of the random rules hold for no request.
-    expect(places('lowered').filter((place) => place === 'rbac').length).toBeGreaterThan(rulesPerRun / 2);
+    expect(places('lowered').filter(isLowered).length).toBeGreaterThan(rulesPerRun / 2);
+    expect(places('lowered')).toContain('jwt-authn');
     expect(places('lowered').filter((place) => place === 'ext-authz').length).toBeLessThan(rulesPerRun / 2);
   });
 
@@ -159,11 +201,9 @@ describe('lowered and unlowered rules', () => {
     let denied = 0;
     const queue = requests.entries();
     const work = async () => {
-      for (const [index, { path, method, headers, twice }] of queue) {
+      for (const [index, { path, method, headers, twice, token: claims }] of queue) {
         const number = index % rulesPerRun;
-        const sent: Record<string, string | string[]> = { 'x-rule': String(number) };
-        for (const [name, value] of Object.entries(headers))
-          if (value !== undefined) sent[name] = twice && name === 'x' ? [value, 'b'] : value;
+        const sent = headersOf({ headers, twice, token: claims }, number);
         const [a, b] = await Promise.all(
           [lowered, unlowered].map((sidecar) => answered(() => sidecar.send(path, { method, headers: sent }))),
         );
@@ -171,7 +211,7 @@ describe('lowered and unlowered rules', () => {
         const words = ({ status, body }: NonNullable<typeof a>) =>
           `${status} ${status === 200 ? '' : body.replaceAll('unlowered', 'lowered')}`;
         if (a && b && words(a) !== words(b))
-          differences.push(`${words(a)} / ${words(b)}: ${JSON.stringify([rules[number], method, path, sent])}`);
+          differences.push(`${words(a)} / ${words(b)}: ${JSON.stringify([rules[number], method, path, sent, claims])}`);
       }
     };
     await Promise.all(Array.from({ length: 8 }, work));
@@ -179,7 +219,77 @@ describe('lowered and unlowered rules', () => {
     expect(denied / requests.length).toBeGreaterThan(0.15);
     expect(denied / requests.length).toBeLessThan(0.85);
   }, 120_000);
+
+  it('agree on who has a listed API key', async () => {
+    for (const [app, when] of [
+      ['lowered', undefined],
+      ['unlowered', 'size(request.path | "") >= 0'],
+    ] as const) {
+      const spec = {
+        selector: { matchLabels: { app } },
+        rules: [{ ...(when && { when }), list: { value: 'request.api_key', entries: ['k1', 'k-2', 'key.3'] } }],
+      };
+      const metadata = { name: `keys-${app}`, namespace: 'default' };
+      await mesh.apply(JSON.stringify({ apiVersion: 'policy.periplus.io/v1', kind: 'Policy', metadata, spec }));
+    }
+    for (const sidecar of [lowered, unlowered])
+      await waitFor(async () => (await sidecar.send('/keys')).status === 403, {
+        what: () => `the keys\n${sidecar.envoy.output()}`,
+        limitMs: 60_000,
+      });
+    const key = fc.constantFrom(
+      'k1',
+      'k-2',
+      'key.3',
+      'k1,k-2',
+      'Bearer k1',
+      'k%31',
+      'key%2E3',
+      'K1',
+      '',
+      ' k1',
+      'k1+',
+      'no',
+    );
+    const sent = fc.record({
+      header: fc.option(fc.oneof(key, fc.tuple(key, key)), { nil: undefined }),
+      query: fc.array(fc.tuple(fc.constantFrom('key', 'api_key', '?key', 'k%65y', 'other'), key), { maxLength: 3 }),
+    });
+    const differences: string[] = [];
+    let denied = 0;
+    const queue = fc.sample(sent, { seed: Number(process.env.PERIPLUS_SEED ?? 3), numRuns: 300 }).values();
+    const work = async () => {
+      for (const { header: one, query } of queue) {
+        const path = `/?${query.map(([name, value]) => `${name}=${value.replaceAll(' ', '%20')}`).join('&')}`;
+        const headers = one === undefined ? {} : { 'x-api-key': typeof one === 'string' ? one : [...one] };
+        const [a, b] = await Promise.all(
+          [lowered, unlowered].map((sidecar) => answered(() => sidecar.send(path, { headers }))),
+        );
+        if (a?.status !== 200) denied++;
+        if (a?.status !== b?.status || a?.body.replace('lowered', '') !== b?.body.replace('unlowered', ''))
+          if (a?.status !== 200 || b?.status !== 200)
+            differences.push(`${a?.status} ${a?.body} / ${b?.status} ${b?.body}: ${path} ${JSON.stringify(one)}`);
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, work));
+    expect(differences).toEqual([]);
+    expect(denied).toBeGreaterThan(50);
+    expect(denied).toBeLessThan(250);
+    expect(await lowered.stat(/api_key_auth\.allowed/)).toBeGreaterThan(0);
+  }, 120_000);
 });
+
+/** What a drawn request sends to rule `number`. */
+function headersOf(
+  { headers, twice, token: claims }: Pick<Drawn, 'headers' | 'twice' | 'token'>,
+  number: number,
+): Record<string, string | string[]> {
+  const sent: Record<string, string | string[]> = { 'x-rule': String(number) };
+  if (claims !== undefined) sent.authorization = `Bearer ${signed(claims)}`;
+  for (const [name, value] of Object.entries(headers))
+    if (value !== undefined) sent[name] = twice && name === 'x' ? [value, 'b'] : value;
+  return sent;
+}
 
 /** On a loaded machine Mixer may answer too late for the proxy, which then says 503: no rule does. */
 async function answered(send: () => Promise<Answer>): Promise<Answer> {

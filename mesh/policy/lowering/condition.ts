@@ -75,9 +75,8 @@ function hasValue(tree: Tree): Cel {
     if (tree.name === 'DEFAULT' && a && b) return celOr(hasValue(a), hasValue(b));
     if (tree.name !== 'INDEX') throw new NotLowerable(`whether ${tree.name} has a value is left to Mixer`);
   } else if (isPeer(tree)) return isPrincipal();
-  const operand = operandOf(tree);
-  if (operand.truthOnly) throw new NotLowerable('whether a token has a claim is left to Mixer');
-  return operand.present;
+  else if (isTokenPrincipal(tree)) return celAnd(claimInCel('iss').present, claimInCel('sub').present);
+  return operandOf(tree).present;
 }
 
 /** A comparison; alternatives in its arguments become alternatives of comparisons. */
@@ -104,9 +103,6 @@ function plainPredicate(name: string, a: Tree, b: Tree, wanted: boolean): Cel {
   const principal = principalOfToken(name, a, b, wanted);
   if (principal !== undefined) return principal;
   const [left, right] = [operandOf(name === 'matches' ? b : a), operandOf(name === 'matches' ? a : b)];
-  // A claim may be a number or a list: then it has no value for Mixer, and an equation with a text does not hold.
-  if ((left.truthOnly || right.truthOnly) && !wanted)
-    throw new NotLowerable('what a token does not say is left to Mixer');
   const holds = comparison(name, left.value, right.value);
   return celAnd(left.present, right.present, wanted ? holds : celNot(holds));
 }
@@ -147,13 +143,8 @@ function patternOf(value: Cel, pattern: Cel): Cel {
   throw new NotLowerable("a regular expression beyond Envoy's bound for CEL is left to Mixer");
 }
 
-interface Operand extends CelValue {
-  /** There may be a value that Mixer does not take for one. */
-  readonly truthOnly?: true;
-}
-
 /** What a tree without operators is in CEL. Throws NotLowerable. */
-export function operandOf(tree: Tree): Operand {
+export function operandOf(tree: Tree): CelValue {
   if (tree.kind === 'literal') {
     if (typeof tree.value === 'object' || tree.type === 'DOUBLE')
       throw new NotLowerable(`${tree.type} is left to Mixer`);
@@ -166,8 +157,7 @@ export function operandOf(tree: Tree): Operand {
   if (tree.name !== 'INDEX' || key?.kind !== 'literal') throw new NotLowerable(`${tree.name} is left to Mixer`);
   if (map?.kind === 'literal') return { present: celFalse, value: celConst('') };
   if (map?.kind === 'attribute' && map.name === 'request.headers') return headerInCel(textOf(key.value));
-  if (map?.kind === 'attribute' && map.name === 'request.auth.claims')
-    return { ...claimInCel(textOf(key.value)), truthOnly: true };
+  if (map?.kind === 'attribute' && map.name === 'request.auth.claims') return claimInCel(textOf(key.value));
   throw new NotLowerable(`Envoy does not know ${map?.kind === 'attribute' ? map.name : 'this map'} as Mixer does`);
 }
 
@@ -211,10 +201,9 @@ function namespacePredicate(name: string, namespace: string, wanted: boolean): C
 
 /** request.auth.principal is ISSUER/SUBJECT: each slash of the text may be the one between them. */
 function principalOfToken(name: string, a: Tree, b: Tree, wanted: boolean): Cel | undefined {
-  const isIt = (tree: Tree) => tree.kind === 'attribute' && tree.name === 'request.auth.principal';
-  if (!isIt(a) && !isIt(b)) return undefined;
-  const other = isIt(a) ? b : a;
-  if (name !== 'EQ' || !wanted || other.kind !== 'literal' || typeof other.value !== 'string')
+  if (!isTokenPrincipal(a) && !isTokenPrincipal(b)) return undefined;
+  const other = isTokenPrincipal(a) ? b : a;
+  if (name !== 'EQ' || other.kind !== 'literal' || typeof other.value !== 'string')
     throw new NotLowerable("this use of the token's principal is left to Mixer");
   const text = other.value;
   const [issuer, subject] = [claimInCel('iss'), claimInCel('sub')];
@@ -225,5 +214,10 @@ function principalOfToken(name: string, a: Tree, b: Tree, wanted: boolean): Cel 
       celCall('_==_', [subject.value, celConst(text.slice(at + 1))]),
     ),
   );
-  return celAnd(issuer.present, subject.present, celOr(...ways));
+  const holds = celOr(...ways);
+  return celAnd(issuer.present, subject.present, wanted ? holds : celNot(holds));
+}
+
+function isTokenPrincipal(tree: Tree): boolean {
+  return tree.kind === 'attribute' && tree.name === 'request.auth.principal';
 }

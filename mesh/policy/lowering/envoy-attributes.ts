@@ -37,6 +37,7 @@ const attributes: ReadonlyMap<string, CelValue> = new Map([
 
 /** The value of an attribute. Throws NotLowerable. */
 export function attributeInCel(name: string): CelValue {
+  if (name === 'request.auth.presenter') return claimInCel('azp');
   const known = attributes.get(name);
   if (known === undefined) throw new NotLowerable(`Envoy does not know ${name} as Mixer does`);
   return known;
@@ -57,9 +58,28 @@ export const peerUri = fromPath('connection', 'uri_san_peer_certificate');
 /** What SPIFFE IDs begin with. */
 export const spiffeScheme = 'spiffe://';
 
-/** A claim of the request's token, where Pilot's filter keeps it. */
+const tokenPath = ['metadata', 'filter_metadata', 'envoy.filters.http.jwt_authn', 'payload'] as const;
+
+/** A claim of the request's token, where Pilot's filter keeps it. For Mixer a claim that is a number, a list or an object has no value. */
 export function claimInCel(name: string): CelValue {
-  const payload = celPath('metadata', 'filter_metadata', 'envoy.filters.http.jwt_authn', 'payload');
+  const keeper = celPath('metadata', 'filter_metadata', 'envoy.filters.http.jwt_authn');
+  const payload = celPath(...tokenPath);
   const value: Cel = { kind: 'select', operand: payload, field: name, test: false };
-  return { present: celHas(value), value };
+  const isText = celCall('_==_', [celCall('type', [value]), celCall('type', [celConst('')])]);
+  // `has` of a field below one that is absent has no value at all: each is asked for.
+  return { present: celAnd(celHas(keeper), celHas(payload), celHas(value), isText), value };
+}
+
+/** Whether a condition asks for claims of the request's token. */
+export function readsToken(cel: Cel): boolean {
+  switch (cel.kind) {
+    case 'select':
+      return cel.field === tokenPath[2] || readsToken(cel.operand);
+    case 'call':
+      return [...cel.args, ...(cel.target ? [cel.target] : [])].some(readsToken);
+    case 'list':
+      return cel.items.some(readsToken);
+    default:
+      return false;
+  }
 }

@@ -6,9 +6,10 @@ import { call, literal, type Tree } from '../expression/tree.ts';
 import { mayCharge } from '../quota-charges.ts';
 import type { Action, Denial, HeaderOperation, PolicyRule, PolicySet } from '../rules.ts';
 import { isFor, knownAttributes, type WorkloadFacts } from '../workload-facts.ts';
+import { listsApiKeys, lowerApiKeys, oneApiKeyRule } from './api-keys.ts';
 import { type Cel, celAnd, celNot, celTrue, isConst } from './cel.ts';
 import { conditionOf, listedAsText, listedByPattern } from './condition.ts';
-import { NotLowerable } from './envoy-attributes.ts';
+import { NotLowerable, readsToken } from './envoy-attributes.ts';
 import { type LoweredQuota, placeQuotas } from './quota-placement.ts';
 
 /** Where a rule runs. */
@@ -17,6 +18,10 @@ export type Place =
   | 'none'
   /** Envoy's RBAC filter. */
   | 'rbac'
+  /** Envoy's RBAC filter, on claims that its jwt_authn filter has verified. */
+  | 'jwt-authn'
+  /** Envoy's API key filter. */
+  | 'api-key-auth'
   /** Envoy's header mutation filter. */
   | 'header-mutation'
   /** Envoy's local rate limit filter. */
@@ -44,8 +49,10 @@ export interface Placement {
   readonly place: Place;
   /** For people. */
   readonly why: string;
-  /** For `rbac`. */
+  /** For `rbac`, `jwt-authn` and `api-key-auth`. */
   readonly lowered?: LoweredDenial;
+  /** For `api-key-auth`: the keys that are let in. */
+  readonly apiKeys?: readonly string[];
   /** For the three kinds of rate limits. */
   readonly quota?: LoweredQuota;
   /** For `header-mutation`: with constant values. */
@@ -62,7 +69,7 @@ export function placeRules(set: PolicySet, facts: WorkloadFacts, rootNamespace: 
   const placements = set.rules
     .filter((rule) => isFor(rule, facts, rootNamespace))
     .map((rule) => placeRule(rule, facts));
-  return placeQuotas(placements, facts);
+  return placeQuotas(oneApiKeyRule(placements), facts);
 }
 
 /** See the file's first line. */
@@ -104,6 +111,7 @@ function lower({ rule, when, folded, facts }: Lowering): Placement {
     case 'deny':
       return rbac(rule, lowerDenial(when, action.denial));
     case 'list':
+      if (listsApiKeys(action)) return lowerApiKeys(rule, action, facts);
       return rbac(rule, lowerList(action, when, folded(action.value)));
     default:
       return action satisfies never;
@@ -122,6 +130,8 @@ function placeQuota(
 function rbac(rule: PolicyRule, lowered: LoweredDenial): Placement {
   if (isConst(lowered.condition, false))
     return { rule, place: 'none', why: 'it can not hold for any request to this workload' };
+  if (readsToken(lowered.condition))
+    return { rule, place: 'jwt-authn', why: 'Envoy has verified the token whose claims it asks for', lowered };
   return { rule, place: 'rbac', why: 'Envoy knows everything that it asks for', lowered };
 }
 
@@ -169,8 +179,7 @@ function lowerList({ type, mode, entries, denial }: ListAction, when: Tree, valu
     literal('STRING', JSON.stringify(entries)),
   ]);
   if (refusesListed) return lowerDenial(call('AND', [when, listed]), denial);
-  // Who has no value is not listed either. Where "not listed" has no exact form (claims of a token), neither has this.
-  conditionOf(listed, false);
+  // Who has no value is not listed either.
   const before = lowerDenial(when, denial);
   return { ...before, condition: celAnd(before.condition, celNot(conditionOf(listed, true))) };
 }

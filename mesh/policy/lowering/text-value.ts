@@ -22,9 +22,7 @@ export function textInCel(tree: Tree): CelValue {
       value: celIf(conditionOf(a, true), yes.value, no.value),
     };
   }
-  const { truthOnly, ...operand } = operandOf(tree);
-  if (truthOnly) throw new NotLowerable('the text of a claim is left to Mixer');
-  return operand;
+  return operandOf(tree);
 }
 
 /** `condition ? value : error`: Envoy leaves out what has no value. */

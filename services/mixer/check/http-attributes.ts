@@ -1,5 +1,6 @@
 // Attributes of an HTTP request's head: the same for a request that is checked and for one that has ended.
 import type { AttributeValue } from '../../../mesh/policy/attributes.ts';
+import { apiKeySources } from '../../../mesh/policy/lowering/api-keys.ts';
 
 /** The head as Envoy tells it; empty texts are what protobuf has for absent ones. */
 export interface HttpHead {
@@ -37,7 +38,7 @@ export function httpAttribute(name: string, http: HttpHead): AttributeValue | un
     case 'request.id':
       return http.headers['x-request-id'];
     case 'request.api_key':
-      return http.headers['x-api-key'] ?? apiKeyIn(path);
+      return given(http.headers[apiKeySources.header]) ?? apiKeyIn(path);
     default:
       return undefined;
   }
@@ -54,13 +55,13 @@ export const given = (text: string | undefined): string | undefined => (text ===
 function queryOf(path: string): Readonly<Record<string, string>> {
   const query = path.indexOf('?');
   const values: Record<string, string> = Object.create(null);
-  // The first of several, as Mixer's client had it.
-  if (query >= 0) for (const [key, value] of new URLSearchParams(path.slice(query + 1))) values[key] ??= value;
+  // The first of several, as Mixer's client had it. Behind `&` a second `?` is a part of the first name.
+  if (query >= 0) for (const [key, value] of new URLSearchParams(`&${path.slice(query + 1)}`)) values[key] ??= value;
   return values;
 }
 
-/** Where Mixer's client looked by default (HTTPAPISpec): the query's `key`, then `api_key`. */
+/** Where Mixer's client looked by default (HTTPAPISpec): the query's `key`, then `api_key`. An empty one is none, as for Envoy's filter. */
 function apiKeyIn(path: string | undefined): string | undefined {
   const query = path === undefined ? {} : queryOf(path);
-  return query.key ?? query.api_key;
+  return apiKeySources.queries.map((name) => given(query[name])).find((key) => key !== undefined);
 }

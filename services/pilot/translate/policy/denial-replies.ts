@@ -7,14 +7,15 @@ import {
   ResponseMapperSchema,
 } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { Placement } from '../../../../mesh/policy/lowering/placement.ts';
+import { apiKeyDetails } from './api-key-filter.ts';
 
-/** One mapper for each rule that RBAC carries out. Envoy names the rule in the response code's details. */
+/** One mapper for each rule that RBAC or api_key_auth carries out. Envoy names the rule, or the filter, in the response code's details. */
 export function denialReplies(placements: readonly Placement[]): readonly ResponseMapper[] {
-  return placements.flatMap(({ rule, lowered }) => {
+  return placements.flatMap(({ rule, lowered, apiKeys }) => {
     if (lowered === undefined) return [];
-    const details = `rbac_access_denied_matched_policy[${rule.id}]`;
+    const details = [`rbac_access_denied_matched_policy[${rule.id}]`, ...(apiKeys ? apiKeyDetails : [])];
     const filter = create(ExpressionFilterSchema, {
-      expression: `response.code_details == ${JSON.stringify(details)}`,
+      expression: details.map((one) => `response.code_details == ${JSON.stringify(one)}`).join(' || '),
     });
     const { httpStatus, message } = lowered.denial;
     return create(ResponseMapperSchema, {

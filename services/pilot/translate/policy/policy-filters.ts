@@ -30,6 +30,7 @@ import { mixerHostname } from '../../../../mesh/policy/mixer-service.ts';
 import type { Snapshot } from '../../../../mesh/snapshot.ts';
 import type { Lookups } from '../routes/lookups.ts';
 import { httpFilter } from '../security/rbac-filters.ts';
+import { apiKeyFilter } from './api-key-filter.ts';
 import { celMessage } from './cel-message.ts';
 import { denialReplies } from './denial-replies.ts';
 import { mixerFilter } from './mixer-filter.ts';
@@ -66,6 +67,7 @@ export function policyFilters(lookups: Lookups): PolicyFilters {
     const left = placements.filter(({ place }) => place === 'ext-authz').map(({ rule }) => rule);
     const filters = [
       ...rbacFilter(placements),
+      ...apiKeyFilter(placements),
       ...headerFilter(placements),
       ...(left.length > 0 ? [mixerFilter(left, facts, { isThere: mixer !== undefined })] : []),
       // Last: what the others refuse is not charged.
