@@ -1,5 +1,5 @@
 // The Citadel of a process that has the role.
-import { currentToken } from '../adapters/kubernetes/access.ts';
+import { currentCredential } from '../adapters/kubernetes/access.ts';
 import type { MeshLogs } from '../events/event-log.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -25,9 +25,9 @@ export async function openCitadel(
   const { createCitadel } = await import('../services/citadel/citadel.ts');
   const kubernetes = tokenReview && {
     kubernetes: async () => {
-      const { token: source, ...access } = await kubernetesAccess(tokenReview);
-      const token = await currentToken(source);
-      return { ...access, ...(token !== undefined && { token }) };
+      const access = await kubernetesAccess(tokenReview);
+      const { token: _source, program: _program, ...place } = access;
+      return { ...place, ...(await currentCredential(access)) };
     },
   };
   const { logs, deliveries, clock, logger } = means;

@@ -6,13 +6,15 @@ import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
 import { defaultReflectorTiming } from '../adapters/kubernetes/reflector.ts';
 import { silentLogger } from '../lib/logger.ts';
 import type { FoundCredential } from '../mesh/credential-material.ts';
+import { clusterCases } from './kubernetes/clusters.ts';
+import { faultCases, lastFaultCase } from './kubernetes/faults.ts';
 import type { OnKube } from './kubernetes/on-kube.ts';
+import { shapeCases } from './kubernetes/shapes.ts';
 import { statusCases } from './kubernetes/status.ts';
 import { adapterToken, TestKube } from './support/kube.ts';
 import { applyFile, startAdapter } from './support/kube-adapter.ts';
 import { define, paths, putPod, putSlice, registryOf, serviceObject, sliceObject } from './support/kube-objects.ts';
 import { LossyProxy } from './support/lossy-proxy.ts';
-import { periplus, RunningPeriplus } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeAuthority } from './traffic/certificates.ts';
 
@@ -29,12 +31,6 @@ afterAll(async () => {
 });
 
 const secretTiming = { ...defaultReflectorTiming, backoffMs: { min: 20, max: 500 } };
-
-async function adminPortOf(control: RunningPeriplus): Promise<string> {
-  const address = /Admin API +http:\/\/127\.0\.0\.1:(\d+)/;
-  await waitFor(() => address.test(control.output), { what: () => `the admin API: ${control.output}` });
-  return address.exec(control.output)?.[1] ?? '';
-}
 
 describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
   const onKube: OnKube = (test) => async (context) => {
@@ -109,30 +105,7 @@ describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
     }),
   );
 
-  it(
-    'the registry equals the platform after each of 60 cuts at random moments',
-    onKube(async (kube) => {
-      const proxy = await LossyProxy.start(kube.port);
-      try {
-        await using adapter = startAdapter(proxy.port, kube);
-        await adapter.untilEqual('the start');
-        for (let index = 0; index < 8; index++) await kube.must('POST', paths.services, serviceObject(`cut${index}`));
-        for (let round = 0; round < 60; round++) {
-          const service = `cut${round % 8}`;
-          const changes = [
-            putSlice(kube, service, [`10.2.${round}.1`, `10.2.${round}.2`]),
-            ...(round % 7 === 3 ? [kube.must('DELETE', `${paths.slices}/cut${(round + 4) % 8}-1`)] : []),
-          ];
-          await sleep(Math.random() * 30);
-          proxy.cut();
-          await Promise.all(changes);
-          await adapter.untilEqual(`round ${round}`);
-        }
-      } finally {
-        await proxy.stop();
-      }
-    }),
-  );
+  faultCases(onKube);
 
   it(
     'what changed while it was cut off is seen although etcd forgot it (410 Gone)',
@@ -159,22 +132,6 @@ describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
         await adapter.untilState('synced');
       } finally {
         await proxy.stop();
-      }
-    }),
-  );
-
-  it(
-    'serve --kubeconfig is a mesh over the cluster',
-    onKube(async (kube) => {
-      const flags = ['--log', 'memory:', '--xds-port', '0', '--admin-port', '0', '--kubeconfig', kube.kubeconfig()];
-      const control = new RunningPeriplus(['serve', ...flags]);
-      try {
-        const port = await adminPortOf(control);
-        const shown = await periplus(['get', 'endpoints', 'api', '--server', `http://127.0.0.1:${port}`]);
-        expect(shown.stdout).toMatch(/10\.1\.0\.9.*kubernetes/);
-        expect(control.output).not.toContain(adapterToken);
-      } finally {
-        await control.stop();
       }
     }),
   );
@@ -249,34 +206,9 @@ describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
     }),
   );
 
-  it(
-    'a server that is back with other contents: equal without loss rules, held with them',
-    onKube(async (kube) => {
-      await using plain = startAdapter(kube.port, kube);
-      await using careful = startAdapter(kube.port, kube, { held: true });
-      await plain.untilEqual('the start');
-      await careful.untilEqual('the start');
-      await careful.untilState('synced');
-      const before = registryOf(await careful.mesh());
-      const endpoints = [...before.keys()].filter((subject) => subject.includes('/endpoint/'));
-      expect(endpoints.length).toBeGreaterThan(5);
-      await kube.startAnew();
-      await applyFile(kube, 'rbac.yaml');
-      await kube.must('POST', paths.services, serviceObject('fresh'));
-      await putSlice(kube, 'fresh', ['10.9.0.1']);
-      await plain.untilEqual('the other contents');
-      await waitFor(
-        async () => [...registryOf(await careful.mesh()).keys()].some((subject) => subject.includes('/fresh.')),
-        {
-          what: 'what is new',
-        },
-      );
-      await careful.untilState('synced');
-      await waitFor(() => (careful.runner.status.value?.heldCount ?? 0) >= endpoints.length, {
-        what: () => `${endpoints.length} to be held: ${JSON.stringify(careful.runner.status.value)}`,
-      });
-      const after = registryOf(await careful.mesh());
-      expect(endpoints.filter((subject) => !after.has(subject))).toEqual([]);
-    }),
-  );
+  shapeCases(onKube);
+
+  clusterCases(onKube);
+
+  lastFaultCase(onKube);
 });

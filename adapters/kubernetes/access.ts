@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
+import type { Credential, CredentialProgram } from './exec-credentials.ts';
 
 /** Where a bearer token comes from: given, or read anew for every request from a file that something else keeps fresh. */
 export type TokenSource = { readonly token: string } | { readonly tokenFile: string };
@@ -21,6 +22,8 @@ export interface ClusterAccess {
   readonly token?: TokenSource;
   /** Certificate and key that we show, PEM. */
   readonly client?: { readonly certificate: string; readonly key: string };
+  /** Where token or certificate come from a program. */
+  readonly program?: CredentialProgram;
 }
 
 /** Where every pod finds its service account (kubernetes.io/docs/tasks/run-application/access-api-from-pod). */
@@ -49,6 +52,13 @@ export async function readAccessFile(path: string, what: string): Promise<string
   } catch (error) {
     throw new MeshError('usage', `${what} can't be read: ${messageOf(error)}`, { cause: error });
   }
+}
+
+/** What is shown to the API server now. Rejects with MeshError `unavailable` when it can't be had: it may be there again later. */
+export async function currentCredential({ token, client, program }: ClusterAccess): Promise<Credential> {
+  if (program) return await program.current();
+  const current = await currentToken(token);
+  return { ...(current !== undefined && { token: current }), ...(client && { client }) };
 }
 
 /** The token as it is now. Rejects with MeshError `unavailable` when its file can't be read: it may be there again later. */

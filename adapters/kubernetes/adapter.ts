@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/mesh-error.ts';
 import type { Adapter, AdapterSink } from '../adapter.ts';
 import type { ClusterAccess } from './access.ts';
-import { KubernetesClient } from './client.ts';
+import { type ClientLimits, KubernetesClient } from './client.ts';
 import { ClusterIdentity } from './cluster-identity.ts';
 import { ClusterIndex } from './cluster-index.ts';
 import type { ConfigFeedback } from './config-feedback.ts';
@@ -51,6 +51,7 @@ export interface KubernetesAdapterOptions {
   readonly feedback?: ConfigFeedback;
   readonly clock?: Clock;
   readonly timing?: Partial<KubernetesTiming>;
+  readonly limits?: Partial<ClientLimits>;
 }
 
 const platform = 'kubernetes';
@@ -61,7 +62,7 @@ export function createKubernetesAdapter(options: KubernetesAdapterOptions): Adap
     platform,
     instance: options.clusterId,
     run: async (sink, signal) => {
-      const client = new KubernetesClient(await options.access());
+      const client = new KubernetesClient(await options.access(), options.limits);
       await new Run(options, client, sink).until(signal);
     },
   };

@@ -2,7 +2,8 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
-import { type ClusterAccess, currentToken } from './access.ts';
+import { type ClusterAccess, currentCredential } from './access.ts';
+import type { Credential } from './exec-credentials.ts';
 
 /** A refusal by the API server. `status` is 0 when there was no answer. */
 export class ApiError extends MeshError {
@@ -61,23 +62,38 @@ const defaultLimits: ClientLimits = { answerMs: 30_000, maxAnswerBytes: 256 << 2
 export class KubernetesClient {
   readonly access: ClusterAccess;
   readonly #limits: ClientLimits;
-  readonly #agent: HttpAgent | HttpsAgent;
+  #agent: HttpAgent | HttpsAgent;
+  /** Certificate that the agent's connections show. */
+  #client: Credential['client'];
   readonly #base: URL;
 
   constructor(access: ClusterAccess, limits: Partial<ClientLimits> = {}) {
     this.access = access;
     this.#limits = { ...defaultLimits, ...limits };
     this.#base = new URL(access.server);
-    this.#agent =
-      this.#base.protocol === 'http:'
-        ? new HttpAgent({ keepAlive: true })
-        : new HttpsAgent({
-            keepAlive: true,
-            ...(access.authority !== undefined && { ca: access.authority }),
-            ...(access.insecure && { rejectUnauthorized: false }),
-            ...(access.serverName !== undefined && { servername: access.serverName }),
-            ...(access.client && { cert: access.client.certificate, key: access.client.key }),
-          });
+    this.#client = access.client;
+    this.#agent = this.#newAgent();
+  }
+
+  #newAgent(): HttpAgent | HttpsAgent {
+    if (this.#base.protocol === 'http:') return new HttpAgent({ keepAlive: true });
+    const { authority, insecure, serverName } = this.access;
+    return new HttpsAgent({
+      keepAlive: true,
+      ...(authority !== undefined && { ca: authority }),
+      ...(insecure && { rejectUnauthorized: false }),
+      ...(serverName !== undefined && { servername: serverName }),
+      ...(this.#client && { cert: this.#client.certificate, key: this.#client.key }),
+    });
+  }
+
+  /** A renewed certificate needs other connections; those that are open go on until they end. */
+  #agentFor(client: Credential['client']): HttpAgent | HttpsAgent {
+    if (client?.certificate !== this.#client?.certificate) {
+      this.#client = client;
+      this.#agent = this.#newAgent();
+    }
+    return this.#agent;
   }
 
   /** GETs `path`. Undefined when it is still what `etag` stood for. Rejects with ApiError. */
@@ -160,7 +176,7 @@ export class KubernetesClient {
     }: { signal: AbortSignal; accept?: string; etag?: string; patch?: string },
   ): Promise<IncomingMessage> {
     signal.throwIfAborted();
-    const token = await currentToken(this.access.token);
+    const { token, client } = await currentCredential(this.access);
     const headers = {
       accept,
       'user-agent': 'periplus',
@@ -171,7 +187,12 @@ export class KubernetesClient {
     const prefix = this.#base.pathname.replace(/\/+$/, '');
     const url = new URL(`${prefix}${path}`, this.#base);
     const send = url.protocol === 'http:' ? requestHttp : requestHttps;
-    const request = send(url, { method: patch === undefined ? 'GET' : 'PATCH', agent: this.#agent, headers, signal });
+    const request = send(url, {
+      method: patch === undefined ? 'GET' : 'PATCH',
+      agent: this.#agentFor(client),
+      headers,
+      signal,
+    });
     const { answerMs } = this.#limits;
     const patience = setTimeout(() => request.destroy(new ApiError(0, `no answer within ${answerMs} ms`)), answerMs);
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -217,13 +238,11 @@ export class KubernetesClient {
     const { statusCode = 0 } = response;
     const text = await this.#textOf(response).catch(() => '');
     const said = messageIn(text) ?? response.statusMessage ?? '';
-    const { name, server, token } = this.access;
+    const { name, server, token, program } = this.access;
     if (statusCode === 401) {
-      const which = token
-        ? 'tokenFile' in token
-          ? `the token in ${token.tokenFile}`
-          : 'the token'
-        : 'the credentials';
+      program?.refused();
+      const file = token && 'tokenFile' in token ? ` in ${token.tokenFile}` : '';
+      const which = token ? `the token${file}` : program ? "the program's credentials" : 'the credentials';
       return new ApiError(401, `${server} does not accept ${which} of ${name} (401 ${said})`);
     }
     if (statusCode === 403) return new ApiError(403, `${server} forbids it (403): ${said}`);

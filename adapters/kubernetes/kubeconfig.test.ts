@@ -8,6 +8,8 @@ import { readKubeconfig } from './kubeconfig.ts';
 const pem = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
 const data = Buffer.from(pem).toString('base64');
 
+const apiVersion = 'client.authentication.k8s.io/v1';
+
 let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'periplus-kubeconfig-'));
@@ -74,12 +76,14 @@ describe('a kubeconfig', () => {
     ['an unknown cluster', {}, 'two', /names the cluster "missing"/],
     ['an unknown user', {}, 'three', /names the user "missing"/],
     ['a server that is no URL', { cluster: { server: '10.0.0.1' } }, undefined, /no usable server/],
+    ['a program of an unknown kind', { user: { exec: { command: 'aws' } } }, undefined, /exec\.apiVersion must be/],
     [
-      'a program for credentials',
-      { user: { exec: { command: 'aws' } } },
+      'a program that wants a terminal',
+      { user: { exec: { apiVersion, command: 'aws', interactiveMode: 'Always' } } },
       undefined,
-      /from a program, which is not supported/,
+      /aws wants a terminal/,
     ],
+    ['a provider that is no more', { user: { 'auth-provider': { name: 'gcp' } } }, undefined, /has an auth-provider/],
     ['half a client certificate', { user: { 'client-key-data': data } }, undefined, /needs both/],
     ['data that is no PEM', { cluster: { 'certificate-authority-data': 'AAAA' } }, undefined, /not PEM/],
     ['a file that is missing', { cluster: { 'certificate-authority': 'none.pem' } }, undefined, /none\.pem/],
@@ -88,6 +92,28 @@ describe('a kubeconfig', () => {
       code: 'usage',
       message: expect.stringMatching(message),
     });
+  });
+
+  it('asks a program beside it, with what it may know of the cluster, and only where nothing else is given', async () => {
+    const answer = '{"apiVersion":"%s","kind":"ExecCredential","status":{"token":"%s"}}';
+    const script = `#!/bin/sh\nprintf '${answer}' ${apiVersion} "$1 $NAME $(echo "$KUBERNETES_EXEC_INFO" | base64 -w0)"\n`;
+    await writeFile(join(folder, 'login'), script, { mode: 0o755 });
+    const exec = {
+      ...{ apiVersion, command: './login', args: ['arg'], provideClusterInfo: true },
+      env: [{ name: 'NAME', value: 'value' }],
+    };
+    const { program } = await read({ cluster: { 'certificate-authority-data': data }, user: { exec } });
+    const { token = '' } = (await program?.current()) ?? {};
+    const [arg, env, info = ''] = token.split(' ');
+    expect([arg, env]).toEqual(['arg', 'value']);
+    expect(JSON.parse(Buffer.from(info, 'base64').toString('utf8'))).toEqual({
+      ...{ apiVersion, kind: 'ExecCredential' },
+      spec: {
+        interactive: false,
+        cluster: { server: 'https://10.0.0.1:6443', 'certificate-authority-data': data },
+      },
+    });
+    expect(await read({ user: { token: 'abc', exec } })).not.toHaveProperty('program');
   });
 
   it('does not quote what it can not parse', async () => {

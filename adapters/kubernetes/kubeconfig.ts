@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { MeshError } from '../../lib/mesh-error.ts';
 import { readYaml } from '../../mesh/config/yaml-source.ts';
 import { type ClusterAccess, readAccessFile } from './access.ts';
+import { credentialProgram, type ExecConfig } from './exec-credentials.ts';
 
 /** Which context of which file. */
 export interface KubeconfigOptions {
@@ -38,7 +39,8 @@ async function accessIn(text: string, { path, context: wanted }: KubeconfigOptio
   const user = userName === '' ? {} : named(root, 'users', 'user', userName);
   if (!user) throw fail(`context "${contextName}" names the user "${userName}", which it has not`);
   refuseUnsupported(user, cluster, { userName, clusterName, fail });
-  const material = materialReader(dirname(resolve(path)), fail);
+  const folder = dirname(resolve(path));
+  const material = materialReader(folder, fail);
   const certificate = await material(user, 'client-certificate');
   const key = await material(user, 'client-key');
   if ((certificate === undefined) !== (key === undefined))
@@ -48,18 +50,61 @@ async function accessIn(text: string, { path, context: wanted }: KubeconfigOptio
   const serverName = textIn(cluster, 'tls-server-name');
   const tokenFile = textIn(user, 'tokenFile');
   const token = textIn(user, 'token');
+  const server = serverIn(cluster, clusterName, fail);
+  const authorityData = authority && { 'certificate-authority-data': Buffer.from(authority).toString('base64') };
+  const exec = execIn(user.exec, { userName, folder, cluster: { ...cluster, server, ...authorityData }, fail });
   return {
-    server: serverIn(cluster, clusterName, fail),
+    server,
     name: contextName,
     ...(authority !== undefined && { authority }),
     ...(insecure && { insecure }),
     ...(serverName && { serverName }),
     // client-go prefers the file, which something keeps fresh.
-    ...(tokenFile
-      ? { token: { tokenFile: resolve(dirname(resolve(path)), tokenFile) } }
-      : token && { token: { token } }),
+    ...(tokenFile ? { token: { tokenFile: resolve(folder, tokenFile) } } : token && { token: { token } }),
     ...(certificate !== undefined && key !== undefined && { client: { certificate, key } }),
+    // As kubectl does: a program is only asked where nothing else is given.
+    ...(exec && !token && !tokenFile && certificate === undefined && { program: credentialProgram(exec) }),
   };
+}
+
+/** A user's `exec` (kubernetes.io/docs/reference/config-api/kubeconfig.v1/#ExecConfig). */
+function execIn(
+  value: unknown,
+  of: {
+    readonly userName: string;
+    readonly folder: string;
+    readonly cluster: Fields;
+    readonly fail: (message: string) => MeshError;
+  },
+): ExecConfig | undefined {
+  if (value === undefined) return undefined;
+  const exec = fieldsIn(value);
+  const wrong = (what: string) => of.fail(`user "${of.userName}": ${what}`);
+  const [apiVersion = '', command = ''] = [textIn(exec, 'apiVersion'), textIn(exec, 'command')];
+  if (!/^client\.authentication\.k8s\.io\/v1(?:beta1)?$/.test(apiVersion))
+    throw wrong('exec.apiVersion must be client.authentication.k8s.io/v1 or v1beta1');
+  if (command === '') throw wrong('exec names no command');
+  if (exec.interactiveMode === 'Always')
+    throw wrong(`${command} wants a terminal (interactiveMode: Always), which is not there`);
+  const env = entriesIn(exec, 'env').map(
+    (entry) => [textIn(entry, 'name') ?? '', textIn(entry, 'value') ?? ''] as const,
+  );
+  return {
+    apiVersion,
+    // A path is relative to the kubeconfig, a bare name is looked for in PATH.
+    command: command.includes('/') ? resolve(of.folder, command) : command,
+    args: Array.isArray(exec.args) ? exec.args.map(String) : [],
+    env: Object.fromEntries(env),
+    ...(exec.provideClusterInfo === true && { cluster: clusterInfo(of.cluster) }),
+  };
+}
+
+/** What a program may know of the cluster (kubernetes.io/docs/reference/config-api/client-authentication.v1/#client-authentication-k8s-io-v1-Cluster). */
+function clusterInfo(cluster: Fields): Fields {
+  const names = ['server', 'tls-server-name', 'insecure-skip-tls-verify', 'certificate-authority-data'];
+  const known = names.flatMap((name) => (cluster[name] === undefined ? [] : [[name, cluster[name]] as const]));
+  const own = entriesIn(cluster, 'extensions').find(({ name }) => name === 'client.authentication.k8s.io/exec');
+  return { ...Object.fromEntries(known), ...(own && { config: own.extension }) };
 }
 
 function serverIn(cluster: Fields, name: string, fail: (message: string) => MeshError): string {
@@ -75,9 +120,9 @@ function refuseUnsupported(
   cluster: Fields,
   { userName, clusterName, fail }: { userName: string; clusterName: string; fail: (message: string) => MeshError },
 ): void {
-  if (user.exec !== undefined || user['auth-provider'] !== undefined)
+  if (user['auth-provider'] !== undefined)
     throw fail(
-      `user "${userName}" gets its credentials from a program, which is not supported: use a token, a tokenFile or a client certificate`,
+      `user "${userName}" has an auth-provider, which Kubernetes no longer has: use exec, a token, a tokenFile or a client certificate`,
     );
   if (user.username !== undefined) throw fail(`user "${userName}" has a password, which Kubernetes no longer accepts`);
   if (cluster['proxy-url'] !== undefined)

@@ -6,7 +6,7 @@ import { startEnvoy } from '../support/envoy.ts';
 import { adapterToken, type TestKube } from '../support/kube.ts';
 import { startAdapter } from '../support/kube-adapter.ts';
 import { define, paths } from '../support/kube-objects.ts';
-import { RunningPeriplus } from '../support/periplus.ts';
+import { periplus, RunningPeriplus } from '../support/periplus.ts';
 import { waitFor } from '../support/wait-for.ts';
 import type { OnKube } from './on-kube.ts';
 
@@ -20,7 +20,7 @@ const spec = (weight: number, host = 'api') => ({
 /** Registers the cases. The service `api` exists and VirtualService is defined. */
 export function statusCases(onKube: OnKube): void {
   it(
-    'findings and how many proxies hold it are in the .status of a resource, which is no event',
+    'serve --kubeconfig is a mesh over the cluster; findings and how many proxies hold it are in the .status, which is no event',
     onKube(async (kube) => {
       await kube.must('POST', paths.virtualServices, {
         apiVersion: 'networking.istio.io/v1',
@@ -43,6 +43,9 @@ export function statusCases(onKube: OnKube): void {
         const reached = await untilStatus(kube, 'both proxies', { Reconciled: 'True' });
         expect(reached.observedGeneration).toBe(1);
         await untilStatus(kube, 'both counted', {}, /^2\/2 proxies up to date\.$/);
+        const shown = await periplus(['get', 'endpoints', 'api', '--server', admin]);
+        expect(shown.stdout).toMatch(/10\.1\.0\.9.*kubernetes/);
+        expect(control.output).not.toContain(adapterToken);
         const before = await positionOf(admin);
 
         await kube.must('PATCH', resource, { spec: spec(-1) });

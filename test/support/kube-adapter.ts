@@ -41,6 +41,10 @@ const timing = { backoffMs: { min: 20, max: 500 }, discoveryMs: 300 };
 /** What a test may choose. */
 export interface FollowOptions extends Partial<Omit<KubernetesAdapterOptions, 'access'>> {
   readonly token?: string;
+  /** Instead of a token. */
+  readonly user?: object;
+  /** Instead of the API server, such as a gateway before it. */
+  readonly server?: string;
   /** With the rules for platforms that can fail. */
   readonly held?: boolean;
   readonly log?: MemoryLog;
@@ -49,12 +53,13 @@ export interface FollowOptions extends Partial<Omit<KubernetesAdapterOptions, 'a
 
 /** Follows the API server that `port` leads to. */
 export function startAdapter(port: number, kube: TestKube, options: FollowOptions = {}) {
-  const { token = adapterToken, held = false, log = new MemoryLog(), clock = systemClock, ...adapterOptions } = options;
+  const { token = adapterToken, held = false, log = new MemoryLog(), clock = systemClock, clusterId = 'c1' } = options;
   const controller = new AbortController();
-  const path = kube.kubeconfig(port, token);
-  const clusterId = options.clusterId ?? 'c1';
-  const access = () => readKubeconfig({ path });
-  const adapter = createKubernetesAdapter({ access, clusterId, timing, clock, ...adapterOptions });
+  const path = kube.kubeconfigAs(options.user ?? { token }, options.server ?? `https://127.0.0.1:${port}`);
+  const adapter = createKubernetesAdapter({
+    ...options,
+    ...{ access: () => readKubeconfig({ path }), clusterId, clock, timing: { ...timing, ...options.timing } },
+  });
   const rules = held ? platformRules() : {};
   const runner = new AdapterRunner({ adapter, log, clock, logger: silentLogger, ...rules });
   const ended = runner.run(controller.signal).catch((error: unknown) => {

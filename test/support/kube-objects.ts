@@ -49,14 +49,20 @@ export async function putSlice(kube: TestKube, service: string, addresses: reado
 }
 
 /** Makes a running pod. */
-export async function putPod(kube: TestKube, name: string, ip: string, labels: Readonly<Record<string, string>>) {
+export async function putPod(
+  kube: TestKube,
+  name: string,
+  ip: string,
+  labels: Readonly<Record<string, string>>,
+  ready: 'True' | 'False' = 'True',
+): Promise<void> {
   await kube.must('POST', paths.pods, {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, labels },
     spec: { serviceAccountName: 'web', nodeName: 'n1', containers: [{ name: 'c', image: 'none' }] },
   });
-  const status = { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions: [{ type: 'Ready', status: 'True' }] };
+  const status = { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions: [{ type: 'Ready', status: ready }] };
   await kube.must('PATCH', `${paths.pods}/${name}/status`, { status });
 }
 

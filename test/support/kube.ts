@@ -33,6 +33,7 @@ export class TestKube {
   #apiserver: ChildProcess | undefined;
   #output = '';
   #store = 0;
+  #kubeconfigs = 0;
   #agent: Agent | undefined;
 
   private constructor(binaries: KubeBinaries, ports: readonly number[]) {
@@ -41,9 +42,9 @@ export class TestKube {
     this.#ports = { etcd, peer, api };
     this.#folder = mkdtempSync(join(tmpdir(), 'periplus-kube-'));
     const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    writeFileSync(this.#path('sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
-    writeFileSync(this.#path('sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
-    writeFileSync(this.#path('tokens.csv'), tokens, { mode: 0o600 });
+    writeFileSync(this.path('sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+    writeFileSync(this.path('sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
+    writeFileSync(this.path('tokens.csv'), tokens, { mode: 0o600 });
   }
 
   /** Starts one, or gives why none can be had. */
@@ -65,9 +66,19 @@ export class TestKube {
     return this.#apiserver?.pid;
   }
 
+  /** Certificate of the API server, which is its own authority. PEM. */
+  get authority(): string {
+    return readFileSync(this.path('certs/apiserver.crt'), 'utf8');
+  }
+
   /** Writes a kubeconfig that reaches the API server by way of `port` with `token`. Gives its path. */
   kubeconfig(port: number = this.port, token: string = adapterToken): string {
-    const path = this.#path(`kubeconfig-${port}-${token}`);
+    return this.kubeconfigAs({ token }, `https://127.0.0.1:${port}`);
+  }
+
+  /** The same for any user, such as one with a program. */
+  kubeconfigAs(user: object, server: string): string {
+    const path = this.path(`kubeconfig-${++this.#kubeconfigs}`);
     const config = {
       apiVersion: 'v1',
       kind: 'Config',
@@ -76,10 +87,13 @@ export class TestKube {
       clusters: [
         {
           name: 'test',
-          cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority': this.#path('certs/apiserver.crt') },
+          cluster: {
+            server,
+            ...(server.startsWith('https:') && { 'certificate-authority': this.path('certs/apiserver.crt') }),
+          },
         },
       ],
-      users: [{ name: 'test', user: { token } }],
+      users: [{ name: 'test', user }],
     };
     writeFileSync(path, JSON.stringify(config), { mode: 0o600 });
     return path;
@@ -87,7 +101,7 @@ export class TestKube {
 
   /** One request, as an administrator unless another token is given. */
   async ask(method: string, path: string, body?: unknown, token: string = adminToken): Promise<KubeAnswer> {
-    this.#agent ??= new Agent({ keepAlive: true, ca: readFileSync(this.#path('certs/apiserver.crt')) });
+    this.#agent ??= new Agent({ keepAlive: true, ca: readFileSync(this.path('certs/apiserver.crt')) });
     const agent = this.#agent;
     return new Promise((resolve, reject) => {
       const headers = {
@@ -121,7 +135,7 @@ export class TestKube {
     const client = `http://127.0.0.1:${this.#ports.etcd}`;
     const peer = `http://127.0.0.1:${this.#ports.peer}`;
     this.#etcd = this.#spawn(this.#binaries.etcd, [
-      ...['--name', 'test', '--data-dir', this.#path(`etcd-${this.#store}`), '--log-level', 'error'],
+      ...['--name', 'test', '--data-dir', this.path(`etcd-${this.#store}`), '--log-level', 'error'],
       ...['--listen-client-urls', client, '--advertise-client-urls', client],
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `test=${peer}`],
       '--unsafe-no-fsync',
@@ -134,12 +148,12 @@ export class TestKube {
       `--etcd-servers=http://127.0.0.1:${this.#ports.etcd}`,
       `--secure-port=${this.port}`,
       '--bind-address=127.0.0.1',
-      `--cert-dir=${this.#path('certs')}`,
-      `--token-auth-file=${this.#path('tokens.csv')}`,
+      `--cert-dir=${this.path('certs')}`,
+      `--token-auth-file=${this.path('tokens.csv')}`,
       '--authorization-mode=RBAC',
       '--service-account-issuer=https://kubernetes.default.svc',
-      `--service-account-key-file=${this.#path('sa.pub')}`,
-      `--service-account-signing-key-file=${this.#path('sa.key')}`,
+      `--service-account-key-file=${this.path('sa.pub')}`,
+      `--service-account-signing-key-file=${this.path('sa.key')}`,
       '--service-cluster-ip-range=10.96.0.0/16',
       // Without controllers no service account exists that a pod could have.
       '--disable-admission-plugins=ServiceAccount',
@@ -186,7 +200,8 @@ export class TestKube {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #path(name: string): string {
+  /** Of a file in its own folder. */
+  path(name: string): string {
     return join(this.#folder, name);
   }
 

@@ -8,6 +8,8 @@ export class LossyProxy {
   readonly #pairs: Set<readonly [Socket, Socket]>;
   /** While true, what the server answers is dropped. */
   losing = false;
+  /** The next answer breaks its connection after its first half. */
+  tearing = false;
 
   private constructor(server: Server, pairs: Set<readonly [Socket, Socket]>) {
     this.#server = server;
@@ -27,7 +29,14 @@ export class LossyProxy {
       const pair = [client, upstream] as const;
       pairs.add(pair);
       client.on('data', (chunk) => upstream.write(chunk));
-      upstream.on('data', (chunk) => proxy.losing || client.write(chunk));
+      upstream.on('data', (chunk) => {
+        if (proxy.losing) return;
+        if (!proxy.tearing) client.write(chunk);
+        else {
+          proxy.tearing = false;
+          client.write(chunk.subarray(0, chunk.length / 2), () => client.destroy());
+        }
+      });
       const end = () => {
         pairs.delete(pair);
         client.destroy();
