@@ -1,5 +1,6 @@
 // The command line's table of contents: one file a command, in the groups that `periplus --help` shows.
 import type { Command } from 'commander';
+import { adapterCommand } from './commands/adapter.ts';
 import { adminCommand } from './commands/admin.ts';
 import { analyzeCommand } from './commands/analyze.ts';
 import { applyCommand } from './commands/apply.ts';
@@ -46,6 +47,7 @@ export function createProgram(context: CliContext): Command {
         sidecarCommand(context),
         gatewayCommand(context),
         interceptCommand(context),
+        adapterCommand(context),
       ],
     ],
     ['Change:', [applyCommand(context), deleteCommand(context), diffCommand(context), registryCommand(context)]],

@@ -8,6 +8,7 @@ import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
 import type { ConfigFeedback } from '../adapters/kubernetes/config-feedback.ts';
 import { LeasedAdapter } from '../adapters/leased-adapter.ts';
 import { createNomadAdapter } from '../adapters/nomad/adapter.ts';
+import type { OpenPlatform } from '../adapters/platform-http.ts';
 import { type PlatformRules, platformRules } from '../adapters/platform-rules.ts';
 import { AdapterRunner } from '../adapters/runner.ts';
 import type { MeshLogs } from '../events/event-log.ts';
@@ -34,23 +35,13 @@ export function composeAdapters(
     readonly logger: Logger;
     /** For clusters whose resources' status is written. */
     readonly feedback: ConfigFeedback | undefined;
+    /** Adapters of others. */
+    readonly modules: readonly Adapter[];
   },
 ): readonly RunningAdapter[] {
-  const { clock, logger, logs, feedback } = means;
+  const { clock, logger, logs, modules } = means;
   const folders = config.roles.has('adapters') ? [...means.folders] : [];
-  const platforms = [
-    ...(config.roles.has('adapters') ? config.kubernetes : []).map((cluster) =>
-      createKubernetesAdapter({
-        ...cluster,
-        access: () => kubernetesAccess(cluster),
-        clock,
-        ...(cluster.writesStatus && feedback && { feedback }),
-      }),
-    ),
-    ...config.consul.map((datacenter) => createConsulAdapter({ ...datacenter, clock })),
-    ...config.nomad.map((region) => createNomadAdapter({ ...region, clock })),
-    ...config.docker.map((engine) => createDockerAdapter({ ...engine, clock })),
-  ];
+  const platforms = [...platformAdapters(config, means), ...modules];
   // Only where processes share a log can there be another replica: then one of them writes.
   const leases = logs.leases;
   const run = (adapter: Adapter, rules: Partial<PlatformRules> = {}) => {
@@ -60,5 +51,35 @@ export function composeAdapters(
   return [
     ...folders.map(([instance, folder]) => run(createFilesAdapter({ folder, instance, clock }))),
     ...platforms.map((adapter) => run(adapter, platformRules())),
+  ];
+}
+
+/** Periplus' own adapters over the platforms that `config` names. */
+export function platformAdapters(
+  config: Pick<ProcessConfig, 'roles' | 'kubernetes' | 'consul' | 'nomad' | 'docker'>,
+  {
+    clock,
+    feedback,
+    open,
+  }: {
+    readonly clock: Clock;
+    readonly feedback?: ConfigFeedback | undefined;
+    /** How platforms are reached, where that is not the network: a recording. */
+    readonly open?: OpenPlatform;
+  },
+): readonly Adapter[] {
+  const means = { clock, ...(open && { open }) };
+  return [
+    ...(config.roles.has('adapters') ? config.kubernetes : []).map((cluster) =>
+      createKubernetesAdapter({
+        ...cluster,
+        access: () => kubernetesAccess(cluster),
+        clock,
+        ...(cluster.writesStatus && feedback && { feedback }),
+      }),
+    ),
+    ...config.consul.map((datacenter) => createConsulAdapter({ ...datacenter, ...means })),
+    ...config.nomad.map((region) => createNomadAdapter({ ...region, ...means })),
+    ...config.docker.map((engine) => createDockerAdapter({ ...engine, ...means })),
   ];
 }

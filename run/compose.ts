@@ -16,6 +16,7 @@ import { progressElsewhere } from '../services/pilot/admin/progress-elsewhere.ts
 import { progressOfStreams } from '../services/pilot/admin/stream-progress.ts';
 import { Pilot } from '../services/pilot/pilot.ts';
 import { adapterMetrics } from './adapter-metrics.ts';
+import { loadAdapterModules } from './adapter-modules.ts';
 import { adapterReadiness } from './adapter-readiness.ts';
 import { type ConfigFolders, composeAdapters, type RunningAdapter } from './compose-adapters.ts';
 import { citadelReadiness, openCitadel } from './compose-citadel.ts';
@@ -83,6 +84,9 @@ export async function compose(
   // Istio's defaults, with the trust domain that certificates are made for.
   const mesh = { ...defaultMeshConfig, ...(config.xds.mtls && { trustDomain: config.xds.mtls.trustDomain }) };
 
+  // Adapters of others: a module that can't be loaded is wrong usage now; what fails later is a platform that is lost.
+  const modules = await loadAdapterModules(config.adapterModules, { clock, logger });
+
   // The log. Facts are the only input of translation; deliveries is a leaf that people read.
   // Everything below meets in it, and nowhere else.
   const logs = await openLogs(config, means);
@@ -97,7 +101,7 @@ export async function compose(
   container
     .bind(ids.adapters)
     .toDynamicValue((parts) =>
-      composeAdapters(config, { ...means, logs: parts.get(ids.logs), feedback: feedback?.feedback }),
+      composeAdapters(config, { ...means, logs: parts.get(ids.logs), feedback: feedback?.feedback, modules }),
     );
 
   const metricsOfAdapters = () =>

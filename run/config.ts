@@ -14,6 +14,7 @@ import { type DockerEngineConfig, type DockerFlags, dockerEnginesOf } from './co
 import { type KubernetesClusterConfig, type KubernetesFlags, kubernetesClustersOf } from './config-kubernetes.ts';
 import { type MirrorFlags, mirrorConfigOf } from './config-mirror.ts';
 import { type MixerFlags, mixerConfigOf } from './config-mixer.ts';
+import { type AdapterModuleConfig, type AdapterModuleFlags, adapterModulesOf } from './config-modules.ts';
 import { type NomadFlags, type NomadRegionConfig, nomadRegionsOf } from './config-nomad.ts';
 import { type XdsConfig, type XdsFlags, xdsConfigOf, xdsPorts } from './config-xds.ts';
 
@@ -44,6 +45,8 @@ export interface ProcessConfig {
   readonly nomad: readonly NomadRegionConfig[];
   /** Docker engines that adapters watch. */
   readonly docker: readonly DockerEngineConfig[];
+  /** Adapters of others. */
+  readonly adapterModules: readonly AdapterModuleConfig[];
   /** Folder for everything the process keeps. */
   readonly dataDirectory: string;
   /** Address to listen on, for every port. */
@@ -71,6 +74,7 @@ export interface ProcessConfig {
 /** Flags of `serve` and `up`, as text and numbers; what is absent takes its default. */
 export interface ServeFlags
   extends AdminFlags,
+    AdapterModuleFlags,
     CitadelFlags,
     KubernetesFlags,
     ConsulFlags,
@@ -132,6 +136,7 @@ export function processConfigOf(
     consul: consulDatacentersOf(flags, { env: {}, ...defaults, wanted: roles.has('adapters') }),
     nomad: nomadRegionsOf(flags, { env: {}, ...defaults, wanted: roles.has('adapters') }),
     docker: dockerEnginesOf(flags, { env: {}, ...defaults, wanted: roles.has('adapters') }),
+    adapterModules: adapterModulesOf(flags, { ...defaults, wanted: roles.has('adapters') }),
     dataDirectory,
     host,
     xds: xdsConfigOf(flags, {

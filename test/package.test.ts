@@ -1,12 +1,26 @@
-// The packed package, installed in an empty folder as a user would: it renders, it starts, and it carries nothing it should not.
+// The packed package, installed in an empty folder as a user would: it renders, it starts, it runs adapters of others, and it carries nothing it should not.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from './support/free-port.ts';
 import { root } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
+
+interface Packed {
+  readonly filename: string;
+  readonly files: readonly { readonly path: string }[];
+}
+
+function pack(cwd: string, destination: string): Packed {
+  const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', destination], {
+    ...{ cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+  });
+  const [description] = JSON.parse(packed.slice(packed.indexOf('['))) as Packed[];
+  if (description === undefined) throw new Error(`npm pack said: ${packed}`);
+  return description;
+}
 
 describe('the packed package', () => {
   const scratch = mkdtempSync(join(tmpdir(), 'periplus-package-'));
@@ -15,22 +29,22 @@ describe('the packed package', () => {
 
   beforeAll(() => {
     mkdirSync(folder);
-    const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', scratch], {
-      cwd: root,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const [description] = JSON.parse(packed.slice(packed.indexOf('['))) as {
-      filename: string;
-      files: { path: string }[];
-    }[];
-    files = description?.files.map(({ path }) => path) ?? [];
+    const product = pack(root, scratch);
+    const adapter = pack(join(root, 'examples/dns-srv-adapter'), scratch);
+    files = product.files.map(({ path }) => path);
+    expect(adapter.files.map(({ path }) => path).sort()).toEqual(['README.md', 'adapter.js', 'package.json']);
     writeFileSync(join(folder, 'package.json'), '{ "name": "user", "private": true }\n');
     execFileSync(
       'npm',
-      ['install', '--no-audit', '--no-fund', '--prefer-offline', join(scratch, description?.filename ?? '')],
+      [
+        ...['install', '--no-audit', '--no-fund', '--prefer-offline'],
+        ...[product, adapter].map(({ filename }) => join(scratch, filename)),
+      ],
       { cwd: folder, stdio: 'inherit' },
     );
+    // What a developer would install, too; here it is the checkout's.
+    for (const name of ['vitest', 'dns2', 'typescript', '@types'])
+      symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
   });
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -79,4 +93,71 @@ describe('the packed package', () => {
       await new Promise((resolve) => (up.exitCode === null ? up.on('exit', resolve) : resolve(undefined)));
     }
   });
+
+  it('has a working adapter for whoever asks for one: types, contract suite, and it is refused a second time', () => {
+    const run = (command: string, args: readonly string[]) =>
+      execFileSync(command, args, { cwd: folder, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
+    expect(run('npx', ['periplus', 'adapter', 'new', 'shop'])).toContain('wrote periplus-shop/adapter.test.js');
+    expect(run('npx', ['vitest', 'run', '--root', 'periplus-shop'])).toMatch(/Tests +\d+ passed \(\d+\)/);
+    const strict = ['--noEmit', '--allowJs', '--checkJs', '--strict', '--skipLibCheck', '--target', 'es2024'];
+    const modules = ['--module', 'nodenext', '--types', 'node'];
+    run('npx', ['tsc', ...strict, ...modules, 'periplus-shop/adapter.js']);
+    run('npx', ['tsc', ...strict, ...modules, 'node_modules/periplus-dns-srv/adapter.js']);
+    expect(() => run('npx', ['periplus', 'adapter', 'new', 'shop'])).toThrow(/periplus-shop exists/);
+  });
+
+  it("passes the contract suite with the worked example, an adapter that isn't in the tree", () => {
+    cpSync(join(root, 'examples/dns-srv-adapter'), join(folder, 'dns-srv'), { recursive: true });
+    const args = ['vitest', 'run', '--root', 'dns-srv'];
+    const output = execFileSync('npx', args, { cwd: folder, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
+    expect(output).toMatch(/Tests +\d+ passed \(\d+\)/);
+  });
+
+  it('runs the installed example: DNS answers become endpoints, follow, and stay when the server is silent', async () => {
+    const { openDnsServer } = (await import('../examples/dns-srv-adapter/dns-server.js')) as {
+      openDnsServer: () => Promise<DnsServer>;
+    };
+    const dns = await openDnsServer();
+    const record = '_http._tcp.web.example';
+    const target = (number: number) => ({ target: `web-${number}.example`, port: 8080, address: `10.0.0.${number}` });
+    dns.set(record, [target(1)]);
+    const config = { services: [{ record, port: 80 }], server: dns.address, refreshSeconds: 0.2, timeoutMs: 300 };
+    writeFileSync(join(folder, 'dns.yaml'), JSON.stringify(config));
+    const [admin = 0, xds = 0] = await freePorts(2);
+    const server = `http://127.0.0.1:${admin}`;
+    const ports = ['--admin-port', String(admin), '--xds-port', String(xds)];
+    const args = ['periplus', 'serve', '--log', 'memory:', ...ports, '--adapter', 'periplus-dns-srv:dns.yaml'];
+    const serve = spawn('npx', args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    let output = '';
+    for (const stream of [serve.stdout, serve.stderr]) stream.on('data', (chunk) => (output += chunk));
+    const get = async (path: string) => (await fetch(server + path).catch(() => undefined))?.text();
+    const until = (what: string, fact: () => Promise<boolean>) =>
+      waitFor(fact, { what: () => `${what}; output:\n${output}`, limitMs: 60_000 });
+    const endpoints = () =>
+      execFileSync('npx', ['periplus', 'get', 'endpoints', 'web', '-o', 'json', '--server', server], {
+        ...{ cwd: folder, encoding: 'utf8' },
+      });
+    const addresses = () => (JSON.parse(endpoints()) as { address: string }[]).map(({ address }) => address).sort();
+    try {
+      await until('one', async () => (await get('/readyz')) !== undefined && addresses().join() === '10.0.0.1');
+      dns.set(record, [target(1), target(2)]);
+      await until('two', async () => addresses().join() === '10.0.0.1,10.0.0.2');
+      await dns.answer(false);
+      await until('the loss', async () =>
+        /adapter dns-srv default.*can't be read.*DNS about/.test((await get('/readyz')) ?? ''),
+      );
+      expect(addresses()).toEqual(['10.0.0.1', '10.0.0.2']);
+    } finally {
+      process.kill(-(serve.pid ?? 0), 'SIGINT');
+      await new Promise((resolve) => (serve.exitCode === null ? serve.on('exit', resolve) : resolve(undefined)));
+      await dns.close();
+    }
+  });
 });
+
+interface DnsServer {
+  readonly address: string;
+  set(record: string, targets: readonly { target: string; port: number; address: string }[]): void;
+  answer(wanted: boolean): Promise<void>;
+  close(): Promise<unknown>;
+}

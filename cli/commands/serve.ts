@@ -72,6 +72,11 @@ export function serveCommand(context: CliContext): Command {
     )
     .option('--docker-host-address <address>', "endpoints are ports published at this address, not containers' own")
     .option('--docker-cert-path <dir>', 'folder of ca.pem, cert.pem and key.pem for TLS ($DOCKER_CERT_PATH)')
+    .option(
+      '--adapter <module>',
+      'an adapter of others: MODULE or MODULE:CONFIG.yaml, a package or a path (docs/guides/writing-an-adapter.md); may be repeated',
+      collect,
+    )
     .action(async (flags: ServeFlags) => {
       const { serve } = await import('../../run/main.ts');
       context.exitCode = await serve(flags, context.io);
@@ -83,6 +88,7 @@ export function serveCommand(context: CliContext): Command {
     ['periplus serve --roles adapters --log nats://nats:4222 --config /etc/mesh', ''],
     ['periplus serve --consul http://127.0.0.1:8500 --consul-datacenter dc1 dc2', "Consul's services join the mesh"],
     ['periplus serve --docker', 'containers with labels periplus.io/… join the mesh'],
+    ['periplus serve --adapter periplus-dns-srv:dns.yaml', 'the adapter of an npm package joins'],
     ['periplus serve --log memory: --xds-port 0 --admin-port 0', 'a trial on free ports'],
   ]);
 }

@@ -1,0 +1,2 @@
+// A module for tests that is no adapter.
+export const hello = 'world';

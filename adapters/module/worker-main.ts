@@ -1,0 +1,95 @@
+// The thread of an adapter module: loads it, runs its adapter, and hands what that says to the control plane's thread.
+import { registerHooks } from 'node:module';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { MeshError, messageOf } from '../../lib/mesh-error.ts';
+import type { Adapter } from '../adapter.ts';
+import type { FromModule, SentError, ThreadData, ToModule } from './messages.ts';
+import { adapterPortVersion } from './port-version.ts';
+import { ThreadSink } from './thread-sink.ts';
+
+/** What is looked for in a module; anything may be there. */
+interface LoadedModule {
+  readonly portVersion?: unknown;
+  readonly createAdapter?: unknown;
+}
+
+/** Imports `module` as a file in one of the folders `from` would, so that packages are found where the user installed them. */
+async function load({ module, from }: ThreadData): Promise<LoadedModule> {
+  let parentURL = '';
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === module && context.parentURL === import.meta.url
+        ? next(specifier, { ...context, parentURL })
+        : next(specifier, context),
+  });
+  let failure: unknown;
+  for (parentURL of from) {
+    try {
+      return (await import(module)) as LoadedModule;
+    } catch (error) {
+      failure ??= error;
+      if (!isNotFound(error)) throw error;
+    }
+  }
+  throw failure;
+}
+
+function isNotFound(error: unknown): boolean {
+  return (error as { readonly code?: unknown } | null)?.code === 'ERR_MODULE_NOT_FOUND';
+}
+
+async function create(data: ThreadData): Promise<Adapter> {
+  const { module } = data;
+  const { portVersion, createAdapter } = await load(data).catch((error) => {
+    throw new MeshError('usage', `the adapter module ${module} can't be loaded: ${messageOf(error)}`);
+  });
+  if (portVersion !== adapterPortVersion) {
+    const written = portVersion === undefined ? 'exports no portVersion' : `is written for version ${portVersion}`;
+    throw new MeshError(
+      'usage',
+      `the adapter module ${module} ${written}; this Periplus has version ${adapterPortVersion} of the adapter port: install a release of the module for it`,
+    );
+  }
+  if (typeof createAdapter !== 'function')
+    throw new MeshError('usage', `the adapter module ${module} exports no function createAdapter`);
+  try {
+    const adapter: unknown = await createAdapter(data.config);
+    if (typeof (adapter as Partial<Adapter> | null)?.run !== 'function')
+      throw new Error('it gave no adapter (an object with platform, instance and run)');
+    return adapter as Adapter;
+  } catch (error) {
+    throw new MeshError('usage', `createAdapter of ${module}: ${messageOf(error)}`);
+  }
+}
+
+/** A module may have a copy of MeshError of its own: the name tells. */
+function sent(error: unknown): SentError {
+  const { name, code } = (error ?? {}) as { readonly name?: unknown; readonly code?: unknown };
+  const isOurs = name === 'MeshError' && typeof code === 'string';
+  return { code: isOurs ? (code as SentError['code']) : 'unavailable', message: messageOf(error).slice(0, 2_000) };
+}
+
+async function main(port: MessagePort): Promise<void> {
+  const say = (message: FromModule) => port.postMessage(message);
+  const stop = new AbortController();
+  const started = Promise.withResolvers<void>();
+  const sink = new ThreadSink(say, stop.signal);
+  // Before the module is loaded: it may never be, and the control plane asks whether this thread still lives.
+  port.on('message', (message: ToModule) => {
+    if (message.type === 'ping') say({ type: 'pong' });
+    else if (message.type === 'done') sink.done(message.id, message.error);
+    else if (message.type === 'run') started.resolve();
+    else stop.abort(new Error('the control plane stops the adapter'));
+  });
+  try {
+    const adapter = await create(workerData as ThreadData);
+    say({ type: 'created', platform: adapter.platform, instance: adapter.instance });
+    await started.promise;
+    await adapter.run(sink, stop.signal);
+    say({ type: 'ended' });
+  } catch (error) {
+    say(stop.signal.aborted ? { type: 'ended' } : { type: 'failed', error: sent(error) });
+  }
+}
+
+if (parentPort) await main(parentPort);

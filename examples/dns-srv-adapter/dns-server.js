@@ -1,0 +1,42 @@
+// A DNS server for the tests: answers SRV and A questions over UDP from what it is told, or refuses to answer at all.
+import dns2 from 'dns2';
+
+/** Opens one on a free port of 127.0.0.1. */
+export async function openDnsServer() {
+  const { Packet } = dns2;
+  const records = new Map();
+  let answers = true;
+  const server = dns2.createServer({
+    udp: true,
+    handle: (request, send) => {
+      if (!answers) return;
+      const response = Packet.createResponseFromRequest(request);
+      for (const { name, type } of request.questions) {
+        const found = (records.get(name.toLowerCase()) ?? []).filter((record) => record.type === type);
+        response.answers.push(...found.map((record) => ({ ...record, name, class: Packet.CLASS.IN, ttl: 1 })));
+      }
+      send(response);
+    },
+  });
+  const { udp } = await server.listen({ udp: { port: 0, address: '127.0.0.1', type: 'udp4' } });
+  return {
+    address: `127.0.0.1:${udp.port}`,
+    /** `record` has these targets, and each target this address. */
+    set: (record, targets) => {
+      const srv = targets.map(({ target, port, priority = 0, weight = 1 }) => ({
+        type: Packet.TYPE.SRV,
+        target,
+        port,
+        priority,
+        weight,
+      }));
+      records.set(record.toLowerCase(), srv);
+      for (const { target, address } of targets) records.set(target, [{ type: Packet.TYPE.A, address }]);
+    },
+    /** Whether it answers. */
+    answer: async (wanted) => {
+      answers = wanted;
+    },
+    close: () => server.close(),
+  };
+}
