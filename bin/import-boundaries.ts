@@ -39,7 +39,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@open-policy-agent/opa-wasm': ['services/mixer/handlers/opa.ts'],
   '@marcbachmann/cel-js': ['mesh/telemetry/envoy-cel.ts'],
   yaml: ['mesh/config/'],
-  vitest: [],
+  vitest: ['events/logs/contract-'],
   re2js: ['mesh/policy/expression/patterns.ts', 'mesh/telemetry/envoy-cel.ts'],
   ajv: ['mesh/config/'],
   '@grpc/grpc-js': [

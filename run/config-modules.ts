@@ -32,7 +32,7 @@ export function adapterModulesOf(
   if (adapter.length > 0 && !wanted)
     throw new MeshError('usage', '--adapter is run by the role adapters: add it to --roles');
   return adapter.map((text) => {
-    const [, module = '', file] = /^(.+?)(?::([^:]+\.(?:ya?ml|json)))?$/.exec(text) ?? [];
+    const [, module = '', file] = /^([^:].*?)(?::([^:]+\.(?:ya?ml|json)))?$/.exec(text) ?? [];
     if (module === '')
       throw new MeshError(
         'usage',
