@@ -7,6 +7,7 @@ import { createAdapter, translate } from './adapter.js';
 
 /** A stand-in for the platform. Run the suite against a real one, too, wherever you can. */
 async function openPlatform() {
+  const addresses = new Map();
   let list = [];
   let isDown = false;
   const server = createServer((_, response) => (isDown ? response.destroy() : response.end(JSON.stringify(list))));
@@ -15,12 +16,8 @@ async function openPlatform() {
     url: `http://127.0.0.1:${server.address().port}`,
     show: (names) => {
       isDown = false;
-      list = names.map((name, index) => ({
-        service: name,
-        id: `${name}-1`,
-        address: `10.0.0.${index + 1}`,
-        port: 8080,
-      }));
+      for (const name of names) if (!addresses.has(name)) addresses.set(name, `10.0.0.${addresses.size + 1}`);
+      list = names.map((name) => ({ service: name, id: `${name}-1`, address: addresses.get(name), port: 8080 }));
     },
     breakDown: () => {
       isDown = true;
