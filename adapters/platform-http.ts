@@ -30,6 +30,8 @@ export interface RequestBounds {
   readonly signal: AbortSignal;
   /** Until the whole answer is there; of a stream: until it begins. In milliseconds. */
   readonly limitMs: number;
+  /** Of the answer, or of one line. 64 MiB by default: tens of thousands of instances are some 15. */
+  readonly maxBytes?: number;
 }
 
 /** One answer, whatever its status. */
@@ -39,11 +41,33 @@ export interface PlatformAnswer {
   readonly text: string;
 }
 
-/** Of one answer or one line: tens of thousands of instances are some 15 MB. */
-const maxBytes = 64 << 20;
+/** See RequestBounds.maxBytes. */
+const defaultMaxBytes = 64 << 20;
 
-/** See the file's first line. Its errors hold no secret. */
-export class PlatformHttp {
+/** What adapters read their platforms with: PlatformHttp, or a recording of one (capture/). Its errors hold no secret. */
+export interface PlatformReader {
+  /** `Nomad at http://127.0.0.1:4646`. */
+  readonly where: string;
+  /** GET of `path`. Rejects with MeshError `unavailable` (no answer in time), `exhausted` (too long), `forbidden` (no token to be read). */
+  get(path: string, bounds: RequestBounds): Promise<PlatformAnswer>;
+  /**
+   * GET of `path` that is answered line by line without an end; resolves when it has begun. Any other status than 200 is an answer
+   * like `get`'s. The lines end with a MeshError `unavailable` when the server ends them, or is silent for `silenceMs`.
+   */
+  lines(
+    path: string,
+    bounds: RequestBounds & { readonly silenceMs?: number },
+  ): Promise<PlatformAnswer | AsyncIterable<string>>;
+}
+
+/** Opens a platform. Every adapter over HTTP takes one, so that its platform's answers can be recorded and played. */
+export type OpenPlatform = (address: PlatformAddress) => PlatformReader;
+
+/** The platform itself. */
+export const openPlatform: OpenPlatform = (address) => new PlatformHttp(address);
+
+/** See PlatformReader. */
+export class PlatformHttp implements PlatformReader {
   readonly #address: PlatformAddress;
   readonly #plainAgent = new HttpAgent({ keepAlive: true });
   #tlsAgent: HttpsAgent | undefined;
@@ -52,29 +76,20 @@ export class PlatformHttp {
     this.#address = address;
   }
 
-  /** `Nomad at http://127.0.0.1:4646`. */
   get where(): string {
     const { name, url, socketPath } = this.#address;
     return `${name} at ${socketPath ?? url.origin}`;
   }
 
-  /** GET of `path`. Rejects with MeshError `unavailable` (no answer in time), `exhausted` (too long), `forbidden` (no token to be read). */
   async get(path: string, bounds: RequestBounds): Promise<PlatformAnswer> {
     return await this.#bounded(bounds, async (signal) => {
-      const response = await this.#open(path, signal);
-      let text = '';
-      for await (const chunk of textOf(response)) text = this.#within(text + chunk);
-      return { status: response.statusCode ?? 0, headers: response.headers, text };
+      return await this.#answer(await this.#open(path, signal), bounds.maxBytes);
     });
   }
 
-  /**
-   * GET of `path` that is answered line by line without an end; resolves when it has begun. Any other status than 200 is an answer
-   * like `get`'s. The lines end with a MeshError `unavailable` when the server ends them, or is silent for `silenceMs`.
-   */
   async lines(
     path: string,
-    { signal, limitMs, silenceMs }: RequestBounds & { readonly silenceMs?: number },
+    { signal, limitMs, silenceMs, maxBytes }: RequestBounds & { readonly silenceMs?: number },
   ): Promise<PlatformAnswer | AsyncIterable<string>> {
     const ended = new AbortController();
     const all = AbortSignal.any([signal, ended.signal]);
@@ -84,10 +99,8 @@ export class PlatformHttp {
       begun.addEventListener('abort', giveUp, { once: true });
       try {
         const response = await this.#open(path, all);
-        if (response.statusCode === 200) return this.#linesOf(response, { signal, ended, silenceMs });
-        let text = '';
-        for await (const chunk of textOf(response)) text = this.#within(text + chunk);
-        return { status: response.statusCode ?? 0, headers: response.headers, text };
+        if (response.statusCode === 200) return this.#linesOf(response, { signal, ended, silenceMs, maxBytes });
+        return await this.#answer(response, maxBytes);
       } finally {
         begun.removeEventListener('abort', giveUp);
       }
@@ -96,16 +109,21 @@ export class PlatformHttp {
 
   async *#linesOf(
     response: IncomingMessage,
-    options: { readonly signal: AbortSignal; readonly ended: AbortController; readonly silenceMs: number | undefined },
+    options: {
+      readonly signal: AbortSignal;
+      readonly ended: AbortController;
+      readonly silenceMs: number | undefined;
+      readonly maxBytes: number | undefined;
+    },
   ): AsyncGenerator<string> {
-    const { signal, ended, silenceMs } = options;
+    const { signal, ended, silenceMs, maxBytes } = options;
     const silent = () => ended.abort(new MeshError('unavailable', `${this.where}: silent for ${silenceMs} ms`));
     let timer = silenceMs === undefined ? undefined : setTimeout(silent, silenceMs);
     let rest = '';
     try {
       for await (const chunk of textOf(response)) {
         timer?.refresh();
-        const lines = this.#within(rest + chunk).split('\n');
+        const lines = this.#within(rest + chunk, maxBytes).split('\n');
         rest = lines.pop() ?? '';
         for (const line of lines) if (line.trim() !== '') yield line;
       }
@@ -164,7 +182,13 @@ export class PlatformHttp {
     });
   }
 
-  #within(text: string): string {
+  async #answer(response: IncomingMessage, maxBytes: number | undefined): Promise<PlatformAnswer> {
+    let text = '';
+    for await (const chunk of textOf(response)) text = this.#within(text + chunk, maxBytes);
+    return { status: response.statusCode ?? 0, headers: response.headers, text };
+  }
+
+  #within(text: string, maxBytes = defaultMaxBytes): string {
     if (text.length > maxBytes)
       throw new MeshError('exhausted', `${this.where}: an answer of more than ${maxBytes} bytes`);
     return text;
@@ -177,6 +201,35 @@ export class PlatformHttp {
     const why = messageOf(error) || (typeof code === 'string' ? code : 'no connection');
     return new MeshError('unavailable', `${this.where}: ${why}`, { cause: error });
   }
+}
+
+/** The URL of a platform; `example` is what it looks like. Throws MeshError `usage` for anything else, without repeating what may be a password. */
+export function platformUrl(text: string, name: string, example: string): URL {
+  const withScheme = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`;
+  const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
+  if (!url || !['http:', 'https:'].includes(url.protocol) || url.hostname === '' || url.username !== '')
+    throw new MeshError('usage', `the address of ${name} is no URL; it looks like ${example}`);
+  return url;
+}
+
+/** A token by itself, or in a file that is read anew each time. */
+export interface PlatformToken {
+  readonly token?: string;
+  /** Overrides `token`. */
+  readonly tokenFile?: string;
+}
+
+/** The header `header` with the token of platform `name`; none without one. Rejects with MeshError `forbidden` when the file can't be read. */
+export async function tokenHeader(
+  header: string,
+  name: string,
+  { token, tokenFile }: PlatformToken,
+): Promise<Readonly<Record<string, string>>> {
+  if (tokenFile === undefined) return token ? { [header]: token } : {};
+  const secret = await readFile(tokenFile, 'utf8').catch((error) => {
+    throw new MeshError('forbidden', `the file with ${name}'s token can't be read: ${messageOf(error)}`);
+  });
+  return secret.trim() === '' ? {} : { [header]: secret.trim() };
 }
 
 /** The JSON in an answer. Throws MeshError `invalid`, naming `where`. */

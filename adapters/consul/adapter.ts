@@ -2,6 +2,7 @@
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
 import type { Adapter, AdapterSink, Observed } from '../adapter.ts';
+import type { OpenPlatform } from '../platform-http.ts';
 import { runSessions } from '../sessions.ts';
 import { Slots } from '../slots.ts';
 import { type ConsulAccess, type ConsulAnswer, ConsulClient, type ConsulLimits } from './client.ts';
@@ -21,6 +22,7 @@ export interface ConsulAdapterOptions {
    * client (`http_max_conns_per_client`).
    */
   readonly maxWatches?: number;
+  readonly open?: OpenPlatform;
 }
 
 /** Delays between tries while Consul can't be read: quick for a new leader, then no more than once in ten seconds. */
@@ -55,7 +57,7 @@ class ConsulAdapter implements Adapter {
     const { access, mapping = defaultMapping, clock = systemClock, limits, maxWatches = 150 } = options;
     const asked = [access.datacenter, access.partition, access.namespace].filter((part) => part !== undefined);
     this.instance = options.instance ?? (asked.join('/') || 'default');
-    this.#client = new ConsulClient(access, limits);
+    this.#client = new ConsulClient(access, limits, options.open);
     this.#clock = clock;
     this.#mapping = mapping;
     this.#maxWatches = maxWatches;

@@ -2,6 +2,7 @@
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { Adapter, AdapterSink, Observed } from '../adapter.ts';
+import type { OpenPlatform } from '../platform-http.ts';
 import { runSessions } from '../sessions.ts';
 import { type DockerAccess, DockerClient } from './client.ts';
 import { isInMesh } from './container-labels.ts';
@@ -15,6 +16,7 @@ export interface DockerAdapterOptions extends DockerRules {
   readonly instance?: string;
   readonly clock?: Clock;
   readonly timing?: Partial<DockerTiming>;
+  readonly open?: OpenPlatform;
 }
 
 /** Times, in milliseconds. */
@@ -53,10 +55,10 @@ class DockerAdapter implements Adapter {
   #problems: ReadonlyMap<string, string> = new Map();
 
   constructor(options: DockerAdapterOptions) {
-    const { access, instance = 'default', clock = systemClock, timing, ...rules } = options;
+    const { access, instance = 'default', clock = systemClock, timing, open, ...rules } = options;
     this.instance = instance;
     this.#timing = { ...defaultTiming, ...timing };
-    this.#client = new DockerClient(access, this.#timing.answerMs);
+    this.#client = new DockerClient(access, this.#timing.answerMs, open);
     this.#clock = clock;
     this.#rules = rules;
   }

@@ -1,7 +1,14 @@
 // The Docker engine's HTTP API as far as it is read: the list of containers and the stream of events. Two GETs, nothing else.
 import { resolve } from 'node:path';
 import { MeshError } from '../../lib/mesh-error.ts';
-import { firstLine, type PlatformAddress, PlatformHttp, type PlatformTls, parseJson } from '../platform-http.ts';
+import {
+  firstLine,
+  openPlatform,
+  type PlatformAddress,
+  type PlatformReader,
+  type PlatformTls,
+  parseJson,
+} from '../platform-http.ts';
 import { type DockerContainer, type DockerEvent, isContainers, isEvent } from './docker-types.ts';
 
 /** Where an engine is. */
@@ -25,12 +32,12 @@ const filters = JSON.stringify({
 
 /** See the file's first line. */
 export class DockerClient {
-  readonly #http: PlatformHttp;
+  readonly #http: PlatformReader;
   readonly #answerMs: number;
 
   /** `answerMs`: how long an answer may take; an engine that starts many containers is slow. Throws MeshError `usage` for a wrong address. */
-  constructor({ address, tls }: DockerAccess, answerMs = 10_000) {
-    this.#http = new PlatformHttp({ name: 'Docker', ...dockerPlace(address, tls !== undefined), ...(tls && { tls }) });
+  constructor({ address, tls }: DockerAccess, answerMs = 10_000, open = openPlatform) {
+    this.#http = open({ name: 'Docker', ...dockerPlace(address, tls !== undefined), ...(tls && { tls }) });
     this.#answerMs = answerMs;
   }
 

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../../lib/clock.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import { compareStrings } from '../../mesh/compare.ts';
 import type { Adapter, AdapterSink, Observed } from '../adapter.ts';
+import type { OpenPlatform } from '../platform-http.ts';
 import { runSessions } from '../sessions.ts';
 import { Slots } from '../slots.ts';
 import { type NomadAccess, NomadClient, type NomadLimits } from './client.ts';
@@ -19,6 +20,7 @@ export interface NomadAdapterOptions extends NomadRules {
   readonly limits?: Partial<NomadLimits>;
   /** Pause between two looks at all allocations' checks, which no event tells of, in milliseconds. 5,000 by default. */
   readonly checksMs?: number;
+  readonly open?: OpenPlatform;
 }
 
 /** Requests at a time: Nomad refuses the 101st connection of one client (`http_max_conns_per_client`). */
@@ -44,9 +46,9 @@ class NomadAdapter implements Adapter {
   readonly #takenOut = new Set<string>();
 
   constructor(options: NomadAdapterOptions) {
-    const { access, instance, clock = systemClock, limits, checksMs = 5_000, ...rules } = options;
+    const { access, instance, clock = systemClock, limits, checksMs = 5_000, open, ...rules } = options;
     this.instance = instance ?? access.region ?? 'default';
-    this.#client = new NomadClient(access, limits);
+    this.#client = new NomadClient(access, limits, open);
     this.#clock = clock;
     this.#rules = { ...(access.region !== undefined && { region: access.region }), ...rules };
     this.#checksMs = checksMs;

@@ -1,7 +1,15 @@
 // Nomad's HTTP API as far as it is read: services, allocations, jobs, checks and the event stream. GETs only; its errors hold no secret.
-import { readFile } from 'node:fs/promises';
-import { MeshError, messageOf } from '../../lib/mesh-error.ts';
-import { firstLine, type PlatformAnswer, PlatformHttp, type PlatformTls, parseJson } from '../platform-http.ts';
+import { MeshError } from '../../lib/mesh-error.ts';
+import {
+  firstLine,
+  openPlatform,
+  type PlatformAnswer,
+  type PlatformReader,
+  type PlatformTls,
+  parseJson,
+  platformUrl,
+  tokenHeader,
+} from '../platform-http.ts';
 import {
   isEvents,
   isIdentified,
@@ -52,17 +60,17 @@ export interface ServiceName {
 export class NomadClient {
   readonly #access: NomadAccess;
   readonly #limits: NomadLimits;
-  readonly #http: PlatformHttp;
+  readonly #http: PlatformReader;
 
   /** Throws MeshError `usage` when the URL is none. */
-  constructor(access: NomadAccess, limits: Partial<NomadLimits> = {}) {
+  constructor(access: NomadAccess, limits: Partial<NomadLimits> = {}, open = openPlatform) {
     this.#access = access;
     this.#limits = { ...defaultLimits, ...limits };
-    this.#http = new PlatformHttp({
+    this.#http = open({
       name: 'Nomad',
       url: nomadUrl(access.url),
       ...(access.tls && { tls: access.tls }),
-      headers: () => this.#headers(),
+      headers: () => tokenHeader('x-nomad-token', 'Nomad', access),
     });
   }
 
@@ -155,15 +163,6 @@ export class NomadClient {
     return body;
   }
 
-  async #headers(): Promise<Readonly<Record<string, string>>> {
-    const { token, tokenFile } = this.#access;
-    if (tokenFile === undefined) return token ? { 'x-nomad-token': token } : {};
-    const secret = await readFile(tokenFile, 'utf8').catch((error) => {
-      throw new MeshError('forbidden', `the file with Nomad's token can't be read: ${messageOf(error)}`);
-    });
-    return { 'x-nomad-token': secret.trim() };
-  }
-
   #refusal({ status, text }: PlatformAnswer): MeshError {
     const where = this.#http.where;
     const said = firstLine(text);
@@ -177,9 +176,5 @@ export class NomadClient {
 
 /** The URL of Nomad. Throws MeshError `usage` for anything else. */
 export function nomadUrl(text: string): URL {
-  const withScheme = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`;
-  const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
-  if (!url || !['http:', 'https:'].includes(url.protocol) || url.hostname === '' || url.username !== '')
-    throw new MeshError('usage', 'the address of Nomad is no URL; it looks like http://127.0.0.1:4646');
-  return url;
+  return platformUrl(text, 'Nomad', 'http://127.0.0.1:4646');
 }
