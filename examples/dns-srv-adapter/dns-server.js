@@ -25,7 +25,7 @@ export async function openDnsServer() {
         const found = (records.get(name.toLowerCase()) ?? []).filter((record) => record.type === type);
         response.answers.push(...found.map((record) => ({ ...record, name, class: Packet.CLASS.IN, ttl: 1 })));
       }
-      send(response);
+      void send(response);
     },
   });
   const { udp } = await server.listen({ udp: { port: 0, address: '127.0.0.1', type: 'udp4' } });

@@ -68,6 +68,7 @@ export function serve(app, routes) {
     [/^\/metrics$/, (_, response) => send(response, 200, metricsText(app, counts), 'text/plain; version=0.0.4')],
     ...routes,
   ];
+  // oxlint-disable-next-line typescript/no-misused-promises -- a failure here ends the app, as it should
   const server = createServer(async (incoming, response) => {
     response.on('finish', () => counts.set(response.statusCode, (counts.get(response.statusCode) ?? 0) + 1));
     const path = (incoming.url ?? '/').split('?')[0];
