@@ -44,7 +44,8 @@ async function create(data: ThreadData): Promise<Adapter> {
     throw new MeshError('usage', `the adapter module ${module} can't be loaded: ${messageOf(error)}`);
   });
   if (portVersion !== adapterPortVersion) {
-    const written = portVersion === undefined ? 'exports no portVersion' : `is written for version ${JSON.stringify(portVersion)}`;
+    const written =
+      portVersion === undefined ? 'exports no portVersion' : `is written for version ${JSON.stringify(portVersion)}`;
     throw new MeshError(
       'usage',
       `the adapter module ${module} ${written}; this Periplus has version ${adapterPortVersion} of the adapter port: install a release of the module for it`,
