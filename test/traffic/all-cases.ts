@@ -3,6 +3,7 @@ import type { TrafficCase } from './case.ts';
 import { connectionPoolCases } from './cases/connection-pool.ts';
 import { destinationRuleCases } from './cases/destination-rule.ts';
 import { envoyFilterCases } from './cases/envoy-filter.ts';
+import { envoyFilterListenerCases } from './cases/envoy-filter-listeners.ts';
 import { gatewayCases } from './cases/gateway.ts';
 import { gatewayCredentialCases } from './cases/gateway-credentials.ts';
 import { gradualCases } from './cases/gradual.ts';
@@ -11,9 +12,11 @@ import { httpPolicyCases } from './cases/http-policy.ts';
 import { httpRetryCases } from './cases/http-retries.ts';
 import { httpRouteCases } from './cases/http-route.ts';
 import { loadBalancingCases } from './cases/load-balancing.ts';
+import { localityCases } from './cases/locality.ts';
 import { meshConfigCases } from './cases/mesh-config.ts';
 import { outlierDetectionCases } from './cases/outlier-detection.ts';
 import { protocolCases } from './cases/protocols.ts';
+import { serverTlsCases } from './cases/server-tls.ts';
 import { serviceEntryCases } from './cases/service-entry.ts';
 import { sidecarCases } from './cases/sidecar.ts';
 import { tlsOriginationCases } from './cases/tls-origination.ts';
@@ -39,17 +42,20 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'http-route': httpRouteCases,
   'http-retries': httpRetryCases,
   'http-policy': httpPolicyCases,
+  locality: localityCases,
   'load-balancing': loadBalancingCases,
   'connection-pool': connectionPoolCases,
   'outlier-detection': outlierDetectionCases,
   'destination-rule': destinationRuleCases,
   gateway: gatewayCases,
+  'server-tls': serverTlsCases,
   'gateway-credentials': gatewayCredentialCases,
   gradual: gradualCases,
   'tls-origination': tlsOriginationCases,
   'policy-levels': atOtherLevels(
     [
       ...loadBalancingCases,
+      ...localityCases,
       ...connectionPoolCases,
       ...outlierDetectionCases,
       ...destinationRuleCases,
@@ -72,9 +78,10 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
     'connectionPool.tcp.maxConnectionDuration for HTTP',
   ]),
   'envoy-filter': envoyFilterCases,
+  'envoy-filter-listeners': envoyFilterListenerCases,
   'mesh-config': meshConfigCases,
   'mesh-defaults': asMeshDefaults(
-    [...connectionPoolCases, ...outlierDetectionCases, ...loadBalancingCases, ...httpRetryCases],
+    [...connectionPoolCases, ...outlierDetectionCases, ...localityCases, ...httpRetryCases],
     // `attempts: 0` is a rule's way to have none.
     [...atOneLevel, 'retries.attempts 0 switches them off'],
   ),

@@ -32,7 +32,8 @@ export const gatewayIdentity: ProxyIdentity = {
   addresses: ['127.77.0.2'],
   name: 'gateway',
   namespace: 'istio-system',
-  labels: { ...gatewaySelector, app: 'gateway' },
+  // The last as proxies of the Gateway API's Gateway `edge` have it.
+  labels: { ...gatewaySelector, app: 'gateway', 'gateway.networking.k8s.io/gateway-name': 'edge' },
   locality: 'region1/zone1/a',
 };
 

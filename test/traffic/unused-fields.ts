@@ -28,6 +28,8 @@ export const unusedFields: Readonly<Record<string, string>> = {
     'Istio upgrades on the way out only; in goes the port’s protocol',
   'Sidecar.inboundConnectionPool.http.h2UpgradePolicy': 'Istio upgrades on the way out only',
   'EnvoyFilter.configPatches.patch.filterClass': 'Istio’s control plane does not read it',
+  'EnvoyFilter.targetRefs.namespace': 'rejected, as by Istio: no targets in other namespaces',
+  'EnvoyFilter.configPatches.match.listener.portName': 'Istio’s control plane does not read it',
   'EnvoyFilter.configPatches.match.waypoint.portNumber': waypoint,
   'EnvoyFilter.configPatches.match.waypoint.route.name': waypoint,
   'EnvoyFilter.configPatches.match.waypoint.filter.name': waypoint,

@@ -125,5 +125,8 @@ function failoverLabels(spec: DestinationRuleSpec): readonly string[] {
 }
 
 function failoverLabelsOf(policy: Pick<TrafficPolicy, 'loadBalancer'> | undefined): readonly string[] {
-  return (policy?.loadBalancer?.localityLbSetting?.failoverPriority ?? []).map(failoverLabel);
+  const { localityLbSetting, zoneAwareLbSetting } = policy?.loadBalancer ?? {};
+  return [...(localityLbSetting?.failoverPriority ?? []), ...(zoneAwareLbSetting?.failoverPriority ?? [])].map(
+    failoverLabel,
+  );
 }

@@ -1,10 +1,8 @@
 // Gateway: hosts, ports, TLS that ends here or passes through.
 import assert from 'node:assert/strict';
-import { createHash, X509Certificate } from 'node:crypto';
-import { connect } from 'node:tls';
-import type { Server, ServerTLSSettings } from '../../../mesh/config/schemas/gateway.ts';
+import type { Server } from '../../../mesh/config/schemas/gateway.ts';
 import type { CaseMesh, Place, TrafficCase } from '../case.ts';
-import { type Answer, type Call, exchange, send, sendHttp2, whileOpening } from '../client.ts';
+import { type Answer, type Call, exchange, send } from '../client.ts';
 import { gateway, gatewaySelector, type Manifest, virtualService } from '../resources.ts';
 
 const servers = 'Gateway.servers';
@@ -25,16 +23,6 @@ function gatewayOf(name: string, ...list: readonly Server[]): Manifest {
 }
 const to = (name: string, status: number, hosts: readonly string[], gateways: readonly string[]): Manifest =>
   virtualService(name, { hosts: [...hosts], gateways: [...gateways], http: [{ directResponse: { status } }] });
-const echoBehind = (gateways: readonly string[], hosts = ['web.example.com']): Manifest =>
-  virtualService('web', { hosts, gateways: [...gateways], http: [{ route: [{ destination: { host: 'other' } }] }] });
-
-/** A gateway that ends TLS on the first spare port, `other` behind it. */
-function secure(settings: (place: Place) => ServerTLSSettings): (place: Place) => Manifest[] {
-  return (place) => [
-    gatewayOf('secure', server(place, 0, { protocol: 'HTTPS', tls: settings(place) })),
-    echoBehind(['secure']),
-  ];
-}
 const ownCertificate = ({ files }: Place) => ({ serverCertificate: files.server, privateKey: files.serverKey });
 
 function https(mesh: CaseMesh, path = '/', options: Call['tls'] = {}, call: Partial<Call> = {}): Promise<Answer> {
@@ -148,112 +136,6 @@ export const gatewayCases: readonly TrafficCase[] = [
     },
   },
   {
-    name: 'tls.mode SIMPLE with files, over HTTP/1.1 and HTTP/2',
-    proves: [`${tls}.mode`, `${tls}.serverCertificate`, `${tls}.privateKey`],
-    resources: secure((place) => ({ mode: 'SIMPLE', ...ownCertificate(place) })),
-    run: async (mesh) => {
-      const { echo } = await https(mesh);
-      assert.deepEqual([echo.instance, echo.headers['x-forwarded-proto']], ['o1', 'https']);
-      const h2 = await sendHttp2('/', {
-        port: mesh.ports.spare[0],
-        host: 'web.example.com',
-        tls: { ca: mesh.certificates.ca, servername: 'web.example.com' },
-      });
-      assert.equal(h2.echo.instance, 'o1');
-      await assert.rejects(https(mesh, '/', { servername: 'api.example.org' }), 'no chain for that name');
-    },
-  },
-  {
-    name: 'tls.mode MUTUAL asks for a certificate of the CA',
-    proves: [`${tls}.mode`, `${tls}.caCertificates`],
-    resources: secure((place) => ({ mode: 'MUTUAL', ...ownCertificate(place), caCertificates: place.files.ca })),
-    run: async (mesh) => {
-      const { client, strangeClient } = mesh.certificates;
-      const { echo } = await https(mesh, '/', clientOf(client));
-      assert.match(echo.headers['x-forwarded-client-cert'] ?? '', /Subject="CN=test client"/);
-      await assert.rejects(https(mesh));
-      await assert.rejects(https(mesh, '/', clientOf(strangeClient)));
-    },
-  },
-  {
-    name: 'tls.mode OPTIONAL_MUTUAL takes clients without a certificate, but none of another CA',
-    proves: [`${tls}.mode`],
-    resources: secure((place) => ({
-      mode: 'OPTIONAL_MUTUAL',
-      ...ownCertificate(place),
-      caCertificates: place.files.ca,
-    })),
-    run: async (mesh) => {
-      const { client, strangeClient } = mesh.certificates;
-      assert.equal((await https(mesh)).echo.headers['x-forwarded-client-cert'], undefined);
-      assert.match(
-        (await https(mesh, '/', clientOf(client))).echo.headers['x-forwarded-client-cert'] ?? '',
-        /test client/,
-      );
-      await assert.rejects(https(mesh, '/', clientOf(strangeClient)));
-    },
-  },
-  {
-    name: 'tls.caCrl refuses revoked certificates',
-    proves: [`${tls}.caCrl`],
-    resources: secure((place) => ({
-      mode: 'MUTUAL',
-      ...ownCertificate(place),
-      caCertificates: place.files.ca,
-      caCrl: place.files.revocations,
-    })),
-    run: async (mesh) => {
-      assert.equal((await https(mesh, '/', clientOf(mesh.certificates.client))).status, 200);
-      await assert.rejects(https(mesh, '/', clientOf(mesh.certificates.revokedClient)));
-    },
-  },
-  {
-    name: 'tls.subjectAltNames of clients',
-    proves: [`${tls}.subjectAltNames`],
-    resources: secure((place) => ({
-      mode: 'MUTUAL',
-      ...ownCertificate(place),
-      caCertificates: place.files.ca,
-      subjectAltNames: ['client.example.com'],
-    })),
-    run: async (mesh) => {
-      assert.equal((await https(mesh, '/', clientOf(mesh.certificates.client))).status, 200);
-      await assert.rejects(https(mesh, '/', clientOf(mesh.certificates.otherClient)));
-    },
-  },
-  {
-    name: 'tls.minProtocolVersion',
-    proves: [`${tls}.minProtocolVersion`],
-    resources: secure((place) => ({ mode: 'SIMPLE', ...ownCertificate(place), minProtocolVersion: 'TLSV1_3' })),
-    run: async (mesh) => {
-      assert.equal((await https(mesh)).status, 200);
-      await assert.rejects(https(mesh, '/', { maxVersion: 'TLSv1.2' }));
-    },
-  },
-  {
-    name: 'tls.maxProtocolVersion and cipherSuites',
-    proves: [`${tls}.maxProtocolVersion`, `${tls}.cipherSuites`],
-    resources: secure((place) => ({
-      mode: 'SIMPLE',
-      ...ownCertificate(place),
-      maxProtocolVersion: 'TLSV1_2',
-      cipherSuites: ['ECDHE-ECDSA-AES256-GCM-SHA384'],
-    })),
-    run: async (mesh) => {
-      assert.deepEqual(await handshake(mesh), ['TLSv1.2', 'ECDHE-ECDSA-AES256-GCM-SHA384']);
-      await assert.rejects(https(mesh, '/', { minVersion: 'TLSv1.3' }));
-      await assert.rejects(https(mesh, '/', { ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' }));
-    },
-  },
-  {
-    name: 'tls.tlsCertificates',
-    proves: [`${tls}.tlsCertificates.serverCertificate`, `${tls}.tlsCertificates.privateKey`],
-    resources: secure((place) => ({ mode: 'SIMPLE', tlsCertificates: [ownCertificate(place)] })),
-    run: async (mesh) => {
-      assert.equal((await https(mesh)).echo.instance, 'o1');
-    },
-  },
-  {
     name: 'tls.mode PASSTHROUGH: the SNI chooses, the server’s own certificate is seen',
     proves: [
       `${tls}.mode`,
@@ -353,74 +235,4 @@ export const gatewayCases: readonly TrafficCase[] = [
       await assert.rejects(at('b.example.com'));
     },
   },
-  {
-    name: 'tls.verifyCertificateHash',
-    proves: [`${tls}.verifyCertificateHash`],
-    resources: secure((place) => ({
-      mode: 'MUTUAL',
-      ...ownCertificate(place),
-      caCertificates: place.files.ca,
-      verifyCertificateHash: ['0'.repeat(64)],
-    })),
-    run: async (mesh) => {
-      const { client, otherClient: stranger } = mesh.certificates;
-      await assert.rejects(https(mesh, '/', clientOf(client)), 'no certificate has this hash');
-      const hash = createHash('sha256').update(new X509Certificate(client.certificate).raw).digest('hex');
-      await mesh.apply(
-        ...secure((place) => ({
-          mode: 'MUTUAL',
-          ...ownCertificate(place),
-          caCertificates: place.files.ca,
-          verifyCertificateHash: [hash],
-        }))(mesh),
-      );
-      assert.equal((await https(mesh, '/', clientOf(client))).status, 200);
-      await assert.rejects(https(mesh, '/', clientOf(stranger)));
-    },
-  },
-  {
-    name: 'tls.verifyCertificateSpki',
-    proves: [`${tls}.verifyCertificateSpki`],
-    resources: secure((place) => ({
-      mode: 'MUTUAL',
-      ...ownCertificate(place),
-      caCertificates: place.files.ca,
-      verifyCertificateSpki: [Buffer.alloc(32).toString('base64')],
-    })),
-    run: async (mesh) => {
-      const { client } = mesh.certificates;
-      await assert.rejects(https(mesh, '/', clientOf(client)), 'no certificate has this key');
-      const spki = new X509Certificate(client.certificate).publicKey.export({ type: 'spki', format: 'der' });
-      const hash = createHash('sha256').update(spki).digest('base64');
-      await mesh.apply(
-        ...secure((place) => ({
-          mode: 'MUTUAL',
-          ...ownCertificate(place),
-          caCertificates: place.files.ca,
-          verifyCertificateSpki: [hash],
-        }))(mesh),
-      );
-      assert.equal((await https(mesh, '/', clientOf(client))).status, 200);
-    },
-  },
 ];
-
-/** Protocol and cipher that a client gets. */
-function handshake(mesh: CaseMesh): Promise<readonly [string | null, string]> {
-  return whileOpening(
-    () =>
-      new Promise<readonly [string | null, string]>((resolve, reject) => {
-        const socket = connect({
-          host: bind,
-          port: mesh.ports.spare[0],
-          servername: 'web.example.com',
-          ca: mesh.certificates.ca,
-        });
-        socket.once('error', reject);
-        socket.once('secureConnect', () => {
-          resolve([socket.getProtocol(), socket.getCipher().name]);
-          socket.destroy();
-        });
-      }),
-  );
-}
