@@ -4,6 +4,7 @@ import { connectionPoolCases } from './cases/connection-pool.ts';
 import { destinationRuleCases } from './cases/destination-rule.ts';
 import { envoyFilterCases } from './cases/envoy-filter.ts';
 import { envoyFilterListenerCases } from './cases/envoy-filter-listeners.ts';
+import { extAuthzCases } from './cases/ext-authz.ts';
 import { gatewayCases } from './cases/gateway.ts';
 import { gatewayCredentialCases } from './cases/gateway-credentials.ts';
 import { gradualCases } from './cases/gradual.ts';
@@ -79,6 +80,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   ]),
   'envoy-filter': envoyFilterCases,
   'envoy-filter-listeners': envoyFilterListenerCases,
+  'ext-authz': extAuthzCases,
   'mesh-config': meshConfigCases,
   'mesh-defaults': asMeshDefaults(
     [...connectionPoolCases, ...outlierDetectionCases, ...localityCases, ...httpRetryCases],

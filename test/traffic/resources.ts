@@ -1,10 +1,12 @@
 // Short forms of the resources that cases apply, typed by the schemas.
+import type { AuthorizationPolicySpec } from '../../mesh/config/schemas/authorization-policy.ts';
 import type { DestinationRuleSpec } from '../../mesh/config/schemas/destination-rule.ts';
 import type { EnvoyFilterSpec } from '../../mesh/config/schemas/envoy-filter.ts';
 import type { GatewaySpec } from '../../mesh/config/schemas/gateway.ts';
 import type { MeshConfigSpec } from '../../mesh/config/schemas/mesh-config.ts';
 import type { ServiceEntrySpec } from '../../mesh/config/schemas/service-entry.ts';
 import type { SidecarSpec } from '../../mesh/config/schemas/sidecar.ts';
+import type { TelemetrySpec } from '../../mesh/config/schemas/telemetry.ts';
 import type { VirtualServiceSpec } from '../../mesh/config/schemas/virtual-service.ts';
 import type { WorkloadEntrySpec } from '../../mesh/config/schemas/workload-entry.ts';
 
@@ -49,6 +51,18 @@ export const sidecar = networking<SidecarSpec>('Sidecar');
 export const envoyFilter = (name: string, spec: EnvoyFilterSpec, more: More = {}): Manifest => ({
   ...networking<EnvoyFilterSpec>('EnvoyFilter')(name, spec, more),
   apiVersion: 'networking.istio.io/v1alpha3',
+});
+
+/** An AuthorizationPolicy. */
+export const authorizationPolicy = (name: string, spec: AuthorizationPolicySpec, more: More = {}): Manifest => ({
+  ...networking<AuthorizationPolicySpec>('AuthorizationPolicy')(name, spec, more),
+  apiVersion: 'security.istio.io/v1',
+});
+
+/** A Telemetry. */
+export const telemetry = (name: string, spec: TelemetrySpec, more: More = {}): Manifest => ({
+  ...networking<TelemetrySpec>('Telemetry')(name, spec, more),
+  apiVersion: 'telemetry.istio.io/v1',
 });
 
 /** The mesh configuration, in the ConfigMap where Istio's users write it. */

@@ -27,6 +27,8 @@ export const unusedFields: Readonly<Record<string, string>> = {
   'Sidecar.ingress.connectionPool.http.h2UpgradePolicy':
     'Istio upgrades on the way out only; in goes the port’s protocol',
   'Sidecar.inboundConnectionPool.http.h2UpgradePolicy': 'Istio upgrades on the way out only',
+  'MeshConfig.extensionProviders.envoyExtAuthzHttp.includeRequestBodyInCheck.packAsBytes':
+    'Envoy packs bodies of gRPC checks only',
   'EnvoyFilter.configPatches.patch.filterClass': 'Istio’s control plane does not read it',
   'EnvoyFilter.targetRefs.namespace': 'rejected, as by Istio: no targets in other namespaces',
   'EnvoyFilter.configPatches.match.listener.portName': 'Istio’s control plane does not read it',

@@ -41,6 +41,8 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
   const isReporting = context.telemetry !== undefined;
   const isProxyless = context.generator === 'grpc';
   const isIpv6Only = context.isIpv6Only === true;
+  // Our own agents say whether they have one; Istio's always do.
+  const isWithoutIdentity = isReporting && context.identity === undefined;
   const identitiesOf = (spec: ClusterSpec, endpoints: readonly Endpoint[]) =>
     !isProxyless && usesAutoMutualTls(spec, context, mesh) ? serverIdentities(endpoints, mesh, bans) : undefined;
   const encode = (spec: ClusterSpec, identities?: readonly string[], assignment?: ClusterLoadAssignment) => {
@@ -52,6 +54,7 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
           isRouter,
           isReporting,
           isIpv6Only,
+          isWithoutIdentity,
           loadAssignment: assignment,
           federation,
           ...autoTls,
@@ -61,7 +64,7 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
   return {
     cluster: (spec, endpoints) => {
       const identities = identitiesOf(spec, endpoints);
-      const deps = [spec, mesh, isRouter, isReporting, isProxyless, identities?.join(), federation];
+      const deps = [spec, mesh, isRouter, isReporting, isProxyless, isWithoutIdentity, identities?.join(), federation];
       return memo.get('cluster', deps, () => encode(spec, identities));
     },
     namedCluster: (spec, endpoints) => {
@@ -72,6 +75,7 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
         isReporting,
         isProxyless,
         isIpv6Only,
+        isWithoutIdentity,
         placeKey(use, context),
         identities?.join(),
         federation,

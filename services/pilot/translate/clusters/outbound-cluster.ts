@@ -43,6 +43,8 @@ export interface OutboundClusterOptions {
   readonly loadAssignment: ClusterLoadAssignment | undefined;
   /** Other trust domains, for proxies with an identity. */
   readonly federation?: Federation | undefined;
+  /** The agent has said that it serves no secrets. */
+  readonly isWithoutIdentity?: boolean;
   /** Mutual TLS with the endpoints that take it, and the SPIFFE IDs that these may have; absent: as the policy says alone. */
   readonly autoTls?: { readonly identities: readonly string[] };
 }
@@ -50,7 +52,7 @@ export interface OutboundClusterOptions {
 /** The cluster of `spec`. */
 export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptions): Cluster {
   const { port, rule, service, subset } = spec;
-  const { mesh, isRouter, isReporting = false, federation } = options;
+  const { mesh, isRouter, isReporting = false, federation, isWithoutIdentity = false } = options;
   const policy = withUsableCredential(policyWithDefaults(spec, mesh), spec, isRouter);
   const cluster = create(ClusterSchema, { name: spec.name, connectTimeout: durationOfMs(mesh.connectTimeoutMs) });
   applyDiscovery(cluster, spec, options);
@@ -70,7 +72,7 @@ export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptio
     errorCodes: policy.outlierDetection?.outlierDetectionHttpErrorCodes ?? [],
     ...strangerFilters(spec, options),
   });
-  const socket = transportSocket(spec, policy, { isHttp2: version === 'http2', federation });
+  const socket = transportSocket(spec, policy, { isHttp2: version === 'http2', federation, isWithoutIdentity });
   if (socket !== undefined) cluster.transportSocket = socket;
   else if (options.autoTls) {
     cluster.transportSocketMatches = autoTlsMatches(spec, {

@@ -14,11 +14,11 @@ import {
 /** Static cluster of the bootstrap that reaches the agent's SDS socket (Istio's name). */
 export const agentSdsCluster = 'sds-grpc';
 
-/** A secret of the workload itself, from its agent: `default` (its SVID) or `ROOTCA` (the mesh's trust bundle). */
-export function agentSecret(name: 'default' | 'ROOTCA'): SdsSecretConfig {
+/** A secret of the workload itself, from its agent: `default` (its SVID) or `ROOTCA` (the mesh's trust bundle). `waitSeconds` 0: for ever. */
+export function agentSecret(name: 'default' | 'ROOTCA', waitSeconds = 0): SdsSecretConfig {
   const sdsConfig = create(ConfigSourceSchema, {
     resourceApiVersion: ApiVersion.V3,
-    initialFetchTimeout: { seconds: 0n },
+    initialFetchTimeout: { seconds: BigInt(waitSeconds) },
     configSourceSpecifier: {
       case: 'apiConfigSource',
       value: {

@@ -49,16 +49,24 @@ export interface UpstreamTlsOptions {
   readonly tls: ClientTLSSettings;
   /** Other trust domains whose servers are known by their own authorities. */
   readonly federation?: Federation | undefined;
+  /** The agent serves no secrets. */
+  readonly isWithoutIdentity?: boolean;
 }
+
+/**
+ * An agent would have answered by then. Waiting for ever for one that has no secrets would keep the cluster warming, and Envoy takes no
+ * further clusters meanwhile; so its connections fail instead.
+ */
+const secretlessWaitSeconds = 1;
 
 /** The socket for a policy's `tls` and `proxyProtocol`; undefined for plain TCP. */
 export function transportSocket(
   spec: ClusterSpec,
   policy: TrafficPolicy,
-  { isHttp2, federation }: Pick<UpstreamTlsOptions, 'isHttp2' | 'federation'>,
+  options: Pick<UpstreamTlsOptions, 'isHttp2' | 'federation' | 'isWithoutIdentity'>,
 ): TransportSocket | undefined {
   const { tls, proxyProtocol } = policy;
-  const inner = tls === undefined ? undefined : tlsSocket({ spec, isHttp2, tls, federation });
+  const inner = tls === undefined ? undefined : tlsSocket({ spec, tls, ...options });
   if (proxyProtocol === undefined) return inner;
   const version = proxyProtocol.version === 'V2' ? ProxyProtocolConfig_Version.V2 : ProxyProtocolConfig_Version.V1;
   const message = create(ProxyProtocolUpstreamTransportSchema, {
@@ -119,14 +127,15 @@ export function meshSocket(options: UpstreamTlsOptions & { readonly trusted?: re
 }
 
 /** TLS with the mesh's own certificates, which the agent serves. */
-function meshContext({ spec, tls, isHttp2, federation }: UpstreamTlsOptions): CommonTlsContext {
+function meshContext({ spec, tls, isHttp2, federation, isWithoutIdentity }: UpstreamTlsOptions): CommonTlsContext {
+  const waitSeconds = isWithoutIdentity ? secretlessWaitSeconds : 0;
   return create(CommonTlsContextSchema, {
     tlsParams: create(TlsParametersSchema, {
       tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
       tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
     }),
     alpnProtocols: isHttp2 ? ['istio', 'h2'] : ['istio'],
-    tlsCertificateSdsSecretConfigs: [agentSecret('default')],
+    tlsCertificateSdsSecretConfigs: [agentSecret('default', waitSeconds)],
     validationContextType: {
       case: 'combinedValidationContext',
       value: create(CommonTlsContext_CombinedCertificateValidationContextSchema, {
@@ -134,7 +143,7 @@ function meshContext({ spec, tls, isHttp2, federation }: UpstreamTlsOptions): Co
           ...validation(acceptedNames(spec, tls)),
           ...federatedValidation(federation),
         }),
-        validationContextSdsSecretConfig: agentSecret('ROOTCA'),
+        validationContextSdsSecretConfig: agentSecret('ROOTCA', waitSeconds),
       }),
     },
   });
