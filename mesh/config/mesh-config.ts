@@ -13,6 +13,9 @@ import type { ExtensionProvider } from './schemas/extension-provider.ts';
 import { type MeshConfigSpec, meshConfigSchema, unusedMeshFields } from './schemas/mesh-config.ts';
 import type { HTTPRetry } from './schemas/virtual-service.ts';
 
+import { checkMeshSettings } from './validate/mesh-config.ts';
+import { placeAt } from './validate/place.ts';
+
 /** Effective mesh configuration; `defaultMeshConfig` where nothing was set. */
 export interface MeshConfig {
   /** Namespace whose Sidecar, DestinationRule and policies apply mesh-wide. */
@@ -95,6 +98,7 @@ export function checkMeshConfig(document: unknown, path: Path, report: Report): 
         code: 'IST0133',
         key: true,
       });
+  checkMeshSettings(checked as MeshConfigSpec, placeAt(report, path));
   return checked as MeshConfigSpec;
 }
 

@@ -3,8 +3,10 @@ import type {
   ConsistentHashLB,
   LoadBalancerSettings,
   LocalityLoadBalancerSetting,
+  ZoneAwareLoadBalancerSetting,
 } from '../schemas/destination-rule.ts';
 import { checkOneOf, forEachAt, type Place } from './place.ts';
+import { checkUnique } from './ports.ts';
 import { checkPercentage } from './string-match.ts';
 
 /** Reports contradictions. `ejects`: outlier detection is set beside it, which failover needs. */
@@ -15,14 +17,15 @@ export function checkLoadBalancer(settings: LoadBalancerSettings, place: Place, 
   if (settings.consistentHash) checkConsistentHash(settings.consistentHash, place.at('consistentHash'));
   checkPercentage(settings.warmup?.minimumPercent, place.at('warmup', 'minimumPercent'));
   const aggression = settings.warmup?.aggression;
-  if (aggression !== undefined && aggression < 1)
-    place.at('warmup', 'aggression').error(`expected at least 1, found ${aggression}`);
+  if (aggression !== undefined && aggression <= 0)
+    place.at('warmup', 'aggression').error(`expected more than 0, found ${aggression}`);
   const balanced = ['UNSPECIFIED', 'ROUND_ROBIN', 'LEAST_REQUEST', 'LEAST_CONN'].includes(
     settings.simple ?? 'UNSPECIFIED',
   );
   if ((settings.warmup || settings.warmupDurationSecs) && (settings.consistentHash || !balanced))
     place.warn('warm-up has an effect with ROUND_ROBIN and LEAST_REQUEST only');
   if (settings.simple === 'LEAST_CONN') place.at('simple').warn('LEAST_CONN is deprecated; use LEAST_REQUEST');
+  if (settings.zoneAwareLbSetting) checkZoneAware(settings.zoneAwareLbSetting, place.at('zoneAwareLbSetting'), ejects);
   if (settings.localityLbSetting) {
     const at = place.at('localityLbSetting');
     checkLocality(settings.localityLbSetting, at);
@@ -31,16 +34,30 @@ export function checkLoadBalancer(settings: LoadBalancerSettings, place: Place, 
   }
 }
 
-/** Envoy's bounds (envoy/extensions/load_balancing_policies): a ring of at most 8 Mi, a prime Maglev table of at most 5,000,011. */
+/** Envoy's bounds (envoy/extensions/load_balancing_policies): a ring of at most 8 Mi, a prime Maglev table below 5,000,011. */
 function checkConsistentHash(hash: ConsistentHashLB, place: Place): void {
   checkOneOf(hash, ['httpHeaderName', 'httpCookie', 'useSourceIp', 'httpQueryParameterName'], place);
   checkOneOf(hash, ['ringHash', 'maglev'], place);
   if (hash.httpCookie?.name === '') place.at('httpCookie', 'name').error('expected a name');
+  const attributes = place.at('httpCookie', 'attributes');
+  checkUnique(
+    (hash.httpCookie?.attributes ?? []).map(({ name }) => name),
+    (index) => attributes.at(index, 'name'),
+    'attribute',
+  );
+  forEachAt(hash.httpCookie?.attributes, attributes, ({ name }, at) => {
+    if (name === '') at.at('name').error('expected a name');
+  });
+  if (hash.minimumRingSize) {
+    place.at('minimumRingSize').warn('is deprecated; use ringHash.minimumRingSize');
+    if (hash.ringHash || hash.maglev) place.at('minimumRingSize').error('goes with neither ringHash nor maglev');
+  }
   const ring = hash.ringHash?.minimumRingSize ?? hash.minimumRingSize ?? 0;
   if (ring > 8 * 1024 * 1024) place.warn(`Envoy takes ring sizes up to ${8 * 1024 * 1024}; ${ring} is too large`);
-  const table = hash.maglev?.tableSize ?? 0;
-  if (table > 0 && (table > 5_000_011 || !isPrime(table)))
-    place.at('maglev', 'tableSize').warn(`Envoy takes prime table sizes up to 5000011; ${table} is not one`);
+  if (hash.maglev === undefined) return;
+  const { tableSize = 0 } = hash.maglev;
+  if (tableSize >= 5_000_011 || !isPrime(tableSize))
+    place.at('maglev', 'tableSize').error(`expected a prime number below 5000011, found ${tableSize}`);
 }
 
 function isPrime(number: number): boolean {
@@ -53,12 +70,10 @@ function isPrime(number: number): boolean {
 export function checkLocality(setting: LocalityLoadBalancerSetting, place: Place): void {
   if (setting.distribute?.length && (setting.failover?.length || setting.failoverPriority?.length))
     place.error('distribute and failover exclude each other');
-  if (
-    setting.failover?.length &&
-    setting.failoverPriority?.length &&
-    !setting.failoverPriority.every((label) => label.startsWith('topology.kubernetes.io/region'))
-  )
-    place.warn('failover has an effect with failoverPriority only for the region label');
+  const repeated = setting.failover?.length
+    ? setting.failoverPriority?.find((label) => topologyLabels.includes(label))
+    : undefined;
+  if (repeated !== undefined) place.error(`failover and the label ${repeated} in failoverPriority exclude each other`);
   const sources = (setting.distribute ?? []).map((entry) => entry.from ?? '');
   forEachAt(setting.distribute, place.at('distribute'), (entry, at) => {
     checkLocalityName(entry.from ?? '', at.at('from'));
@@ -75,15 +90,31 @@ export function checkLocality(setting: LocalityLoadBalancerSetting, place: Place
     );
   });
   checkOverlap(sources, place.at('distribute'));
-  forEachAt(setting.failover, place.at('failover'), (entry, at) => {
+  checkRegions(setting.failover, place.at('failover'));
+  forEachAt(setting.failoverPriority, place.at('failoverPriority'), (label, at) => {
+    if (label === '') at.error("expected a label's name, or NAME=VALUE");
+  });
+}
+
+const topologyLabels = ['topology.kubernetes.io/region', 'topology.kubernetes.io/zone', 'topology.istio.io/subzone'];
+
+/** Reports what zone-aware balancing does of itself, and failover that says nothing. */
+function checkZoneAware(setting: ZoneAwareLoadBalancerSetting, place: Place, ejects: boolean): void {
+  forEachAt(setting.failoverPriority, place.at('failoverPriority'), (label, at) => {
+    if (topologyLabels.includes(label)) at.error(`${label} is what zone-aware balancing goes by anyway; leave it out`);
+  });
+  checkRegions(setting.failover, place.at('failover'));
+  if ((setting.failover?.length || setting.failoverPriority?.length) && !ejects)
+    place.warn('failover has no effect without outlierDetection in the same policy');
+}
+
+function checkRegions(failover: LocalityLoadBalancerSetting['failover'], place: Place): void {
+  forEachAt(failover, place, (entry, at) => {
     if (!entry.from || !entry.to) at.error('from and to are both required');
     else if (entry.from === entry.to) at.error(`from and to are the same: ${entry.from}`);
     for (const name of ['from', 'to'] as const)
       if (entry[name]?.includes('*') || entry[name]?.includes('/'))
         at.at(name).error('expected a region, without zone or *');
-  });
-  forEachAt(setting.failoverPriority, place.at('failoverPriority'), (label, at) => {
-    if (label === '') at.error("expected a label's name, or NAME=VALUE");
   });
 }
 

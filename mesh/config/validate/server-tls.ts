@@ -1,14 +1,13 @@
 // Validates TLS towards clients: Gateway servers and Sidecar ingress listeners.
 import type { ServerTLSSettings } from '../schemas/gateway.ts';
-import { checkOneOf, forEachAt, type Place } from './place.ts';
+import { forEachAt, type Place } from './place.ts';
 
 const versions = ['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3'];
 const ciphers = /^[A-Z0-9_-]+$/;
 
 /** Reports certificates that are missing for, or contradict, the mode. */
 export function checkServerTls(tls: ServerTLSSettings, place: Place): void {
-  checkOneOf(tls, ['credentialName', 'credentialNames'], place);
-  checkOneOf(tls, ['tlsCertificates', 'credentialNames'], place);
+  checkSources(tls, place);
   checkForms(tls, place);
   const mode = tls.mode ?? 'PASSTHROUGH';
   if (mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH') {
@@ -16,6 +15,17 @@ export function checkServerTls(tls: ServerTLSSettings, place: Place): void {
       place.warn(`mode ${mode} does not end TLS here: certificates have no effect`);
   } else if (mode === 'ISTIO_MUTUAL') checkNoCertificates(tls, place);
   else checkCertificates(tls, mode, place);
+}
+
+function checkSources(tls: ServerTLSSettings, place: Place): void {
+  const sources = {
+    credentialName: Boolean(tls.credentialName),
+    credentialNames: Boolean(tls.credentialNames?.length),
+    'serverCertificate with privateKey': Boolean(tls.serverCertificate && tls.privateKey),
+    tlsCertificates: Boolean(tls.tlsCertificates?.length),
+  };
+  const given = Object.entries(sources).flatMap(([name, isGiven]) => (isGiven ? [name] : []));
+  if (given.length > 1) place.error(`certificates come from one place, found ${given.join(' and ')}`);
 }
 
 function certificateFields(tls: ServerTLSSettings): readonly string[] {
@@ -31,30 +41,30 @@ function checkNoCertificates(tls: ServerTLSSettings, place: Place): void {
 }
 
 function checkCertificates(tls: ServerTLSSettings, mode: string, place: Place): void {
-  if ((tls.credentialNames?.length ?? 0) > 2) place.at('credentialNames').error('at most 2 (one RSA, one ECDSA)');
-  if ((tls.tlsCertificates?.length ?? 0) > 2) place.at('tlsCertificates').error('at most 2 (one RSA, one ECDSA)');
+  for (const name of ['credentialNames', 'tlsCertificates'] as const)
+    if ((tls[name]?.length ?? 0) > 2) place.at(name).warn('more than 2 (one RSA, one ECDSA) are not supported');
+  if (tls.caCrl && tls.credentialName) place.at('caCrl').error('belongs into the credential, as ca.crl');
+  if (tls.caCrl && mode === 'SIMPLE') place.at('caCrl').error('is for modes that ask clients for a certificate');
   if (tls.credentialName || tls.credentialNames?.length) return;
   const verifies = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL';
+  if (verifies && !tls.caCertificates)
+    place.at('caCertificates').error(`is required for mode ${mode} without credentialName`);
   if (tls.tlsCertificates?.length) {
     forEachAt(tls.tlsCertificates, place.at('tlsCertificates'), (certificate, at) => {
       for (const name of ['serverCertificate', 'privateKey'] as const)
         if (!certificate[name]) at.at(name).error('is required');
-      if (verifies && !certificate.caCertificates && !tls.caCertificates && !tls.caCertCredentialName)
-        at.at('caCertificates').error(`is required for mode ${mode}`);
     });
     return;
   }
   for (const name of ['serverCertificate', 'privateKey'] as const)
     if (!tls[name]) place.at(name).error(`is required for mode ${mode} without credentialName`);
-  if (verifies && !tls.caCertificates && !tls.caCertCredentialName)
-    place.at('caCertificates').error(`is required for mode ${mode} without credentialName`);
 }
 
 function checkForms(tls: ServerTLSSettings, place: Place): void {
   const { minProtocolVersion: min = 'TLS_AUTO', maxProtocolVersion: max = 'TLS_AUTO' } = tls;
   if (max !== 'TLS_AUTO' && versions.indexOf(min) > versions.indexOf(max))
     place.at('minProtocolVersion').error(`${min} is above maxProtocolVersion ${max}`);
-  if (min === 'TLSV1_0' || min === 'TLSV1_1')
+  if ((min === 'TLSV1_0' || min === 'TLSV1_1') && !tls.cipherSuites?.length)
     place.at('minProtocolVersion').warn(`${min} is insecure, and Envoy needs cipherSuites named for it`);
   forEachAt(tls.verifyCertificateHash, place.at('verifyCertificateHash'), (hash, at) => {
     if (!/^([0-9a-fA-F]{64}|[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){31})$/.test(hash))

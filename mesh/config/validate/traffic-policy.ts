@@ -13,6 +13,9 @@ export function checkConnectionPool(pool: ConnectionPoolSettings, place: Place):
     ['http1MaxPendingRequests', 'http2MaxRequests', 'maxRequestsPerConnection', 'maxRetries', 'maxConcurrentStreams'],
     place.at('http'),
   );
+  for (const name of ['interval', 'timeout'] as const)
+    if (http?.http2KeepAlive && http.http2KeepAlive[name] === undefined)
+      place.at('http', 'http2KeepAlive', name).error('is required');
   if (http?.h2UpgradePolicy === 'UPGRADE' && http.useClientProtocol)
     place.at('http', 'useClientProtocol').error("can't be used with h2UpgradePolicy UPGRADE");
 }
