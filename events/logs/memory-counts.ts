@@ -1,4 +1,4 @@
-// A count store in memory: for tests with several Mixers in one process.
+// A count store in memory: what one process counts alone.
 import type { CountChange, CountStore, StoredCount } from '../count-store.ts';
 
 interface Kept extends StoredCount {

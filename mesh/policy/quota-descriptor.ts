@@ -5,3 +5,6 @@ export const quotaDomain = 'periplus';
 
 /** Key of the entry that names the quota: by its rule (`Policy/default/limits[0]`) or its instance (`NAME.NAMESPACE`). */
 export const quotaKey = 'quota';
+
+/** How long a lease lives, in seconds: Envoy 1.40 reports every 5 s, so two reports may be lost. */
+export const leaseSeconds = 15;

@@ -34,6 +34,8 @@ export interface MixerMeans {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: MixerMetrics;
+  /** Shared with other Mixers; undefined: this one counts alone. */
+  readonly counts?: CountStore;
   /** Of this Mixer, in events. */
   readonly name: string;
 }
@@ -78,7 +80,8 @@ export function createMixer(options: {
   const metrics = new MixerMetrics();
   const exposition = new Exposition();
   const snapshots = new Latest<Snapshot>();
-  const means: MixerMeans = { snapshots, facts, clock, logger, metrics, name };
+  const shared = counts === undefined ? {} : { counts };
+  const means: MixerMeans = { snapshots, facts, clock, logger, metrics, name, ...shared };
   const handlers = new HandlerSet({
     clock,
     logger,

@@ -10,6 +10,7 @@ describe('quotas on a real Envoy', () => {
   const mesh = new PolicyMesh();
   let web: Sidecar;
   let open: Sidecar;
+  let leased: Sidecar;
   let mixer: Awaited<ReturnType<PolicyMesh['startMixer']>>;
   beforeAll(async () => {
     await mesh.start({ mixer: false });
@@ -135,6 +136,43 @@ spec:
     expect(await own.stat(/ratelimit.*mixer/)).toBe(0);
   });
 
+  it('proxies take leases: together no more than the limit, and nothing is asked for a request', async () => {
+    await mesh.apply(`
+apiVersion: policy.periplus.io/v1
+kind: Policy
+metadata: { name: leased, namespace: default }
+spec:
+  selector: { matchLabels: { app: leased } }
+  rules:
+    - when: request.path.startsWith("/leased-${attempt}")
+      quota: { limit: 40, window: ${window}, mode: LEASED }
+    - when: request.path == "/more"
+      quota: { limit: 10000, window: ${window}, mode: LEASED }
+`);
+    // Each its own labels: one Sidecar each, for a port of its own.
+    const one = await mesh.sidecar('leased-1', { app: 'leased', port: 'one' });
+    const two = await mesh.sidecar('leased-2', { app: 'leased', port: 'two' });
+    leased = one;
+    const path = `/leased-${attempt}`;
+    let passed = 0;
+    const send = async (sidecar: Sidecar) => {
+      const { status, body } = await sidecar.send(path);
+      if (status === 200) passed++;
+      else expect([status, body]).toEqual([429, 'Quota is exhausted for: Policy/default/leased[0]']);
+      return status;
+    };
+    for (const sidecar of [one, two])
+      await waitFor(async () => (await send(sidecar)) === 200, {
+        what: () => `a lease\n${sidecar.envoy.output()}`,
+        limitMs: 30_000,
+      });
+    for (let i = 0; i < 60; i++) await Promise.all([send(one), send(two)]);
+    expect(passed).toBeGreaterThanOrEqual(36);
+    expect(passed).toBeLessThanOrEqual(44);
+    expect((await one.send('/free')).status).toBe(200);
+    await until(one, 200, '/more', 'any');
+  });
+
   it('Mixer away: 503, or passes where the quota says so; the next Mixer counts from nothing', async () => {
     await mesh.apply(`
 apiVersion: policy.periplus.io/v1
@@ -148,6 +186,8 @@ spec:
     await mixer.kill();
     expect((await web.send(limited, as('bob'))).status).toBe(503);
     expect((await open.send('/')).status).toBe(200);
+    // A lease holds.
+    expect((await leased.send('/more')).status).toBe(200);
     // Taken out of the registry: else the killed one stays an endpoint beside the next.
     await mixer.stop();
     expect((await open.send('/')).status).toBe(200);

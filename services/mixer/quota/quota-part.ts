@@ -1,15 +1,21 @@
-// The part of Mixer that proxies ask about quotas alone: the rate limit service.
+// The part of Mixer that proxies ask about quotas alone: the rate limit service, and the rate limit quota service for leases.
+import { MemoryCounts } from '../../../events/logs/memory-counts.ts';
 import { compilePolicies } from '../../../mesh/policy/compile-policies.ts';
 import type { HandlerSet } from '../handlers/handler-set.ts';
 import type { MixerMeans, MixerPart } from '../mixer.ts';
+import { LeaseBook } from './lease-book.ts';
+import { LeaseDesk } from './lease-desk.ts';
+import { leaseServer } from './lease-server.ts';
 import { QuotaRules } from './quota-rules.ts';
 import { rateLimitServer } from './rate-limit-server.ts';
 
 /** See the file's first line. The check part runs the handlers. */
-export function quotaPart({ metrics }: MixerMeans, handlers: HandlerSet): MixerPart {
+export function quotaPart({ metrics, clock, logger, counts }: MixerMeans, handlers: HandlerSet): MixerPart {
   const rules = new QuotaRules();
+  const book = new LeaseBook(counts ?? new MemoryCounts(() => clock.nowMs()));
+  const desk = new LeaseDesk({ rules, book, clock, logger, metrics });
   return {
-    grpc: [rateLimitServer({ rules, handlers, metrics })],
+    grpc: [rateLimitServer({ rules, handlers, metrics }), leaseServer(desk)],
     use: ({ config }) => rules.use(compilePolicies(config)),
   };
 }

@@ -137,6 +137,8 @@ import { file_envoy_extensions_upstreams_http_v3_http_protocol_options } from '.
 import { file_envoy_extensions_upstreams_tcp_generic_v3_generic_connection_pool } from '../../../gen/envoy/extensions/upstreams/tcp/generic/v3/generic_connection_pool_pb.js';
 import { file_envoy_extensions_upstreams_tcp_v3_tcp_protocol_options } from '../../../gen/envoy/extensions/upstreams/tcp/v3/tcp_protocol_options_pb.js';
 import { file_udpa_type_v1_typed_struct } from '../../../gen/udpa/type/v1/typed_struct_pb.js';
+import { file_xds_type_matcher_v3_cel } from '../../../gen/xds/type/matcher/v3/cel_pb.js';
+import { file_xds_type_matcher_v3_http_inputs } from '../../../gen/xds/type/matcher/v3/http_inputs_pb.js';
 import { file_xds_type_v3_typed_struct } from '../../../gen/xds/type/v3/typed_struct_pb.js';
 import { rarerAnyTypes } from './envoy-filter/rarer-any-types.ts';
 
@@ -279,6 +281,8 @@ export const anyTypes: Registry = createRegistry(
   file_envoy_extensions_upstreams_tcp_generic_v3_generic_connection_pool,
   file_envoy_extensions_upstreams_tcp_v3_tcp_protocol_options,
   file_udpa_type_v1_typed_struct,
+  file_xds_type_matcher_v3_cel,
+  file_xds_type_matcher_v3_http_inputs,
   file_xds_type_v3_typed_struct,
   rarerAnyTypes,
 );

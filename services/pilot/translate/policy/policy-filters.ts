@@ -33,6 +33,7 @@ import { httpFilter } from '../security/rbac-filters.ts';
 import { apiKeyFilter } from './api-key-filter.ts';
 import { celMessage } from './cel-message.ts';
 import { denialReplies } from './denial-replies.ts';
+import { leaseFilters } from './lease-filters.ts';
 import { mixerFilter } from './mixer-filter.ts';
 import { quotaFilters } from './quota-filters.ts';
 import { reportLog } from './report-log.ts';
@@ -71,6 +72,7 @@ export function policyFilters(lookups: Lookups): PolicyFilters {
       ...headerFilter(placements),
       ...(left.length > 0 ? [mixerFilter(left, facts, { isThere: mixer !== undefined })] : []),
       // Last: what the others refuse is not charged.
+      ...leaseFilters(placements, facts, { isThere: mixer !== undefined }),
       ...quotaFilters(placements, facts, { isThere: mixer !== undefined }),
     ];
     const reports = placements.filter(({ place }) => place === 'access-log').map(({ rule }) => rule);
