@@ -1,9 +1,12 @@
 // The mesh of docker-compose.yml on a test's engine: its commands, its ports, what its proxies hold and have been sent.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ComposeProgram } from './compose-programs.ts';
 import type { Engine } from './docker.ts';
 import { freePorts } from './free-port.ts';
 import { periplusJson, root } from './periplus.ts';
 import { mustRun, type ProgramResult, runProgram } from './run-program.ts';
+import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 import { waitFor } from './wait-for.ts';
 
 /** A proxy as `proxy-status` shows it. */
@@ -24,6 +27,15 @@ export const proxies: readonly string[] = [
   'reviews-v3.default',
 ];
 
+/** The services that run their Envoys. */
+export const proxyServices: readonly string[] = proxies.map((proxy) => {
+  const [name = ''] = proxy.split('.');
+  return name === 'ingressgateway' ? 'gateway' : `${name}-sidecar`;
+});
+
+/** The log's disk, in MiB: some times what these tests write. */
+const logDiskMebibytes = 128;
+
 /** Milliseconds. */
 export const minutes = (count: number) => count * 60_000;
 
@@ -36,6 +48,8 @@ export class ComposeMesh {
   server = '';
   prometheus = '';
   consul = '';
+  /** The disk of NATS alone, or why it has none: with an engine that is not ours nothing can be mounted. */
+  logDisk: SmallDisk | { readonly why: string } = { why: 'the engine here is not of this test' };
   readonly #engine: Engine;
   #env: NodeJS.ProcessEnv = {};
 
@@ -68,6 +82,7 @@ export class ComposeMesh {
       PERIPLUS_CONSUL_PORT: String(consul),
     };
     await this.remove();
+    if (this.#engine.restart !== undefined) this.logDisk = mountSmallDisk(logDiskMebibytes);
     process.stderr.write('building the images of this checkout …\n');
     await this.compose(['build', 'pilot-1', 'gateway'], minutes(15));
   }
@@ -76,6 +91,8 @@ export class ComposeMesh {
   async remove(): Promise<void> {
     const args = this.#args(['--profile', 'consul', 'down', '-v']);
     await runProgram(this.#program.command[0], args, { cwd: root, env: this.#env, limitMs: minutes(3) });
+    if ('folder' in this.logDisk) this.logDisk.dispose();
+    this.logDisk = { why: 'it was removed' };
   }
 
   async compose(args: readonly string[], limitMs = minutes(3)): Promise<string> {
@@ -89,7 +106,8 @@ export class ComposeMesh {
   }
 
   #args(args: readonly string[]): readonly string[] {
-    return [...this.#program.command.slice(1), '-p', 'periplus-test', ...args];
+    const files = 'folder' in this.logDisk ? ['-f', 'docker-compose.yml', '-f', volumeOn(this.logDisk)] : [];
+    return [...this.#program.command.slice(1), ...files, '-p', 'periplus-test', ...args];
   }
 
   /** `up`, which waits for the conditions between services, until the gateway serves; gives how long it took, in milliseconds. */
@@ -153,6 +171,17 @@ export class ComposeMesh {
     return (await this.exec(service, 'node', '-e', script)).stdout;
   }
 
+  /** Lines of all Envoys' access logs since `since`, each with its proxy; there have to be access logs (a Telemetry). */
+  async accessLogs(since: Date): Promise<readonly string[]> {
+    const of = async (service: string) => {
+      const id = (await this.compose(['ps', '-q', service])).trim();
+      const { output } = await runProgram('docker', ['logs', '--since', since.toISOString(), id], { env: this.#env });
+      const lines = output.split('\n').filter((line) => /^\[[^\]]+\] "/.test(line));
+      return lines.map((line) => `${service} ${line}`);
+    };
+    return (await Promise.all(proxyServices.map(of))).flat();
+  }
+
   async headOfLog(): Promise<number> {
     const events = await periplusJson<readonly { position: number }[]>(
       'events',
@@ -163,4 +192,14 @@ export class ComposeMesh {
     );
     return events.at(-1)?.position ?? 0;
   }
+}
+
+/** Has the volume `log` on a disk; the folder beside it holds the file that says so. */
+function volumeOn({ folder }: SmallDisk): string {
+  const file = join(folder, '..', 'log-disk.yml');
+  writeFileSync(
+    file,
+    `volumes:\n  log: { driver: local, driver_opts: { type: none, o: bind, device: ${JSON.stringify(folder)} } }\n`,
+  );
+  return file;
 }
