@@ -179,14 +179,25 @@ function connectionOptions({ address, name }: LinkOptions): ConnectionOptions {
   };
 }
 
-function authenticatorOf(address: JetStreamAddress): { readonly authenticator?: Authenticator } {
-  if (address.credentialsFile !== undefined)
-    return { authenticator: credsAuthenticator(secret(address.credentialsFile)) };
-  if (address.nkeyFile !== undefined) return { authenticator: nkeyAuthenticator(secret(address.nkeyFile)) };
+function authenticatorOf({ credentialsFile, nkeyFile }: JetStreamAddress): { readonly authenticator?: Authenticator } {
+  // The client's parser wants the line after the seed to end, too.
+  if (credentialsFile !== undefined) return tried(credentialsFile, (text) => credsAuthenticator(bytes(`${text}\n`)));
+  if (nkeyFile !== undefined) return tried(nkeyFile, (text) => nkeyAuthenticator(bytes(text)));
   return {};
 }
 
-const secret = (path: string) => new Uint8Array(Buffer.from(read('credentials', path).trim()));
+const bytes = (text: string) => new Uint8Array(Buffer.from(text));
+
+/** An authenticator of the file's content that has signed once: what holds no credentials is wrong now, not an attempt that may succeed later. */
+function tried(path: string, make: (text: string) => Authenticator): { readonly authenticator: Authenticator } {
+  const authenticator = make(read('credentials', path).trim());
+  try {
+    authenticator('nonce');
+  } catch (error) {
+    throw new MeshError('invalid', `${path} holds no NATS credentials: ${messageOf(error)}`, { cause: error });
+  }
+  return { authenticator };
+}
 
 function read(what: string, path: string): string {
   try {
