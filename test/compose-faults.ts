@@ -1,6 +1,6 @@
 // What must not happen when parts of the control plane die under load: no request fails, no event is lost, nothing is sent to a proxy again.
 import { beforeAll, expect, it } from 'vitest';
-import { type ComposeMesh, minutes, proxies, proxyServices } from './support/compose-mesh.ts';
+import { allStreams, type ComposeMesh, minutes, proxies, proxyServices } from './support/compose-mesh.ts';
 import { startLoad } from './support/load.ts';
 import { periplus, periplusJson } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
@@ -135,7 +135,7 @@ async function underLoad(mesh: ComposeMesh, fault: () => Promise<void>): Promise
 /** Every Envoy has a stream to some Pilot, and both Pilots know that all are in sync. */
 async function everybodyServed(mesh: ComposeMesh): Promise<void> {
   const streams = async () => (await mesh.openStreams('pilot-1')) + (await mesh.openStreams('pilot-2'));
-  await waitFor(async () => (await streams()) === proxies.length, {
+  await waitFor(async () => (await streams()) === allStreams, {
     limitMs: 90_000,
     everyMs: 500,
     what: 'every proxy to have its stream again',

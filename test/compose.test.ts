@@ -2,7 +2,7 @@
 import os from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { provesFaults } from './compose-faults.ts';
-import { ComposeMesh, minutes, proxies } from './support/compose-mesh.ts';
+import { allStreams, ComposeMesh, minutes } from './support/compose-mesh.ts';
 import { type Engine, findEngine } from './support/docker.ts';
 import { startLoad } from './support/load.ts';
 import { periplus, periplusJson } from './support/periplus.ts';
@@ -176,7 +176,7 @@ describe.skipIf(why !== '')(`docker compose${why}`, () => {
       for (const [index, killed] of pilots.entries()) {
         const other = pilots[1 - index] ?? 'pilot-1';
         await mesh.kill(killed);
-        const served = async () => (await mesh.openStreams(other)) === proxies.length;
+        const served = async () => (await mesh.openStreams(other)) === allStreams;
         await waitFor(served, { limitMs: 60_000, everyMs: 500, what: `every proxy to be at ${other}` });
         await mesh.start(killed);
       }

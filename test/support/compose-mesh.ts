@@ -27,6 +27,9 @@ export const proxies: readonly string[] = [
   'reviews-v3.default',
 ];
 
+/** Streams when every proxy is served: its Envoy's, and that on which its agent hears of new trust bundles. */
+export const allStreams = 2 * proxies.length;
+
 /** The services that run their Envoys. */
 export const proxyServices: readonly string[] = proxies.map((proxy) => {
   const [name = ''] = proxy.split('.');
@@ -159,7 +162,7 @@ export class ComposeMesh {
     });
   }
 
-  /** Envoys' streams that a Pilot has itself: the log would still count those of a Pilot that was killed. Agents use the other protocol. */
+  /** Streams that a Pilot has itself: the log would still count those of a Pilot that was killed. */
   async openStreams(pilot: string): Promise<number> {
     const text = await this.page(pilot, 'http://127.0.0.1:15014/metrics');
     return Number(/^pilot_xds\{protocol="delta"\} (\d+)$/m.exec(text)?.[1] ?? 0);
