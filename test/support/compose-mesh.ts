@@ -36,13 +36,17 @@ export const proxyServices: readonly string[] = proxies.map((proxy) => {
   return name === 'ingressgateway' ? 'gateway' : `${name}-sidecar`;
 });
 
+/** Compose's project. */
+const project = 'periplus-test';
+
 /** The log's disk, in MiB: some times what these tests write. */
 const logDiskMebibytes = 128;
 
 /** Milliseconds. */
 export const minutes = (count: number) => count * 60_000;
 
-const allSynced = JSON.stringify(proxies.map((name) => [name, ['SYNCED', 'SYNCED', 'SYNCED', 'SYNCED']]));
+/** Clusters, listeners, endpoints, routes; the agent's trust bundle is one more. */
+const typesOfEnvoy = 4;
 
 /** One project of Compose. */
 export class ComposeMesh {
@@ -54,6 +58,8 @@ export class ComposeMesh {
   /** The disk of NATS alone, or why it has none: with an engine that is not ours nothing can be mounted. */
   logDisk: SmallDisk | { readonly why: string } = { why: 'the engine here is not of this test' };
   readonly #engine: Engine;
+  /** Ids of containers by service. */
+  readonly #containers = new Map<string, string>();
   #env: NodeJS.ProcessEnv = {};
 
   #program: ComposeProgram;
@@ -102,20 +108,35 @@ export class ComposeMesh {
     return await mustRun(this.#program.command[0], this.#args(args), { cwd: root, env: this.#env, limitMs });
   }
 
-  /** Runs a command in a service's container. */
+  /** Runs a command in a service's container: by the engine itself, since docker-compose 1.29 takes a second of CPU to start. */
   async exec(service: string, ...command: string[]): Promise<ProgramResult> {
-    const args = this.#args(['exec', '-T', service, ...command]);
-    return await runProgram(this.#program.command[0], args, { cwd: root, env: this.#env });
+    return await runProgram('docker', ['exec', await this.#containerOf(service), ...command], { env: this.#env });
+  }
+
+  /** Its id; a container that is started again keeps it. */
+  async #containerOf(service: string): Promise<string> {
+    const known = this.#containers.get(service);
+    if (known !== undefined) return known;
+    const labels = { project, service, oneoff: 'False' };
+    const filters = Object.entries(labels).flatMap(([name, value]) => [
+      '--filter',
+      `label=com.docker.compose.${name}=${value}`,
+    ]);
+    const id = (await mustRun('docker', ['ps', '-aq', ...filters], { env: this.#env })).trim();
+    if (!/^\w+$/.test(id)) throw new Error(`containers of ${service}: "${id}"`);
+    this.#containers.set(service, id);
+    return id;
   }
 
   #args(args: readonly string[]): readonly string[] {
     const files = 'folder' in this.logDisk ? ['-f', 'docker-compose.yml', '-f', volumeOn(this.logDisk)] : [];
-    return [...this.#program.command.slice(1), ...files, '-p', 'periplus-test', ...args];
+    return [...this.#program.command.slice(1), ...files, '-p', project, ...args];
   }
 
   /** `up`, which waits for the conditions between services, until the gateway serves; gives how long it took, in milliseconds. */
   async up(): Promise<number> {
     const startedMs = performance.now();
+    this.#containers.clear();
     await this.compose(['up', '-d']);
     await waitFor(async () => (await this.versionOfReviews()) !== undefined, { what: 'reviews through the gateway' });
     return performance.now() - startedMs;
@@ -154,11 +175,18 @@ export class ComposeMesh {
       return JSON.parse(stdout) as readonly ProxyStatus[];
     };
     const connected = async () => (await status()).filter((proxy) => proxy.connected);
-    const held = async () => (await connected()).map(({ name, types }) => [name, types.map(({ state }) => state)]);
-    await waitFor(async () => JSON.stringify(await held()) === allSynced, {
+    let seen: readonly ProxyStatus[] = [];
+    const allSynced = async () => {
+      seen = await connected();
+      const all = seen.every(
+        ({ types }) => types.length >= typesOfEnvoy && types.every(({ state }) => state === 'SYNCED'),
+      );
+      return all && seen.map(({ name }) => name).join() === proxies.join();
+    };
+    await waitFor(allSynced, {
       limitMs: 60_000,
       everyMs: 500,
-      what: `every proxy to be in sync as ${pilot} sees it`,
+      what: () => `every proxy to be in sync as ${pilot} sees it: ${JSON.stringify(seen)}`,
     });
   }
 
@@ -177,7 +205,7 @@ export class ComposeMesh {
   /** Lines of all Envoys' access logs since `since`, each with its proxy; there have to be access logs (a Telemetry). */
   async accessLogs(since: Date): Promise<readonly string[]> {
     const of = async (service: string) => {
-      const id = (await this.compose(['ps', '-q', service])).trim();
+      const id = await this.#containerOf(service);
       const { output } = await runProgram('docker', ['logs', '--since', since.toISOString(), id], { env: this.#env });
       const lines = output.split('\n').filter((line) => /^\[[^\]]+\] "/.test(line));
       return lines.map((line) => `${service} ${line}`);
