@@ -57,7 +57,7 @@ function serviceAttributes({ services }: WorkloadFacts): readonly (readonly [str
 }
 
 /** Attributes of a service by its hostname. */
-export function serviceOf(host: string | undefined): readonly (readonly [string, AttributeValue | undefined])[] {
+function serviceOf(host: string | undefined): readonly (readonly [string, AttributeValue | undefined])[] {
   const [name, namespace, kind] = host?.split('.') ?? [];
   const isKubernetes = kind === 'svc';
   return [
@@ -67,6 +67,16 @@ export function serviceOf(host: string | undefined): readonly (readonly [string,
     ['destination.service.namespace', isKubernetes ? namespace : undefined],
     ['destination.service.uid', isKubernetes ? `istio://${namespace}/services/${name}` : undefined],
   ];
+}
+
+/** Value of a `destination.service…` attribute, of the service behind the port that a request came to; undefined for any other attribute. */
+export function serviceAttribute(
+  name: string,
+  { services }: WorkloadFacts,
+  port: number | undefined,
+): AttributeValue | undefined {
+  if (!name.startsWith('destination.service')) return undefined;
+  return serviceOf(services[String(port)]).find(([known]) => known === name)?.[1];
 }
 
 /** Whether a rule is for a workload: of its namespace or the root namespace, with its labels. */

@@ -1,5 +1,5 @@
 // Envoy's external authorization service (envoy.service.auth.v3.Authorization): a check in, a verdict out.
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { type handleUnaryCall, type ServiceDefinition, status } from '@grpc/grpc-js';
 import {
   HeaderValueOption_HeaderAppendAction as AppendAction,
@@ -15,6 +15,7 @@ import {
 import type { Clock } from '../../../lib/clock.ts';
 import { type CheckCall, checkCallKey, decodeCheckCall } from '../../../mesh/policy/check-call.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
+import { grpcMethod } from '../grpc-method.ts';
 import type { GrpcService } from '../grpc-server.ts';
 import type { CheckEngine } from './check-engine.ts';
 import { requestAttributes } from './request-attributes.ts';
@@ -22,15 +23,11 @@ import type { HeaderChange, Verdict } from './verdict.ts';
 
 /** The service's one method; tests and the benchmark call it too. */
 export const authorizationService = {
-  Check: {
+  Check: grpcMethod({
     path: '/envoy.service.auth.v3.Authorization/Check',
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: (request: CheckRequest) => Buffer.from(toBinary(CheckRequestSchema, request)),
-    requestDeserialize: (bytes: Buffer) => fromBinary(CheckRequestSchema, bytes),
-    responseSerialize: (response: CheckResponse) => Buffer.from(toBinary(CheckResponseSchema, response)),
-    responseDeserialize: (bytes: Buffer) => fromBinary(CheckResponseSchema, bytes),
-  },
+    request: CheckRequestSchema,
+    response: CheckResponseSchema,
+  }),
 } satisfies ServiceDefinition;
 
 /** Texts of proxies' configurations that are remembered decoded: one a workload and policy version. */

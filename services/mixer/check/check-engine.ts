@@ -6,6 +6,7 @@ import type { HandlerSet } from '../handlers/handler-set.ts';
 import type { MixerMetrics } from '../metrics.ts';
 import { chargeQuotas, isQuotaRule, type QuotaRule } from '../quota/charge-quotas.ts';
 import { CheckCache, RecordingAttributes } from './check-cache.ts';
+import { PoisonedRules } from './poisoned-rules.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
 /** Lists of rules that are remembered with their caches: one for each kind of workload. */
@@ -33,13 +34,14 @@ export class CheckEngine {
   readonly #options: CheckEngineOptions;
   readonly #checks;
   readonly #poison;
-  readonly #told = new Set<string>();
+  readonly #poisoned: PoisonedRules;
   #byId: ReadonlyMap<string, PolicyRule> = new Map();
   #plans = new Map<string, Plan>();
   #charged = 0;
 
   constructor(options: CheckEngineOptions) {
     this.#options = options;
+    this.#poisoned = new PoisonedRules(options.onPoisoned);
     this.#checks = options.metrics.counter(
       'mixer_checks_total',
       'Checks answered, by verdict and whether it was remembered',
@@ -51,7 +53,7 @@ export class CheckEngine {
   use({ rules }: PolicySet): void {
     this.#byId = new Map(rules.map((rule) => [rule.id, rule]));
     this.#plans = new Map();
-    this.#told.clear();
+    this.#poisoned.clear();
   }
 
   /** The verdict of the rules with these ids; rules that are gone meanwhile say nothing. */
@@ -75,7 +77,7 @@ export class CheckEngine {
         if (rule.action.kind !== 'check') throw new Error(`${rule.id} has no handler`);
         return this.#options.handlers.runner(rule.action.handler).check(instance);
       },
-      poisoned: (rule, error) => this.#poisoned(rule, error),
+      poisoned: (rule, error) => this.#failed(rule, error),
     });
     if (cache !== undefined && recording instanceof RecordingAttributes) cache.keep(verdict, recording, nowMs);
     return { verdict, cached: 'false' };
@@ -88,7 +90,7 @@ export class CheckEngine {
     return await chargeQuotas(quotas, attributes, {
       take: ({ action: { handler } }, instance, amount) =>
         this.#options.handlers.runner(handler).quota(instance, { amount, bestEffort: false, deduplicationId }),
-      poisoned: (rule, error) => this.#poisoned(rule, error),
+      poisoned: (rule, error) => this.#failed(rule, error),
     });
   }
 
@@ -105,10 +107,8 @@ export class CheckEngine {
     return plan;
   }
 
-  #poisoned(rule: PolicyRule, error: unknown): void {
+  #failed(rule: PolicyRule, error: unknown): void {
     this.#poison.add({ rule: rule.id }, 1);
-    if (this.#told.has(rule.id)) return;
-    this.#told.add(rule.id);
-    this.#options.onPoisoned(rule, error);
+    this.#poisoned.failed(rule, error);
   }
 }

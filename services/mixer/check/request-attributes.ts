@@ -1,8 +1,9 @@
 // Envoy's CheckRequest as attributes, each read when an expression asks for it: nothing is looked up anywhere else.
 import type { CheckRequest } from '../../../gen/envoy/service/auth/v3/external_auth_pb.js';
 import type { Attributes, AttributeValue } from '../../../mesh/policy/attributes.ts';
-import { knownAttributes, serviceOf, type WorkloadFacts } from '../../../mesh/policy/workload-facts.ts';
+import { knownAttributes, serviceAttribute, type WorkloadFacts } from '../../../mesh/policy/workload-facts.ts';
 import type { RegistryView } from '../../../mesh/snapshot.ts';
+import { timeMs } from './envoy-time.ts';
 import { given, httpAttribute, protocolOf } from './http-attributes.ts';
 import { addressIp, addressPort, type Source, sourceAttribute } from './source-workload.ts';
 import { tokenAttribute } from './token-attributes.ts';
@@ -44,15 +45,10 @@ function requestAttribute(name: string, { request }: RequestContext): AttributeV
     case 'request.size':
       return http.size < 0n ? undefined : Number(http.size);
     case 'request.time':
-      return timeOf(request);
+      return timeMs(request.attributes?.request?.time);
     default:
       return httpAttribute(name, http);
   }
-}
-
-function timeOf(request: CheckRequest): number | undefined {
-  const time = request.attributes?.request?.time;
-  return time === undefined ? undefined : Number(time.seconds) * 1_000 + time.nanos / 1e6;
 }
 
 function sourceOf({ request, registry }: RequestContext): Source {
@@ -77,7 +73,6 @@ function otherAttribute(name: string, { request, facts, nowMs }: RequestContext)
     case 'api.protocol':
       return protocolOf(request.attributes?.request?.http?.headers ?? {});
     default:
-      // Of several services it is the one on the port that the request came to.
-      return new Map(serviceOf(facts.services[String(addressPort(destination?.address))])).get(name);
+      return serviceAttribute(name, facts, addressPort(destination?.address));
   }
 }

@@ -1,5 +1,5 @@
 // Envoy's rate limit service (envoy.service.ratelimit.v3.RateLimitService): descriptors in, charges against quotas, their standing out.
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { type handleUnaryCall, type ServiceDefinition, type ServiceError, status } from '@grpc/grpc-js';
 import type { RateLimitDescriptor } from '../../../gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb.js';
 import {
@@ -16,6 +16,7 @@ import { checkCallKey, decodeCheckCall } from '../../../mesh/policy/check-call.t
 import { fixedAmount } from '../../../mesh/policy/quota-charges.ts';
 import { quotaKey } from '../../../mesh/policy/quota-descriptor.ts';
 import type { WorkloadFacts } from '../../../mesh/policy/workload-facts.ts';
+import { grpcMethod } from '../grpc-method.ts';
 import type { GrpcService } from '../grpc-server.ts';
 import { type QuotaResult, type QuotaStanding, rpcCodes } from '../handlers/handler.ts';
 import type { HandlerSet } from '../handlers/handler-set.ts';
@@ -25,15 +26,11 @@ import type { QuotaRules } from './quota-rules.ts';
 
 /** The service's one method; tests call it too. */
 export const rateLimitService = {
-  ShouldRateLimit: {
+  ShouldRateLimit: grpcMethod({
     path: '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit',
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: (request: RateLimitRequest) => Buffer.from(toBinary(RateLimitRequestSchema, request)),
-    requestDeserialize: (bytes: Buffer) => fromBinary(RateLimitRequestSchema, bytes),
-    responseSerialize: (response: RateLimitResponse) => Buffer.from(toBinary(RateLimitResponseSchema, response)),
-    responseDeserialize: (bytes: Buffer) => fromBinary(RateLimitResponseSchema, bytes),
-  },
+    request: RateLimitRequestSchema,
+    response: RateLimitResponseSchema,
+  }),
 } satisfies ServiceDefinition;
 
 /** What the service is made of. */

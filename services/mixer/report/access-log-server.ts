@@ -1,5 +1,5 @@
 // Envoy's gRPC access log service (envoy.service.accesslog.v3.AccessLogService): streams of entries in, nothing out.
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import { type handleClientStreamingCall, type ServiceDefinition, status } from '@grpc/grpc-js';
 import {
   type StreamAccessLogsMessage,
@@ -10,23 +10,19 @@ import {
 import type { Clock } from '../../../lib/clock.ts';
 import { type CheckCall, checkCallKey, decodeCheckCall } from '../../../mesh/policy/check-call.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
+import { grpcMethod } from '../grpc-method.ts';
 import type { GrpcService } from '../grpc-server.ts';
 import { logEntryAttributes } from './log-entry-attributes.ts';
 import type { ReportEngine } from './report-engine.ts';
 
 /** The service's one method; tests call it too. */
 export const accessLogService = {
-  StreamAccessLogs: {
+  StreamAccessLogs: grpcMethod({
     path: '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs',
+    request: StreamAccessLogsMessageSchema,
+    response: StreamAccessLogsResponseSchema,
     requestStream: true,
-    responseStream: false,
-    requestSerialize: (request: StreamAccessLogsMessage) =>
-      Buffer.from(toBinary(StreamAccessLogsMessageSchema, request)),
-    requestDeserialize: (bytes: Buffer) => fromBinary(StreamAccessLogsMessageSchema, bytes),
-    responseSerialize: (response: StreamAccessLogsResponse) =>
-      Buffer.from(toBinary(StreamAccessLogsResponseSchema, response)),
-    responseDeserialize: (bytes: Buffer) => fromBinary(StreamAccessLogsResponseSchema, bytes),
-  },
+  }),
 } satisfies ServiceDefinition;
 
 /** What the service is made of. */

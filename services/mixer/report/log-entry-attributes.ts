@@ -1,10 +1,10 @@
 // An entry of Envoy's HTTP access log as attributes, each read when an expression asks for it.
-import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt';
 import { RequestMethod } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import type { AccessLogCommon, HTTPAccessLogEntry } from '../../../gen/envoy/data/accesslog/v3/accesslog_pb.js';
 import { type Attributes, type AttributeValue, attributesBy } from '../../../mesh/policy/attributes.ts';
-import { knownAttributes, serviceOf, type WorkloadFacts } from '../../../mesh/policy/workload-facts.ts';
+import { knownAttributes, serviceAttribute, type WorkloadFacts } from '../../../mesh/policy/workload-facts.ts';
 import type { RegistryView } from '../../../mesh/snapshot.ts';
+import { spanMs, timeMs } from '../check/envoy-time.ts';
 import { given, type HttpHead, httpAttribute, protocolOf } from '../check/http-attributes.ts';
 import { addressIp, addressPort, type Source, sourceAttribute } from '../check/source-workload.ts';
 import { tokenAttribute } from '../check/token-attributes.ts';
@@ -106,13 +106,6 @@ function durationOf(common: AccessLogCommon | undefined): number | undefined {
   return spanMs(common?.timeToLastDownstreamTxByte) ?? spanMs(common?.duration);
 }
 
-function timeMs(time: Timestamp | undefined): number | undefined {
-  return time === undefined ? undefined : Number(time.seconds) * 1_000 + time.nanos / 1e6;
-}
-
-const spanMs = (span: Duration | undefined): number | undefined =>
-  span === undefined ? undefined : Number(span.seconds) * 1_000 + span.nanos / 1e6;
-
 /** The connection's own end: a client can claim any other address in a header. */
 function sourceOf({ entry: { commonProperties: common }, registry }: LogEntryContext): Source {
   const sans = common?.tlsProperties?.peerCertificateProperties?.subjectAltName ?? [];
@@ -144,7 +137,6 @@ function otherAttribute(
     case 'context.proxy_error_code':
       return shortFlags(common?.responseFlags);
     default:
-      // Of several services it is the one on the port that the request came to.
-      return new Map(serviceOf(facts.services[String(addressPort(common?.downstreamLocalAddress))])).get(name);
+      return serviceAttribute(name, facts, addressPort(common?.downstreamLocalAddress));
   }
 }

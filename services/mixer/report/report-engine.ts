@@ -1,6 +1,7 @@
 // Turns requests that have ended into instances for the handlers that report rules name.
 import type { Attributes } from '../../../mesh/policy/attributes.ts';
 import type { HandlerRef, PolicyRule, PolicySet } from '../../../mesh/policy/rules.ts';
+import { PoisonedRules } from '../check/poisoned-rules.ts';
 import { fieldsOf } from '../check/verdict.ts';
 import type { Instance } from '../handlers/handler.ts';
 import type { HandlerSet } from '../handlers/handler-set.ts';
@@ -19,11 +20,12 @@ export class ReportEngine {
   readonly #options: ReportEngineOptions;
   readonly #entries;
   readonly #left;
-  readonly #told = new Set<string>();
+  readonly #poisoned: PoisonedRules;
   #byId: ReadonlyMap<string, PolicyRule> = new Map();
 
   constructor(options: ReportEngineOptions) {
     this.#options = options;
+    this.#poisoned = new PoisonedRules(options.onPoisoned);
     this.#entries = options.metrics.counter('mixer_report_entries_total', 'Access-log entries that proxies sent');
     this.#left = options.metrics.counter(
       'mixer_report_instances_omitted_total',
@@ -34,7 +36,7 @@ export class ReportEngine {
   /** These are the rules from now on. */
   use({ rules }: PolicySet): void {
     this.#byId = new Map(rules.flatMap((rule) => (rule.action.kind === 'report' ? [[rule.id, rule]] : [])));
-    this.#told.clear();
+    this.#poisoned.clear();
   }
 
   /** Queues what the rules with these ids say of the requests; rules that are gone meanwhile say nothing. Never throws. */
@@ -60,8 +62,7 @@ export class ReportEngine {
       // A size that is not known is not a size of 0.
       if (template !== 'metric' || instance.fields.value !== undefined) return instance;
     } catch (error) {
-      if (!this.#told.has(id)) this.#options.onPoisoned(rule, error);
-      this.#told.add(id);
+      this.#poisoned.failed(rule, error);
     }
     this.#left.add({ rule: id }, 1);
     return undefined;
