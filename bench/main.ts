@@ -1,4 +1,4 @@
-// `npm run bench`: prints the tables of bench/README.md. `--quick` runs the small mesh once; `--growth` runs large meshes alone; `--log-only` leaves the meshes out, `--csr-only` all but signing.
+// `npm run bench`: prints the tables of bench/README.md. `--quick` runs the small mesh once; `--growth` runs large meshes alone; `--log-only` leaves the meshes out, `--csr-only` all but signing, `--mixer-only` all but policies and telemetry.
 import { availableParallelism } from 'node:os';
 import type { RecordedEvent } from '../events/envelope.ts';
 import { meshProjection } from '../mesh/mesh-state.ts';
@@ -9,6 +9,7 @@ import { kurrentDbForBench } from './kurrentdb-log.ts';
 import { measureAppends, measureReplay, type OpenForBench, openTemporaryMemory, openTemporarySqlite } from './log.ts';
 import { benchEndpoint, benchService, endpointFact, serviceFact } from './mesh.ts';
 import { type MeshRun, type MeshSize, runMesh } from './mesh-run.ts';
+import { mixerTables } from './mixer.ts';
 import { median } from './statistics.ts';
 
 const quick = process.argv.includes('--quick');
@@ -156,7 +157,17 @@ if (process.argv.includes('--growth')) {
   await table(growth, 1);
   process.exit(0);
 }
+/** Medians of five, as the aims say; a short run is for trying. */
+const mixerOptions = quick ? { perSecond: 200, seconds: 3, rounds: 1 } : { perSecond: 1_000, seconds: 10, rounds: 5 };
+if (process.argv.includes('--mixer-only')) {
+  await mixerTables(mixerOptions);
+  // What telemetry costs prints itself.
+  if (!quick) await import('./telemetry.ts');
+  process.exit(0);
+}
 if (!process.argv.includes('--log-only')) await table(sizes, runs);
 await natsTable();
 if (!process.argv.includes('--log-only')) await csrTable();
 await logTable();
+if (!process.argv.includes('--log-only')) await mixerTables(mixerOptions);
+process.exit(0);

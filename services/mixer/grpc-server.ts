@@ -44,6 +44,7 @@ export class MixerServer implements Service {
     const server = new Server({
       'grpc.max_receive_message_length': limits.maxRequestBytes,
       'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
+      'grpc.enable_channelz': 0,
     });
     for (const { definition, implementation } of services) server.addService(definition, implementation);
     this.port.set(await listen(server, this.#options));
