@@ -164,7 +164,9 @@ describe('expressions and a second CEL', () => {
             const theirs = second(values);
             if (ours === undefined) absent++;
             if (ours !== theirs)
-              differences.push(`${both.mixer} on ${JSON.stringify(values)}: ${String(ours)} / ${String(theirs)}`);
+              differences.push(
+                `${both.mixer} on ${JSON.stringify(values)}, ours and theirs: ${JSON.stringify([ours, theirs])}`,
+              );
           }
         },
       ),
