@@ -122,7 +122,8 @@ const plants: readonly { readonly filter: Manifest; readonly resource: string }[
     filter: envoyFilter('plant-cluster', 'CLUSTER', {
       match: {
         context: 'SIDECAR_OUTBOUND',
-        cluster: { service: 's0.default.svc.cluster.local', portNumber: 3306, subset: '' },
+        // By name: without a subset a match is for every subset's cluster, too.
+        cluster: { name: 'outbound|3306||s0.default.svc.cluster.local' },
       },
       value: { connect_timeout: '0s' },
     }),

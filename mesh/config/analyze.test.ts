@@ -56,7 +56,7 @@ describe('analyze', () => {
     ).toEqual([]);
   });
 
-  it('IST0101: hosts, subsets, ports, gateways and delegates that do not exist or are not visible', () => {
+  it('IST0101 and IST0174: hosts, subsets, ports, gateways and delegates that do not exist or are not visible', () => {
     expect(
       findings([
         config('VirtualService', 'a', {
@@ -75,7 +75,7 @@ describe('analyze', () => {
         config('DestinationRule', 'd', { host: 'missing' }),
       ]),
     ).toEqual([
-      'DestinationRule/default/d  warning: spec.host: no service "missing" is known in or visible to namespace default [IST0101]',
+      'DestinationRule/default/d  warning: spec.host: no service "missing" is known in or visible to namespace default [IST0174]',
       'VirtualService/default/a  warning: spec.gateways[0]: there is no Gateway default/nowhere [IST0101]',
       'VirtualService/default/a  warning: spec.http[0].mirror.host: no service "hidden" is known in or visible to namespace default [IST0101]',
       'VirtualService/default/a  warning: spec.http[0].route[0].destination.subset: no DestinationRule defines subset "v9" of web [IST0101]',

@@ -1,10 +1,14 @@
 // Findings across resources, as `istioctl analyze` has them (istio.io/latest/docs/reference/config/analysis): pure, on one snapshot.
 import type { Snapshot } from '../snapshot.ts';
+import { analyzeClaims } from './analyze/claims.ts';
 import { analyzeDestinationRules } from './analyze/destination-rules.ts';
+import { analyzeEnvoyFilters } from './analyze/envoy-filters.ts';
 import { analyzeGateways } from './analyze/gateways.ts';
 import { indexOf } from './analyze/mesh-index.ts';
 import { analyzeSelectors } from './analyze/selectors.ts';
 import { analyzeServiceEntries } from './analyze/service-entries.ts';
+import { analyzeServices } from './analyze/services.ts';
+import { analyzeTelemetries } from './analyze/telemetries.ts';
 import { analyzeVirtualServices } from './analyze/virtual-services.ts';
 import type { Problem } from './problem.ts';
 
@@ -20,6 +24,10 @@ export function analyze(snapshot: Snapshot): readonly Problem[] {
     ...analyzeDestinationRules(index),
     ...analyzeServiceEntries(index),
     ...analyzeSelectors(index),
+    ...analyzeEnvoyFilters(index),
+    ...analyzeClaims(index),
+    ...analyzeTelemetries(index),
+    ...analyzeServices(index),
   ];
   const order = (problem: Problem) =>
     `${problem.resource}\u0000${problem.path}\u0000${problem.code}\u0000${problem.message}`;

@@ -5,17 +5,19 @@ import { fullHostname, hostsOverlap } from '../resolve-host.ts';
 import { sorted } from '../same-content.ts';
 import type { GatewaySpec, Server } from '../schemas/gateway.ts';
 import type { VirtualServiceSpec } from '../schemas/virtual-service.ts';
+import { analyzeGatewayServers } from './gateway-servers.ts';
 import { finding, groupBy, type MeshIndex, nameOf } from './mesh-index.ts';
 
 type Gateway = ConfigResource<GatewaySpec>;
 
-/** IST0101, IST0132 and IST0145. */
+/** IST0101, IST0132, IST0138, IST0145 and IST0162. */
 export function analyzeGateways(index: MeshIndex): readonly Problem[] {
   const { config } = index.snapshot;
   const references = config
     .list<VirtualServiceSpec>('VirtualService')
     .flatMap((virtualService) => gatewayReferences(virtualService, index));
-  return [...references, ...conflictingServers(config.list<GatewaySpec>('Gateway'))];
+  const gateways = config.list<GatewaySpec>('Gateway');
+  return [...references, ...conflictingServers(gateways), ...analyzeGatewayServers(gateways, index)];
 }
 
 function gatewayReferences(resource: ConfigResource<VirtualServiceSpec>, index: MeshIndex): readonly Problem[] {

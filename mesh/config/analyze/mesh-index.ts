@@ -10,8 +10,25 @@ export interface MeshIndex {
   readonly snapshot: Snapshot;
   /** The services that a host in a resource of `namespace` means and that `namespace` can see; wildcards match on both sides. */
   servicesFor(host: string, namespace: string): readonly Service[];
+  /** Workloads that platforms tell of, and endpoints of services, whose workloads they stand for. */
+  workloads(): readonly KnownWorkload[];
   /** Names of the subsets that DestinationRules define for a host in a resource of `namespace`. */
   subsetsFor(host: string, namespace: string): ReadonlySet<string>;
+}
+
+/** What a selector is matched with. */
+export interface KnownWorkload {
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Whether `labels` has all of `selector`. */
+export function hasLabels(
+  labels: Readonly<Record<string, string>>,
+  selector: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value);
 }
 
 /** Indexes a snapshot. */
@@ -25,8 +42,19 @@ export function indexOf(snapshot: Snapshot): MeshIndex {
     for (const subset of rule.spec.subsets ?? []) names.add(subset.name);
     subsets.set(host, names);
   }
+  const { registry } = snapshot;
+  let workloads: readonly KnownWorkload[] | undefined;
   return {
     snapshot,
+    workloads: () => {
+      workloads ??= [
+        ...registry.workloads.values(),
+        ...[...registry.services.keys()]
+          .flatMap((key) => registry.endpoints(key))
+          .map(({ id, workload, namespace, labels }) => ({ name: workload ?? id, namespace, labels })),
+      ];
+      return workloads;
+    },
     servicesFor: (host, namespace) => {
       const name = fullHostname(host, namespace);
       const candidates = name.startsWith('*')

@@ -46,8 +46,6 @@ function checkPatch(patch: EnvoyFilterPatch, applyTo: string, place: Place): voi
     place.at('operation').error(`REPLACE is for NETWORK_FILTER and HTTP_FILTER, found ${applyTo}`);
   if (filterClass !== 'UNSPECIFIED' && operation !== 'ADD')
     place.at('filterClass').error(`is for ADD, found ${operation}`);
-  if (['INSERT_BEFORE', 'INSERT_AFTER'].includes(operation))
-    place.at('operation').warn(`${operation} depends on other filters' names and places`, 'IST0151');
 }
 
 function checkMatch(match: EnvoyConfigObjectMatch, applyTo: string, place: Place): void {

@@ -1,0 +1,167 @@
+// Findings with istioctl's codes: selectors, subsets, certificates, claims, patches, protocols.
+import { describe, expect, it } from 'vitest';
+import type { ConfigResource } from '../../../events/model.ts';
+import { endpointAt, httpService, resourceOf, snapshotOf } from '../../snapshot-fixture.ts';
+import { analyze } from '../analyze.ts';
+import { defaultMeshConfig, type MeshConfig } from '../mesh-config.ts';
+
+const web = httpService('web', { ports: [{ name: 'http', port: 80, protocol: 'HTTP' }] });
+const gateway = httpService('edge', {
+  namespace: 'istio-system',
+  ports: [{ name: 'http', port: 80, protocol: 'HTTP' }],
+});
+const endpoints = [
+  endpointAt(web, '10.0.0.1', { labels: { app: 'web', version: 'v1' } }),
+  endpointAt(gateway, '10.0.0.2', { labels: { istio: 'ingressgateway' } }),
+];
+
+/** `CODE RESOURCE PATH` of each finding. */
+function found(config: readonly ConfigResource[], mesh: Partial<MeshConfig> = {}): string[] {
+  const snapshot = snapshotOf({
+    services: [web, gateway],
+    endpoints,
+    config: [...config],
+    mesh: { ...defaultMeshConfig, ...mesh },
+  });
+  return analyze(snapshot).map(({ code, resource, path }) => `${code} ${resource} ${path}`);
+}
+const inRoot = { namespace: 'istio-system' };
+const server = (number: number, more: object = {}) => ({
+  port: { number, name: `p${number}`, protocol: 'HTTP' },
+  hosts: ['a.example.com'],
+  ...more,
+});
+const edge = (name: string, ...servers: readonly object[]) =>
+  resourceOf('Gateway', name, { selector: { istio: 'ingressgateway' }, servers });
+
+describe('findings', () => {
+  it('IST0173 and IST0174: subsets without endpoints, rules for no service', () => {
+    expect(
+      found([
+        resourceOf('DestinationRule', 'a', {
+          host: 'web',
+          subsets: [
+            { name: 'v1', labels: { version: 'v1' } },
+            { name: 'v2', labels: { version: 'v2' } },
+          ],
+        }),
+        resourceOf('DestinationRule', 'b', { host: 'nobody' }),
+      ]),
+    ).toEqual(['IST0173 DestinationRule/default/a spec.subsets[1]', 'IST0174 DestinationRule/default/b spec.host']);
+  });
+
+  it('IST0127: policies for workloads that are not there', () => {
+    const policy = (name: string, labels: object, more = {}) =>
+      resourceOf('AuthorizationPolicy', name, { selector: { matchLabels: labels } }, more);
+    expect(
+      found([
+        policy('fits', { app: 'web' }),
+        policy('nobody', { app: 'gone' }),
+        policy('elsewhere', { istio: 'ingressgateway' }),
+        policy('mesh-wide', { app: 'web' }, inRoot),
+        resourceOf('AuthorizationPolicy', 'all', {}, inRoot),
+        resourceOf('AuthorizationPolicy', 'empty-namespace', {}, { namespace: 'empty' }),
+      ]),
+    ).toEqual([
+      'IST0127 AuthorizationPolicy/default/elsewhere spec.selector',
+      'IST0127 AuthorizationPolicy/default/nobody spec.selector',
+      'IST0127 AuthorizationPolicy/empty/empty-namespace spec.selector',
+    ]);
+  });
+
+  it('IST0149: routes by claims at a Gateway whose proxies read no tokens', () => {
+    const routed = resourceOf('VirtualService', 'v', {
+      hosts: ['a.example.com'],
+      gateways: ['g'],
+      http: [
+        {
+          match: [{ headers: { '@request.auth.claims.group': { exact: 'x' } } }],
+          route: [{ destination: { host: 'web' } }],
+        },
+      ],
+    });
+    const reader = resourceOf(
+      'RequestAuthentication',
+      'r',
+      { selector: { matchLabels: { istio: 'ingressgateway' } } },
+      inRoot,
+    );
+    expect(found([edge('g', server(80)), routed])).toEqual(['IST0149 VirtualService/default/v spec.gateways[0]']);
+    expect(found([edge('g', server(80)), routed, reader])).toEqual([]);
+  });
+
+  it('IST0138 and IST0162: certificates that Gateways share, ports that no service has', () => {
+    const tls = { mode: 'SIMPLE', credentialName: 'web-tls' };
+    expect(
+      found([
+        edge('a', server(80, { tls, hosts: ['a.example.com'] })),
+        edge('b', server(80, { tls, hosts: ['b.example.com'] }), server(8443)),
+      ]),
+    ).toEqual([
+      'IST0138 Gateway/default/b spec.servers[0].tls',
+      'IST0162 Gateway/default/b spec.servers[1].port.number',
+    ]);
+  });
+
+  it('IST0151 to IST0155: patches that are ignored or depend on others', () => {
+    const patch = (applyTo: string, operation: string, more: object = {}) => ({
+      applyTo,
+      patch: { operation, ...(operation === 'REMOVE' ? {} : { value: { name: 'lua' } }) },
+      ...more,
+    });
+    const version = { match: { proxy: { proxyVersion: '^1\\.2.*' } } };
+    expect(
+      found([
+        resourceOf('EnvoyFilter', 'f', {
+          configPatches: [
+            patch('HTTP_ROUTE', 'ADD'),
+            patch('ROUTE_CONFIGURATION', 'REMOVE'),
+            patch('HTTP_FILTER', 'INSERT_BEFORE', version),
+            patch('HTTP_FILTER', 'INSERT_AFTER'),
+          ],
+        }),
+        resourceOf('EnvoyFilter', 'ordered', { priority: 1, configPatches: [patch('HTTP_FILTER', 'INSERT_BEFORE')] }),
+      ]).map((line) => line.split(' ')[0]),
+    ).toEqual(['IST0153', 'IST0154', 'IST0151', 'IST0155']);
+  });
+
+  it('IST0157, IST0159 and IST0160: Telemetries without providers, and those that meet', () => {
+    const own = { selector: { matchLabels: { app: 'web' } } };
+    const all = [
+      resourceOf('Telemetry', 'a', { accessLogging: [{}] }),
+      resourceOf('Telemetry', 'b', {}),
+      resourceOf('Telemetry', 'c', own),
+      resourceOf('Telemetry', 'd', own),
+    ];
+    const meeting = ['IST0160 Telemetry/default/b spec.selector', 'IST0159 Telemetry/default/d spec.selector'];
+    expect(found(all)).toEqual(['IST0157 Telemetry/default/a spec.accessLogging[0].providers', ...meeting]);
+    expect(found(all, { defaultProviders: { accessLogging: ['x'] } })).toEqual(meeting);
+  });
+
+  it('IST0177: ServiceEntries that disagree on a protocol', () => {
+    const entry = (name: string, protocol: string, exportTo: readonly string[], namespace = 'default') =>
+      resourceOf(
+        'ServiceEntry',
+        name,
+        { hosts: ['x.example.com'], addresses: ['240.0.0.1'], ports: [{ number: 80, name: 'p', protocol }], exportTo },
+        { namespace },
+      );
+    expect(found([entry('a', 'HTTP', ['*']), entry('b', 'TCP', ['*'])])).toEqual([
+      'IST0177 ServiceEntry/default/b spec.ports[0].protocol',
+    ]);
+    expect(found([entry('a', 'HTTP', ['.']), entry('b', 'TCP', ['.'], 'shop')])).toEqual([]);
+  });
+
+  it('IST0118 and IST0150: port names of Kubernetes services', () => {
+    const kubernetes = (name: string, protocol: 'Unsupported' | 'TCP', more: object = {}) =>
+      httpService(name, { platform: 'kubernetes', ports: [{ name: 'tcp', port: 80, protocol }], ...more });
+    const services = [
+      kubernetes('plain', 'Unsupported'),
+      kubernetes('far', 'TCP', { externalName: 'far.example.com' }),
+    ];
+    expect(analyze(snapshotOf({ services })).map(({ code, resource }) => `${code} ${resource}`)).toEqual([
+      'IST0150 Service/default/far',
+      'IST0118 Service/default/plain',
+    ]);
+  });
+});

@@ -1,0 +1,24 @@
+// Services as platforms have them: ports whose names do not tell their protocol.
+import type { Service } from '../../../events/model.ts';
+import type { Problem } from '../problem.ts';
+import type { MeshIndex } from './mesh-index.ts';
+
+/** IST0118 (the protocol has to be detected) and IST0150 (of an ExternalName service, whose bytes may go astray). */
+export function analyzeServices(index: MeshIndex): readonly Problem[] {
+  return [...index.snapshot.registry.services.values()]
+    .filter(({ platform }) => platform === 'kubernetes')
+    .flatMap((service) =>
+      service.ports.flatMap(({ name, port, protocol }, i) => {
+        const isExternal = service.externalName !== undefined;
+        if (protocol !== 'Unsupported' && !(isExternal && name === 'tcp')) return [];
+        const message = isExternal
+          ? `port ${port} of an ExternalName service: name it for its protocol, as http or tcp-NAME`
+          : `port ${port} is named ${JSON.stringify(name)}, which does not begin with a protocol: it is detected`;
+        return [at(service, `spec.ports[${i}].name`, isExternal ? 'IST0150' : 'IST0118', message)];
+      }),
+    );
+}
+
+function at({ namespace, name }: Service, path: string, code: string, message: string): Problem {
+  return { severity: 'warning', resource: `Service/${namespace}/${name}`, path, code, message };
+}
