@@ -1,58 +1,102 @@
-// The Kubernetes adapter on a real kube-apiserver: initial sync and memory, and from a write to its fact. `node bench/kubernetes.ts [SERVICES]`.
-import { performance } from 'node:perf_hooks';
-import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
-import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
-import { platformRules } from '../adapters/platform-rules.ts';
-import { AdapterRunner } from '../adapters/runner.ts';
-import { MemoryLog } from '../events/logs/memory.ts';
-import { systemClock } from '../lib/clock.ts';
-import { silentLogger } from '../lib/logger.ts';
+// From a write to a real kube-apiserver to every proxy, and the initial sync: `node bench/kubernetes.ts [SERVICES] [PROXIES] [ROUNDS]`.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TestKube } from '../test/support/kube.ts';
-import { paths, putSlice, serviceObject, sliceObject } from '../test/support/kube-objects.ts';
-import { waitFor } from '../test/support/wait-for.ts';
+import { paths, serviceObject, sliceObject } from '../test/support/kube-objects.ts';
+import type { InitialSync, KubernetesPlaneCommand, KubernetesPlaneReport } from './kubernetes-plane.ts';
+import type { LoadCommand, LoadReport } from './load-client.ts';
+import { startPeer, stopPeer } from './mesh-run.ts';
+import { percentile } from './statistics.ts';
 
-/** How many writes are timed. */
-const rounds = 50;
+/** Sizes of a run; services have four endpoints each. */
+interface Size {
+  readonly services: number;
+  readonly proxies: number;
+  /** Changes that are timed. */
+  readonly rounds: number;
+}
 
-/** Prints the figures for `services` services of four endpoints each. */
-export async function benchKubernetes(services: number): Promise<void> {
+const endpointsEach = 4;
+/** Between changes, as in mesh-run.ts. */
+const gapMs = 250;
+
+const nowMs = () => Number(process.hrtime.bigint()) / 1e6;
+
+/** Prints the figures of one size. */
+async function benchKubernetes(size: Size): Promise<void> {
   const kube = await TestKube.start();
   if ('why' in kube) {
     console.log(kube.why);
     return;
   }
-  const controller = new AbortController();
   try {
-    await fill(kube, services);
-    const path = kube.kubeconfig(kube.port, 'admin-token');
-    const adapter = createKubernetesAdapter({ access: () => readKubeconfig({ path }), clusterId: 'bench' });
-    const log = new MemoryLog();
-    const runner = new AdapterRunner({ adapter, log, clock: systemClock, logger: silentLogger, ...platformRules() });
-    global.gc?.();
-    const before = process.memoryUsage();
-    const cpu = process.cpuUsage();
-    const startedMs = performance.now();
-    const ended = runner.run(controller.signal).catch(() => {});
-    await waitFor(() => runner.status.value?.state === 'synced', { everyMs: 5, what: 'the initial sync' });
-    const { user, system } = process.cpuUsage(cpu);
-    const facts = (await log.head()).position;
-    console.log(`initial sync: ${services} services, ${services * 4} endpoints, ${facts} facts`);
-    console.log(`  ${Math.round(performance.now() - startedMs)} ms, ${Math.round((user + system) / 1_000)} ms CPU`);
-    global.gc?.();
-    const after = process.memoryUsage();
-    const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
-    console.log(
-      `  heap +${mib(after.heapUsed - before.heapUsed)} MiB with the log in memory (--expose-gc for exact figures)`,
-    );
-    console.log(`  resident +${mib(after.rss - before.rss)} MiB`);
-    const times = await timeWrites(kube, log);
-    console.log(`write to fact, ${rounds} times: median ${times.median} ms, p99 ${times.p99} ms`);
-    controller.abort();
-    await ended;
+    await fill(kube, size.services);
+    await measure(kube, size);
   } finally {
-    controller.abort();
     await kube.dispose();
   }
+}
+
+async function measure(kube: TestKube, size: Size): Promise<void> {
+  const args = [kube.kubeconfig(kube.port, 'admin-token')];
+  const plane = startPeer<KubernetesPlaneCommand, KubernetesPlaneReport>('kubernetes-plane.ts', args);
+  const client = startPeer<LoadCommand, LoadReport>('load-client.ts', []);
+  try {
+    const sync = await plane.next('ready');
+    printSync(size, sync);
+    if (size.proxies === 0) return;
+    const connecting = client.next('connected');
+    client.send({ do: 'connect', target: `127.0.0.1:${sync.port}`, proxies: size.proxies });
+    const { fullMs, startedMs, bytes } = await connecting;
+    const connectMs = Math.max(...fullMs) - startedMs;
+    console.log(
+      `${size.proxies} proxies hold everything after ${Math.round(connectMs)} ms, ${Math.round(bytes / 2 ** 20)} MiB`,
+    );
+    const delays = { write: [] as number[], answer: [] as number[] };
+    for (let round = 1; round <= size.rounds; round++) {
+      await sleep(gapMs);
+      const watching = client.next('watching');
+      const marker = `10.99.${round >> 8}.${round & 255}`;
+      client.send({ do: 'watch', marker });
+      await watching;
+      const reached = client.next('reached');
+      const { endpoints } = sliceObject('', [marker, ...addressesOf(round).slice(1)]);
+      const writtenMs = nowMs();
+      await kube.must('PATCH', `${paths.slices}/s${round}-1`, { endpoints });
+      const answeredMs = nowMs();
+      const { atMs } = await reached;
+      delays.write.push(...atMs.map((ms) => ms - writtenMs));
+      delays.answer.push(...atMs.map((ms) => ms - answeredMs));
+    }
+    const measuring = plane.next('measured');
+    plane.send({ do: 'measure' });
+    const { rssMiB, facts } = await measuring;
+    for (const [from, values] of Object.entries({
+      'the write': delays.write,
+      "the API server's answer": delays.answer,
+    })) {
+      const at = (share: number) => percentile(values, share).toFixed(1);
+      console.log(`from ${from} to a proxy's ACK: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms (${values.length} samples)`);
+    }
+    console.log(
+      `${facts - sync.facts} facts for ${size.rounds} changes; resident ${Math.round(rssMiB)} MiB at the end`,
+    );
+  } finally {
+    await Promise.all([stopPeer(client), stopPeer(plane)]);
+  }
+}
+
+function printSync({ services }: Size, sync: InitialSync): void {
+  const { syncMs, servedMs, facts, rssMiB, heapMiB, cpuSeconds } = sync;
+  console.log(`initial sync: ${services} services, ${services * endpointsEach} endpoints, ${facts} facts`);
+  console.log(
+    `  durable after ${Math.round(syncMs)} ms, served after ${Math.round(servedMs)} ms, ${cpuSeconds.toFixed(2)} CPU-s`,
+  );
+  console.log(`  resident ${Math.round(rssMiB)} MiB, heap ${Math.round(heapMiB)} MiB, Pilot and log included`);
+}
+
+/** Of service `index`. */
+function addressesOf(index: number): readonly string[] {
+  return Array.from({ length: endpointsEach }, (_, last) => `10.${100 + (index >> 8)}.${index & 255}.${last + 1}`);
 }
 
 async function fill(kube: TestKube, services: number): Promise<void> {
@@ -61,26 +105,13 @@ async function fill(kube: TestKube, services: number): Promise<void> {
   const worker = async () => {
     for (const [index, name] of next) {
       await kube.must('POST', paths.services, serviceObject(name));
-      const addresses = [1, 2, 3, 4].map((last) => `10.${100 + (index >> 8)}.${index & 255}.${last}`);
-      await kube.must('POST', paths.slices, sliceObject(name, addresses));
+      await kube.must('POST', paths.slices, sliceObject(name, addressesOf(index)));
     }
   };
   await Promise.all(Array.from({ length: 20 }, worker));
 }
 
-/** From the moment before the request to the moment when the fact is in the log. */
-async function timeWrites(kube: TestKube, log: MemoryLog): Promise<{ readonly median: string; readonly p99: string }> {
-  const times: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const { position } = await log.head();
-    const startedMs = performance.now();
-    await putSlice(kube, `s${round}`, [`10.99.0.${round + 1}`]);
-    await waitFor(async () => (await log.head()).position > position, { everyMs: 1, what: 'the fact' });
-    times.push(performance.now() - startedMs);
-  }
-  times.sort((a, b) => a - b);
-  const at = (part: number) => (times[Math.floor((times.length - 1) * part)] ?? 0).toFixed(1);
-  return { median: at(0.5), p99: at(0.99) };
+if (import.meta.main) {
+  const [services = 500, proxies = 300, rounds = 20] = process.argv.slice(2).map(Number);
+  await benchKubernetes({ services, proxies, rounds });
 }
-
-if (import.meta.main) await benchKubernetes(Number(process.argv[2] ?? 1_000));

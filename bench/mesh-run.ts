@@ -42,13 +42,15 @@ const gapMs = 250;
 /** Bounds every wait: a benchmark that hangs is a result too. */
 const limitMs = 120_000;
 
-interface Peer<Command, Report> {
+/** A process of the benchmark's own. */
+export interface Peer<Command, Report> {
   send(command: Command): void;
   next<Did extends string>(did: Did): Promise<Extract<Report, { did: Did }>>;
   readonly process: ChildProcess;
 }
 
-function start<Command extends object, Report extends { did: string }>(
+/** Starts `file` of this folder; what it reports is waited for by what it did. */
+export function startPeer<Command extends object, Report extends { did: string }>(
   file: string,
   args: readonly string[],
 ): Peer<Command, Report> {
@@ -82,12 +84,12 @@ function start<Command extends object, Report extends { did: string }>(
 /** Runs one size once, on SQLite or on the NATS server at `natsUrl`. */
 export async function runMesh(size: MeshSize, natsUrl?: string, rounds = 5): Promise<MeshRun> {
   const { services, endpoints } = size;
-  const plane = start<PlaneCommand, PlaneReport>('control-plane.ts', [
+  const plane = startPeer<PlaneCommand, PlaneReport>('control-plane.ts', [
     String(services),
     String(endpoints),
     ...(natsUrl === undefined ? [] : [natsUrl]),
   ]);
-  const client = start<LoadCommand, LoadReport>('load-client.ts', []);
+  const client = startPeer<LoadCommand, LoadReport>('load-client.ts', []);
   try {
     const { port } = await plane.next('ready');
     const measure = async () => {
@@ -145,16 +147,19 @@ export async function runMesh(size: MeshSize, natsUrl?: string, rounds = 5): Pro
       rssMiB: end.rssMiB,
     };
   } finally {
-    for (const peer of [client, plane]) {
-      if (peer.process.exitCode !== null) continue;
-      peer.process.send({ do: 'stop' });
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(() => peer.process.kill('SIGKILL'), 5000);
-        peer.process.once('exit', () => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
-    }
+    for (const peer of [client, plane]) await stopPeer(peer);
   }
+}
+
+/** Asks it to end, and ends it after 5 s. */
+export async function stopPeer(peer: { readonly process: ChildProcess }): Promise<void> {
+  if (peer.process.exitCode !== null) return;
+  peer.process.send({ do: 'stop' });
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => peer.process.kill('SIGKILL'), 5000);
+    peer.process.once('exit', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }

@@ -8,6 +8,7 @@ import { silentLogger } from '../lib/logger.ts';
 import type { FoundCredential } from '../mesh/credential-material.ts';
 import { clusterCases } from './kubernetes/clusters.ts';
 import { faultCases, lastFaultCase } from './kubernetes/faults.ts';
+import { guideCase } from './kubernetes/guide.ts';
 import type { OnKube } from './kubernetes/on-kube.ts';
 import { shapeCases } from './kubernetes/shapes.ts';
 import { statusCases } from './kubernetes/status.ts';
@@ -207,6 +208,8 @@ describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
   );
 
   shapeCases(onKube);
+
+  guideCase(onKube);
 
   clusterCases(onKube);
 

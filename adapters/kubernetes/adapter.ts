@@ -18,7 +18,9 @@ import { WakeUp } from './wake-up.ts';
 export interface KubernetesTiming extends ReflectorTiming {
   /** Of the `.status` of configuration. */
   readonly status: StatusTiming;
-  /** A pod and the slice that names it arrive on two connections: what comes within this time is reported together. */
+  /** What comes within this time is reported together: the lines of one packet. */
+  readonly packetMs: number;
+  /** A pod and the slice that names it arrive on two connections: so long the slice waits for a pod that is not known yet. */
   readonly settleMs: number;
   /** While something is listed again, the rest waits for it, but not longer than this. */
   readonly maxSettleMs: number;
@@ -30,6 +32,7 @@ export interface KubernetesTiming extends ReflectorTiming {
 export const defaultKubernetesTiming: KubernetesTiming = {
   ...defaultReflectorTiming,
   status: defaultStatusTiming,
+  packetMs: 1,
   settleMs: 10,
   maxSettleMs: 5_000,
   discoveryMs: 10_000,
@@ -243,8 +246,10 @@ class Run {
   }
 
   async #settle(signal: AbortSignal): Promise<void> {
-    const { settleMs, maxSettleMs } = this.#timing;
+    const { packetMs, settleMs, maxSettleMs } = this.#timing;
     const startedMs = this.#clock.nowMs();
+    await this.#clock.sleep(packetMs, signal);
+    if (this.#listing.size === 0 && !this.#registry.awaitsPods) return;
     do await this.#clock.sleep(settleMs, signal);
     while (this.#listing.size > 0 && this.#clock.nowMs() - startedMs < maxSettleMs);
   }

@@ -9,6 +9,7 @@ import type {
   KubernetesService,
 } from '../../mesh/config/schemas/kubernetes.ts';
 import type { Observed } from '../adapter.ts';
+import { GroupedKeys } from './grouped-keys.ts';
 import { addressesOf, isFinished, type KubernetesIndex, namespaceOf, objectKey } from './kubernetes-set.ts';
 import { serviceNameLabel } from './prune.ts';
 import { serviceOf } from './translate.ts';
@@ -47,6 +48,7 @@ export class ClusterIndex {
   readonly #podsByNode = new GroupedKeys();
   /** Scopes whose content may differ from what was taken. */
   #dirty = new Set<string>();
+  #awaitsPods = false;
 
   constructor(origin: Origin, options: { readonly network?: string } = {}) {
     this.#origin = origin;
@@ -83,10 +85,16 @@ export class ClusterIndex {
     return this.#dirty.size > 0;
   }
 
+  /** Whether a slice that changed names a pod that is not known yet: it may be on its way. */
+  get awaitsPods(): boolean {
+    return this.#awaitsPods;
+  }
+
   /** What changed since it was last called, by scope; an empty list where the scope is gone. Costs as much as what changed. */
   takeChanges(): Map<string, readonly Observed[]> {
     const changes = new Map([...this.#dirty].map((scope) => [scope, this.#contentOf(scope)]));
     this.#dirty = new Set();
+    this.#awaitsPods = false;
     return changes;
   }
 
@@ -136,6 +144,7 @@ export class ClusterIndex {
       if (service === undefined) continue;
       this.#slicesByService[change](service, key);
       for (const target of targetsOf(slice)) this.#slicesByTarget[change](target, key);
+      this.#awaitsPods ||= change === 'add' && this.#namesUnknownPods(slice);
       this.#touchService(service);
     }
   }
@@ -177,6 +186,13 @@ export class ClusterIndex {
     if (name !== 'istio-system' || network === this.#network) return;
     this.#network = network;
     for (const scope of this.scopes()) this.#dirty.add(scope);
+  }
+
+  #namesUnknownPods({ metadata, endpoints }: KubernetesEndpointSlice): boolean {
+    return (endpoints ?? []).some(({ targetRef }) => {
+      if (!targetRef?.name || (targetRef.kind !== undefined && targetRef.kind !== 'Pod')) return false;
+      return !this.#pods.has(`${targetRef.namespace || (metadata.namespace ?? 'default')}/${targetRef.name}`);
+    });
   }
 
   #touchTarget(target: string): void {
@@ -231,33 +247,6 @@ type Change = {
     readonly after: ClusterObjects[K] | undefined;
   };
 }[ClusterKind];
-
-/** Several keys under each of several names. */
-class GroupedKeys {
-  readonly #keys = new Map<string, Set<string>>();
-
-  of(name: string): ReadonlySet<string> {
-    return this.#keys.get(name) ?? none;
-  }
-
-  /** The last one in order. */
-  last(name: string): string | undefined {
-    return [...this.of(name)].sort().at(-1);
-  }
-
-  add(name: string, key: string): void {
-    const known = this.#keys.get(name);
-    if (known) known.add(key);
-    else this.#keys.set(name, new Set([key]));
-  }
-
-  delete(name: string, key: string): void {
-    const known = this.#keys.get(name);
-    if (known?.delete(key) && known.size === 0) this.#keys.delete(name);
-  }
-}
-
-const none: ReadonlySet<string> = new Set();
 
 function keyOf<K extends ClusterKind>(kind: K, object: ClusterObjects[K]): string {
   return kind === 'Node' || kind === 'Namespace' ? (object.metadata.name ?? '') : objectKey(object);
