@@ -17,8 +17,8 @@ export async function openMixer(
   const { createMixer } = await import('../services/mixer/mixer.ts');
   // `pilot-HOST` is what a process is called where nobody says otherwise.
   const own = name.replace(/^pilot-/, 'mixer-');
-  const { facts, counts } = logs;
-  const shared = { facts, ...(counts && { counts }) };
+  const { facts, counts, leases } = logs;
+  const shared = { facts, ...(counts && { counts }), ...(leases && { leases }) };
   return createMixer({ config, ...shared, host, name: own, mesh: defaultMeshConfig, ...means });
 }
 

@@ -1,6 +1,7 @@
 // Mixer put together: it follows the facts log, serves what proxies ask on one gRPC port, and is found through the registry.
 import type { CountStore } from '../../events/count-store.ts';
 import type { EventLog } from '../../events/event-log.ts';
+import type { Leases } from '../../events/lease.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { Latest } from '../../lib/latest.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -14,6 +15,7 @@ import { builtInKinds } from './handlers/handler-kinds.ts';
 import { HandlerSet } from './handlers/handler-set.ts';
 import { Exposition } from './handlers/prometheus.ts';
 import { MixerMetrics } from './metrics.ts';
+import { watchOthers } from './presence.ts';
 import { quotaPart } from './quota/quota-part.ts';
 import { mixerRegistration } from './registration.ts';
 import { reportPart } from './report/report-part.ts';
@@ -69,13 +71,15 @@ export function createMixer(options: {
   readonly facts: EventLog;
   /** Shared with other Mixers; absent: this one counts alone. */
   readonly counts?: CountStore;
+  /** Where several Mixers share the log: whoever is killed is taken out of the registry by another. */
+  readonly leases?: Leases;
   readonly host: string;
   readonly name: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly mesh: MeshConfig;
 }): Mixer {
-  const { config, facts, counts, host, name, clock, mesh } = options;
+  const { config, facts, counts, leases, host, name, clock, mesh } = options;
   const logger = options.logger.child({ part: 'mixer' });
   const metrics = new MixerMetrics();
   const exposition = new Exposition();
@@ -98,11 +102,15 @@ export function createMixer(options: {
   const server = new MixerServer({ host, port: config.port, services: built.flatMap(({ grpc }) => grpc ?? []), clock });
   const ready = () => reader.caughtUp && server.port.value !== undefined;
   return {
-    registration: mixerRegistration({ facts, port: server.port, address: config.address, name, clock, logger }),
+    registration: mixerRegistration({
+      ...{ facts, port: server.port, address: config.address, name, clock, logger },
+      ...(leases && { leases }),
+    }),
     services: [
       { name: 'mixer-reader', run: (signal) => reader.run(signal) },
       ...built.flatMap(({ services }) => services ?? []),
       afterCatchingUp(server, snapshots),
+      ...(leases ? [watchOthers({ facts, leases, snapshots, name, clock, logger })] : []),
     ],
     port: server.port,
     ready,

@@ -3,6 +3,7 @@
 import type { RecordedEvent } from '../../events/envelope.ts';
 import { eventId } from '../../events/event-id.ts';
 import type { EventLog } from '../../events/event-log.ts';
+import type { Leases } from '../../events/lease.ts';
 import type { Endpoint } from '../../events/model.ts';
 import { endpointSubject, type RegistryFact, serviceSubject } from '../../events/registry-facts.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -12,6 +13,7 @@ import { MeshError, messageOf } from '../../lib/mesh-error.ts';
 import type { Service } from '../../lib/service.ts';
 import { sameContent } from '../../mesh/config/same-content.ts';
 import { mixerHostname, mixerPortName, mixerService, systemNamespace } from '../../mesh/policy/mixer-service.ts';
+import { holdPresence } from './presence.ts';
 
 /** Attempts at one fact before the service fails and is started anew: each lost to another writer of the same subject. */
 const maxAttempts = 5;
@@ -29,6 +31,8 @@ export interface RegistrationOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where leases are kept: other Mixers see by them that this one lives. */
+  readonly leases?: Leases;
 }
 
 /** Registers once the port is open. On abort it deregisters, unless another life of this Mixer has registered meanwhile. */
@@ -39,9 +43,17 @@ export function mixerRegistration(options: RegistrationOptions): Service {
       for await (const port of options.port.watch(signal)) {
         const endpoint = endpointOf(options, port);
         await ensure({ type: 'io.periplus.registry.service-registered', data: mixerService }, options);
-        const version = await ensure({ type: 'io.periplus.registry.endpoint-registered', data: endpoint }, options);
+        const register = () => ensure({ type: 'io.periplus.registry.endpoint-registered', data: endpoint }, options);
+        let version = await register();
+        // Without its lease it may have been taken for dead.
+        const again = async () => {
+          version = await register();
+        };
+        const { leases, name } = options;
+        const held = leases && holdPresence(endpoint.id, { leases, name, signal, again });
         await aborted(signal);
         await deregister(endpoint, version, options);
+        await held;
         return;
       }
     },

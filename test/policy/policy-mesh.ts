@@ -1,5 +1,6 @@
 // A mesh for policy tests: Pilot and Mixer on a log in memory, real Envoys as sidecars before one app that answers with what it got.
 import http from 'node:http';
+import type { EventLog } from '../../events/event-log.ts';
 import { MemoryLog } from '../../events/logs/memory.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/logger.ts';
@@ -37,7 +38,7 @@ export interface Sidecar {
 
 /** See the file's first line. */
 export class PolicyMesh {
-  readonly facts = new MemoryLog();
+  readonly facts: EventLog;
   readonly #stops: (() => unknown)[] = [];
   readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
   #app: http.Server | undefined;
@@ -45,6 +46,11 @@ export class PolicyMesh {
   #xdsPort = 0;
   #pilot: Pilot | undefined;
   mixer: Mixer | undefined;
+
+  /** `facts`: a log that others share; absent: one in memory. */
+  constructor(facts: EventLog = new MemoryLog()) {
+    this.facts = facts;
+  }
 
   async start(options: { readonly mixer?: boolean } = {}): Promise<void> {
     const [appPort = 0, xdsPort = 0] = await freePorts(2);

@@ -1,13 +1,30 @@
 // What a destination inherits from the mesh configuration where its DestinationRule says nothing.
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
-import type { TCPSettings, TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
+import type { OutlierDetection, TCPSettings, TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
+import { mixerHostname } from '../../../../mesh/policy/mixer-service.ts';
 import { isHttp } from '../routes/protocol.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
 
+/**
+ * A Mixer that can't be reached is left alone for a while; where half of them can't, all are tried. What Mixers answer does not count: a refusal
+ * or a back end that fails is no fault of theirs.
+ */
+const mixerOutliers: OutlierDetection = {
+  splitExternalLocalOriginErrors: true,
+  consecutiveLocalOriginFailures: 2,
+  consecutiveGatewayErrors: 0,
+  consecutive5xxErrors: 0,
+  interval: '1s',
+  baseEjectionTime: '5s',
+  maxEjectionPercent: 100,
+  minHealthPercent: 50,
+};
+
 /** A cluster's policy with the mesh's defaults below it. Settings are inherited whole; keepalive field by field, as in Istio. */
-export function policyWithDefaults({ policy, port }: ClusterSpec, mesh: MeshConfig): TrafficPolicy {
+export function policyWithDefaults({ policy, port, service }: ClusterSpec, mesh: MeshConfig): TrafficPolicy {
   const connectionPool = policy.connectionPool ?? mesh.defaultConnectionPool;
-  const outlierDetection = policy.outlierDetection ?? mesh.defaultOutlierDetection;
+  const ofMesh = service.hostname === mixerHostname ? mixerOutliers : mesh.defaultOutlierDetection;
+  const outlierDetection = policy.outlierDetection ?? ofMesh;
   const isZoneAware = policy.loadBalancer?.zoneAwareLbSetting !== undefined;
   const localityLbSetting = isZoneAware
     ? undefined

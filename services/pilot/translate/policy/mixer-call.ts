@@ -1,6 +1,9 @@
 // How a proxy calls Mixer: the cluster, and what it tells with each call or stream.
 import { create } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { RetryPolicySchema } from '../../../../gen/envoy/config/core/v3/base_pb.js';
 import { type GrpcService, GrpcServiceSchema } from '../../../../gen/envoy/config/core/v3/grpc_service_pb.js';
+import { PreviousHostsPredicateSchema } from '../../../../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.js';
 import { checkCallKey, encodeCheckCall } from '../../../../mesh/policy/check-call.ts';
 import { mixerCluster, mixerHostname } from '../../../../mesh/policy/mixer-service.ts';
 import type { PolicyRule } from '../../../../mesh/policy/rules.ts';
@@ -14,3 +17,27 @@ export function mixerCall(rules: readonly PolicyRule[], facts: WorkloadFacts): G
     initialMetadata: [{ key: checkCallKey, value: encodeCheckCall({ facts, rules: rules.map(({ id }) => id) }) }],
   });
 }
+
+/** As `mixerCall`, for one answer: asked of another Mixer where one can't be reached, or goes away. At worst a quota is charged twice. */
+export function mixerQuestion(rules: readonly PolicyRule[], facts: WorkloadFacts): GrpcService {
+  const call = mixerCall(rules, facts);
+  if (call.targetSpecifier.case !== 'envoyGrpc') return call;
+  call.targetSpecifier.value.retryPolicy = create(RetryPolicySchema, {
+    numRetries: maxRetries,
+    retryOn: 'connect-failure,refused-stream,reset',
+    retryHostPredicate: [
+      {
+        name: 'envoy.retry_host_predicates.previous_hosts',
+        configType: {
+          case: 'typedConfig',
+          value: anyPack(PreviousHostsPredicateSchema, create(PreviousHostsPredicateSchema)),
+        },
+      },
+    ],
+    hostSelectionRetryMaxAttempts: BigInt(maxRetries + 1),
+  });
+  return call;
+}
+
+/** Two of the Mixers may be away at once: asking more takes more than the 200 ms that there are. */
+const maxRetries = 2;

@@ -12,7 +12,7 @@ import type { PolicyRule } from '../../../../mesh/policy/rules.ts';
 import type { WorkloadFacts } from '../../../../mesh/policy/workload-facts.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { httpFilter } from '../security/rbac-filters.ts';
-import { mixerCall } from './mixer-call.ts';
+import { mixerQuestion } from './mixer-call.ts';
 
 /** How long a proxy waits for Mixer, in ms: Envoy's own default for ext_authz. */
 export const mixerTimeoutMs = 200;
@@ -29,7 +29,7 @@ export function mixerFilter(
   const headers = referencedHeaders(rules);
   const authorizer = create(ExtAuthzSchema, {
     transportApiVersion: ApiVersion.V3,
-    services: { case: 'grpcService', value: { ...mixerCall(rules, facts), timeout: durationOfMs(mixerTimeoutMs) } },
+    services: { case: 'grpcService', value: { ...mixerQuestion(rules, facts), timeout: durationOfMs(mixerTimeoutMs) } },
     failureModeAllow: failOpen,
     statusOnError: { code: StatusCode.ServiceUnavailable },
     includeTlsSession: true,

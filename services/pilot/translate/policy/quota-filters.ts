@@ -22,7 +22,7 @@ import type { WorkloadFacts } from '../../../../mesh/policy/workload-facts.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { httpFilter } from '../security/rbac-filters.ts';
 import { celMessage } from './cel-message.ts';
-import { mixerCall } from './mixer-call.ts';
+import { mixerQuestion } from './mixer-call.ts';
 import { mixerTimeoutMs, withoutMixer } from './mixer-filter.ts';
 
 /** The filters of these placements; none for those of other places. `isThere`: whether proxies have a cluster of Mixers. */
@@ -47,7 +47,7 @@ function askingFilter(placements: readonly Placement[], facts: WorkloadFacts, is
     statusOnError: { code: StatusCode.ServiceUnavailable },
     rateLimitService: {
       transportApiVersion: ApiVersion.V3,
-      grpcService: { ...mixerCall(rules, facts), timeout: durationOfMs(mixerTimeoutMs) },
+      grpcService: { ...mixerQuestion(rules, facts), timeout: durationOfMs(mixerTimeoutMs) },
     },
     enableXRatelimitHeaders: HeadersVersion.DRAFT_VERSION_03,
     enableRetryAfterHeader: true,
