@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { ServeFlags } from '../../run/config.ts';
 import { joinTokenVariable } from '../../run/proxy-identity.ts';
 import { type CliContext, collect, newCommand, withExamples } from '../context.ts';
+import { withPlatformOptions } from '../platform-options.ts';
 import { withServeOptions } from '../serve-options.ts';
 
 /** The command. */
@@ -34,44 +35,6 @@ export function serveCommand(context: CliContext): Command {
       "contexts of the kubeconfig; the first one's Istio resources configure the mesh",
     )
     .option('--kube-read-only', "write nothing into the clusters: no .status of Istio's resources")
-    .option('--consul <url>', 'read Consul through this agent; its token comes from $CONSUL_HTTP_TOKEN')
-    .option('--consul-datacenter <name...>', "datacenters of Consul to read (default: the agent's own)")
-    .option(
-      '--consul-hostname <rule>',
-      'hostnames of its services: NAME, NS and DC are replaced (default: NAME.service.consul)',
-    )
-    .option('--consul-namespace <name>', 'namespace to read; Consul Enterprise ($CONSUL_NAMESPACE)')
-    .option('--consul-partition <name>', 'partition to read; Consul Enterprise ($CONSUL_PARTITION)')
-    .option('--consul-token-file <file>', 'file with the ACL token, which may be replaced ($CONSUL_HTTP_TOKEN_FILE)')
-    .option('--consul-ca <file>', "CA of Consul's certificate ($CONSUL_CACERT)")
-    .option('--consul-cert <file>', 'client certificate for Consul ($CONSUL_CLIENT_CERT)')
-    .option('--consul-key <file>', 'its key ($CONSUL_CLIENT_KEY)')
-    .option(
-      '--consul-server-name <name>',
-      "name in Consul's certificate, such as server.dc1.consul ($CONSUL_TLS_SERVER_NAME)",
-    )
-    .option('--nomad <url>', "read Nomad's native services through this agent; its token comes from $NOMAD_TOKEN")
-    .option('--nomad-region <name...>', "regions of Nomad to read (default: the agent's own)")
-    .option('--nomad-namespace <name>', 'namespace to read (default: $NOMAD_NAMESPACE, else all)')
-    .option(
-      '--nomad-hostname <rule>',
-      'hostnames of its services: NAME and NS are replaced (default: NAME.NS.svc.cluster.local)',
-    )
-    .option('--nomad-token-file <file>', 'file with the ACL token, which may be replaced')
-    .option('--nomad-ca <file>', "CA of Nomad's certificate ($NOMAD_CACERT)")
-    .option('--nomad-cert <file>', 'client certificate for Nomad ($NOMAD_CLIENT_CERT)')
-    .option('--nomad-key <file>', 'its key ($NOMAD_CLIENT_KEY)')
-    .option(
-      '--nomad-server-name <name>',
-      "name in Nomad's certificate, such as server.global.nomad ($NOMAD_TLS_SERVER_NAME)",
-    )
-    .option('--docker [address...]', 'read Docker engines (default: $DOCKER_HOST, else unix:///var/run/docker.sock)')
-    .option(
-      '--docker-hostname <rule>',
-      'hostnames of its services: NAME, NS and PROJECT are replaced (default: NAME.NS.svc.cluster.local)',
-    )
-    .option('--docker-host-address <address>', "endpoints are ports published at this address, not containers' own")
-    .option('--docker-cert-path <dir>', 'folder of ca.pem, cert.pem and key.pem for TLS ($DOCKER_CERT_PATH)')
     .option(
       '--adapter <module>',
       'an adapter of others: MODULE or MODULE:CONFIG.yaml, a package or a path (docs/guides/writing-an-adapter.md); may be repeated',
@@ -81,7 +44,7 @@ export function serveCommand(context: CliContext): Command {
       const { serve } = await import('../../run/main.ts');
       context.exitCode = await serve(flags, context.io);
     });
-  return withExamples(withServeOptions(command), [
+  return withExamples(withServeOptions(withPlatformOptions(command)), [
     ['periplus serve --config mesh/', 'everything in one process, log in .periplus/log'],
     ['periplus serve --roles pilot,adapters --log sqlite:/var/lib/periplus --config /etc/mesh --host 0.0.0.0', ''],
     ['periplus serve --roles pilot --log nats://nats:4222', 'one of several processes that share a log'],
