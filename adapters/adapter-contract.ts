@@ -9,6 +9,7 @@ import type { Snapshot } from '../mesh/snapshot.ts';
 import { SnapshotBuilder } from '../mesh/snapshot-builder.ts';
 import type { Adapter } from './adapter.ts';
 import type { AdapterStatus } from './adapter-status.ts';
+import { type PlatformRules, platformRules } from './platform-rules.ts';
 import { AdapterRunner } from './runner.ts';
 
 /** One platform (real or a stand-in) and a way to steer what it shows. */
@@ -19,11 +20,37 @@ export interface AdapterFixture {
   show(names: readonly string[]): Promise<void>;
   /** The platform can't be read until the next `show`. Leave out where that can't happen. */
   readonly breakDown?: () => Promise<void>;
+  /** Ways in which the platform goes wrong; leave out those that it can't. */
+  readonly faults?: {
+    readonly kinds: readonly PlatformFault[];
+    /** An adapter whose platform can go wrong; its pauses between tries may be short. */
+    open(): Adapter;
+    /** It is so from now on, and what is under way is cut; undefined: it is well again. */
+    set(fault: PlatformFault | undefined): Promise<void>;
+  };
   close(): Promise<void>;
 }
 
+/** What goes wrong with platforms. After each of them nothing is gone, and the adapter says that it can't see, or that it holds a loss. */
+export type PlatformFault =
+  | 'lists nothing'
+  | 'lists a part'
+  | 'answers slowly'
+  | 'hangs'
+  | 'refuses the token'
+  | 'answers nonsense'
+  | 'counts from the beginning'
+  | 'cuts its streams';
+
+/** Faults that an adapter gets over without a word: what it sees is right, or it is right again at once. */
+const harmless: ReadonlySet<PlatformFault> = new Set([
+  'answers slowly',
+  'counts from the beginning',
+  'cuts its streams',
+]);
+
 /** Long enough for a busy machine; a passing run never waits for it. */
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 
 /** Defines the suite for one adapter; `open` starts a fresh platform for each test. */
 export function describeAdapterContract(name: string, open: () => Promise<AdapterFixture>): void {
@@ -36,13 +63,14 @@ export function describeAdapterContract(name: string, open: () => Promise<Adapte
         await fixture.close();
       }
     };
-  describe(`${name} keeps the adapter contract`, { timeout: 30_000 }, () => {
+  describe(`${name} keeps the adapter contract`, { timeout: 120_000 }, () => {
     it('shows what the platform has, under its own platform name', withFixture(showsEverything));
     it('follows what appears and goes', withFixture(followsChanges));
     it('says nothing new after a restart when nothing changed', withFixture(staysQuiet));
     it('catches up after a restart with what changed meanwhile', withFixture(catchesUp));
     it('stops when told to', withFixture(stops));
     it('empties nothing when the platform breaks down, and continues when it is back', withFixture(survivesBreakdown));
+    it('loses nothing by what goes wrong with its platform, and says so', withFixture(survivesFaults));
   });
 }
 
@@ -118,16 +146,41 @@ async function survivesBreakdown(fixture: AdapterFixture, context: TestContext):
   await running.untilState('synced');
 }
 
+async function survivesFaults(fixture: AdapterFixture, context: TestContext): Promise<void> {
+  const { faults } = fixture;
+  if (!faults) return context.skip('the platform of this fixture can not go wrong');
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+  await fixture.show(names);
+  const log = new MemoryLog();
+  await using running = start({ open: () => faults.open() }, log, { ...platformRules(), flapWindowMs: 0 });
+  await running.untilServices(names);
+  await running.untilState('synced');
+  const gone = async () => (await eventsOf(log)).filter(({ type }) => type.endsWith('deregistered'));
+  let round = 0;
+  for (const fault of faults.kinds) {
+    await faults.set(fault);
+    if (!harmless.has(fault)) await running.untilSaid(fault);
+    expect(await gone(), fault).toEqual([]);
+    await faults.set(undefined);
+    // What it shows after is right, changes included.
+    names.push(`after-${++round}`);
+    await fixture.show(names);
+    await running.untilServices(names);
+    await running.untilWell();
+    expect(await gone(), fault).toEqual([]);
+  }
+}
+
 async function runUntil(fixture: AdapterFixture, log: MemoryLog, names: readonly string[]): Promise<void> {
   await using running = start(fixture, log);
   await running.untilState('synced');
   await running.untilServices(names);
 }
 
-function start(fixture: AdapterFixture, log: MemoryLog) {
+function start(fixture: Pick<AdapterFixture, 'open'>, log: MemoryLog, rules: Partial<PlatformRules> = {}) {
   const controller = new AbortController();
   const adapter = fixture.open();
-  const runner = new AdapterRunner({ adapter, log, clock: systemClock, logger: silentLogger });
+  const runner = new AdapterRunner({ adapter, log, clock: systemClock, logger: silentLogger, ...rules });
   let failure: unknown;
   const ended = runner.run(controller.signal).catch((error) => {
     if (!controller.signal.aborted) failure = error;
@@ -142,6 +195,16 @@ function start(fixture: AdapterFixture, log: MemoryLog) {
     adapter,
     untilState: (state: AdapterStatus['state']) =>
       until(`state ${state}`, async () => runner.status.value?.state === state),
+    untilSaid: (fault: string) =>
+      until(`a word about "${fault}"`, async () => {
+        const { state, heldCount = 0 } = runner.status.value ?? {};
+        return state === 'lost' || heldCount > 0;
+      }),
+    untilWell: () =>
+      until('all to be well', async () => {
+        const { state, heldCount } = runner.status.value ?? {};
+        return state === 'synced' && heldCount === 0;
+      }),
     untilServices: (names: readonly string[]) =>
       until(
         `services ${[...names].join()}`,

@@ -4,6 +4,11 @@ import type { Fact } from './fact.ts';
 /** Why a fact waits: its loss was too sudden, or it flaps. */
 export type PendingReason = 'held' | 'flapping';
 
+/** What needs no successful look at the platform to be said. */
+export const always: ReadonlySet<PendingReason> = new Set(['flapping']);
+/** What may be said while the platform can be read. */
+export const whenSynced: ReadonlySet<PendingReason> = new Set([...always, 'held']);
+
 /** One waiting fact. */
 export interface PendingWrite {
   readonly fact: Fact;

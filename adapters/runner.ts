@@ -1,21 +1,21 @@
 // Runs one adapter and turns what it shows into facts in the log, one atomic batch at a time. README.md has the rules.
 import { releaseSubject } from '../events/adapter-facts.ts';
 import type { RecordedEvent } from '../events/envelope.ts';
-import type { Append, EventLog } from '../events/event-log.ts';
+import type { EventLog } from '../events/event-log.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Latest } from '../lib/latest.ts';
 import type { Logger } from '../lib/logger.ts';
-import { MeshError, messageOf } from '../lib/mesh-error.ts';
+import { MeshError } from '../lib/mesh-error.ts';
 import type { Service } from '../lib/service.ts';
 import type { Adapter, AdapterSink, Observed, ReplaceOptions } from './adapter.ts';
 import { type AdapterStatus, StatusBoard } from './adapter-status.ts';
 import { diffScopes } from './diff.ts';
+import { FactWriter } from './fact-writer.ts';
 import { FlapDamper } from './flap-damper.ts';
 import { foldLoss, lossFacts, type OpenLoss, reasonOf } from './losses.ts';
-import { type PendingReason, PendingWrites } from './pending-writes.ts';
+import { always, PendingWrites, whenSynced } from './pending-writes.ts';
 import { defaultHoldMs, type PlatformRules } from './platform-rules.ts';
-import { SessionFence, type SessionOptions } from './session-fence.ts';
-import { SourceMemory, sourceOf } from './source-memory.ts';
+import type { SessionOptions } from './session-fence.ts';
 import { type PlanContext, planDifference, planDue, type WritePlan } from './write-plan.ts';
 
 /** What a runner needs. */
@@ -29,13 +29,6 @@ export interface AdapterRunnerOptions extends Partial<PlatformRules> {
   readonly session?: SessionOptions;
 }
 
-/** Delays between tries while the log is unavailable: quick for a blip, then no more than once in five seconds. */
-const retryMs = { min: 50, max: 5_000 };
-
-/** What needs no successful look at the platform to be said. */
-const always: ReadonlySet<PendingReason> = new Set(['flapping']);
-const whenSynced: ReadonlySet<PendingReason> = new Set([...always, 'held']);
-
 /**
  * See the file's first line. May be run again after `run` rejected; what it knows stays. With a session it runs once: `run` rejects with
  * MeshError `conflict` when another replica has taken over.
@@ -44,28 +37,24 @@ export class AdapterRunner implements Service {
   readonly name: string;
   readonly #board: StatusBoard;
   readonly #options: AdapterRunnerOptions;
-  readonly #memory: SourceMemory;
+  readonly #writer: FactWriter;
   readonly #pending = new PendingWrites();
   readonly #damper: FlapDamper;
-  readonly #fence: SessionFence | undefined;
   #hasSynced = false;
   /** What an earlier run held, until this one has seen everything. */
   #openLoss: OpenLoss | undefined;
-  /** Facts position up to which the memory has seen other writers' events. */
-  #readTo = 0;
   /** Writes happen one after the other. */
   #queue: Promise<void> = Promise.resolve();
   /** Ends the sleep until the next waiting fact is due. */
   #wake: () => void = () => {};
 
   constructor(options: AdapterRunnerOptions) {
-    const { adapter, flapWindowMs = 0, session } = options;
+    const { adapter, flapWindowMs = 0 } = options;
     const { platform, instance } = adapter;
     this.#options = options;
-    this.#memory = new SourceMemory(sourceOf(adapter));
-    this.#damper = new FlapDamper(flapWindowMs);
-    this.#fence = session && new SessionFence(session, adapter);
     this.name = `adapter ${platform} ${instance}`;
+    this.#writer = new FactWriter({ ...options, name: this.name, onRead: (event) => this.#noteLoss(event) });
+    this.#damper = new FlapDamper(flapWindowMs);
     this.#board = new StatusBoard(adapter, this.name, options.logger);
   }
 
@@ -76,8 +65,8 @@ export class AdapterRunner implements Service {
 
   /** Runs the adapter until `signal` aborts; rejects when it does. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#untilAvailable(signal, () => this.#readLog());
-    await this.#inTurn(() => this.#openSession(signal));
+    await this.#writer.untilAvailable(signal, () => this.#writer.readLog());
+    await this.#inTurn(() => this.#writer.openSession(signal));
     const stop = new AbortController();
     const until = AbortSignal.any([signal, stop.signal]);
     const failing = (work: Promise<void>) => work.catch((error) => stop.abort(error));
@@ -120,10 +109,10 @@ export class AdapterRunner implements Service {
 
   async #synced(scopes: readonly string[], signal: AbortSignal): Promise<void> {
     const exist = new Set(scopes);
-    const vanished = this.#memory.scopes().filter((scope) => !exist.has(scope));
+    const vanished = this.#writer.memory.scopes().filter((scope) => !exist.has(scope));
     if (vanished.length > 0) await this.#write(new Map(vanished.map((scope) => [scope, []])), {}, signal);
     const open = this.#openLoss;
-    if (open) await this.#untilAvailable(signal, () => this.#closeEarlierLoss(open));
+    if (open) await this.#writer.untilAvailable(signal, () => this.#closeEarlierLoss(open));
     this.#hasSynced = true;
     this.#wasRead();
   }
@@ -137,7 +126,7 @@ export class AdapterRunner implements Service {
     const { keepMissing = false, explicit = () => false } = options;
     await this.#carryOut(signal, () => {
       const time = options.time ?? this.#now();
-      const difference = diffScopes(this.#memory, contents, { actor: this.#actor, time });
+      const difference = diffScopes(this.#writer.memory, contents, { ...this.#writer.stamp(), time });
       const plan = planDifference(this.#context(), difference, { scopes, keepMissing, explicit });
       return { plan, claims: difference.claims };
     });
@@ -149,33 +138,35 @@ export class AdapterRunner implements Service {
     signal: AbortSignal,
     makePlan: () => { readonly plan: WritePlan; readonly claims?: ReadonlyMap<string, string> },
   ): Promise<void> {
-    await this.#untilAvailable(signal, async (isRetry) => {
+    await this.#writer.untilAvailable(signal, async (isRetry) => {
       // After a failed or refused try the log may hold more than the memory knows, this very batch included.
-      if (isRetry) await this.#readLog();
+      if (isRetry) await this.#writer.readLog();
       for (;;) {
         const { plan, claims } = makePlan();
         if (await this.#append(plan)) {
           this.#settle(plan);
-          for (const [subject, scope] of claims ?? []) this.#memory.claim(subject, scope);
+          for (const [subject, scope] of claims ?? []) this.#writer.memory.claim(subject, scope);
           return;
         }
-        await this.#readLog();
+        await this.#writer.readLog();
       }
     });
   }
 
   /** False when another writer was first: the memory is behind. */
   async #append(plan: WritePlan): Promise<boolean> {
-    const stamp = { actor: this.#actor, time: this.#now() };
-    const { adapter, log, logger } = this.#options;
+    const { adapter, logger } = this.#options;
+    const { memory } = this.#writer;
     const heldBefore = this.#pending.of('held').length;
     const releaseAt = new Date(this.#releaseMs()).toISOString();
-    const batch = [...plan.now, ...lossFacts(plan, { adapter, memory: this.#memory, heldBefore, releaseAt, ...stamp })];
+    const batch = [
+      ...plan.now,
+      ...lossFacts(plan, { adapter, memory, heldBefore, releaseAt, ...this.#writer.stamp() }),
+    ];
     if (batch.length === 0) return true;
-    const result = await log.append(this.#guarded(batch));
-    if (!result.ok) return false;
-    for (const event of result.events) this.#absorb(event);
-    logger.debug({ adapter: this.name, facts: batch.length, position: result.position }, 'reported');
+    const written = await this.#writer.append(batch);
+    if (!written) return false;
+    logger.debug({ adapter: this.name, facts: batch.length, ...written }, 'reported');
     if (plan.held) logger.warn({ adapter: this.name, ...plan.held, releaseAt }, 'much vanished at once; it is kept');
     for (const [reason, count] of plan.released) logger.info({ adapter: this.name, count, reason }, 'no longer held');
     return true;
@@ -201,12 +192,12 @@ export class AdapterRunner implements Service {
     const { clock, lossPolicy } = this.#options;
     const nowMs = clock.nowMs();
     return {
-      memory: this.#memory,
+      memory: this.#writer.memory,
       pending: this.#pending,
       damper: this.#damper,
       lossPolicy,
       nowMs,
-      actor: this.#actor,
+      actor: this.#writer.stamp().actor,
       releaseMs: this.#releaseMs(),
     };
   }
@@ -243,19 +234,21 @@ export class AdapterRunner implements Service {
   async #followRequests(signal: AbortSignal): Promise<void> {
     const { adapter, log, lossPolicy } = this.#options;
     if (!lossPolicy) return;
-    let after = this.#readTo;
-    await this.#untilAvailable(signal, async () => {
-      const subject = releaseSubject(adapter);
-      for await (const { events, bookmark } of log.subscribe({ after, subject, signal })) {
-        const request = events.at(-1);
-        if (request) await this.#inTurn(() => this.#releaseHeld(request, signal));
-        after = bookmark;
-      }
-    }).catch((error) => whenNot(signal, error));
+    let after = this.#writer.readTo;
+    await this.#writer
+      .untilAvailable(signal, async () => {
+        const subject = releaseSubject(adapter);
+        for await (const { events, bookmark } of log.subscribe({ after, subject, signal })) {
+          const request = events.at(-1);
+          if (request) await this.#inTurn(() => this.#releaseHeld(request, signal));
+          after = bookmark;
+        }
+      })
+      .catch((error) => whenNot(signal, error));
   }
 
   async #releaseHeld(request: RecordedEvent, signal: AbortSignal): Promise<void> {
-    await this.#untilAvailable(signal, () => this.#readLog());
+    await this.#writer.untilAvailable(signal, () => this.#writer.readLog());
     await this.#carryOut(signal, () => ({
       plan: planDue(this.#context(), this.#pending.of('held'), request.id),
     }));
@@ -263,67 +256,18 @@ export class AdapterRunner implements Service {
 
   /** What an earlier run held is either held again or settled, which nothing else would say. */
   async #closeEarlierLoss(open: OpenLoss): Promise<void> {
-    const { adapter, clock, log } = this.#options;
+    const { adapter, clock } = this.#options;
     if (this.#pending.of('held').length === 0) {
       const plan = { held: undefined, released: new Map([[reasonOf(open, clock.nowMs()), open.held]]) };
-      const of = { adapter, memory: this.#memory, heldBefore: open.held, releaseAt: '' };
-      const result = await log.append(this.#guarded(lossFacts(plan, { ...of, actor: this.#actor, time: this.#now() })));
-      if (result.ok) for (const event of result.events) this.#absorb(event);
+      const of = { adapter, memory: this.#writer.memory, heldBefore: open.held, releaseAt: '' };
+      await this.#writer.append(lossFacts(plan, { ...of, ...this.#writer.stamp() }));
     }
     this.#openLoss = undefined;
   }
 
-  async #openSession(signal: AbortSignal): Promise<void> {
-    const fence = this.#fence;
-    if (!fence) return;
-    await this.#untilAvailable(signal, async () => {
-      while (!fence.isOpen) {
-        const stamp = { actor: this.#actor, time: this.#now() };
-        const result = await this.#options.log.append([await fence.opening(this.#memory, stamp)]);
-        if (result.ok) for (const event of result.events) this.#absorb(event);
-        else await this.#readLog();
-      }
-    });
-  }
-
-  /** Shows the memory what was written since it last looked: its own platform's facts and all configuration. */
-  async #readLog(): Promise<void> {
-    const { log, adapter } = this.#options;
-    const to = (await log.head()).position;
-    const from = this.#readTo + 1;
-    if (from > to) return;
-    for (const subject of [`registry/${adapter.platform}`, 'config']) {
-      for await (const event of log.read({ from, to, subject })) {
-        this.#absorb(event);
-        if (!this.#hasSynced) this.#openLoss = foldLoss(this.#openLoss, event, adapter);
-      }
-    }
-    this.#readTo = to;
-  }
-
-  #guarded(batch: readonly Append[]): readonly Append[] {
-    return this.#fence?.guarded(batch) ?? batch;
-  }
-
-  #absorb(event: RecordedEvent): void {
-    this.#memory.absorb(event);
-    this.#fence?.absorb(event);
-  }
-
-  async #untilAvailable(signal: AbortSignal, step: (isRetry: boolean) => Promise<void>): Promise<void> {
-    for (let delayMs = retryMs.min, tries = 0; ; delayMs = Math.min(delayMs * 2, retryMs.max), tries++) {
-      signal.throwIfAborted();
-      try {
-        return await step(tries > 0);
-      } catch (error) {
-        if (!(error instanceof MeshError) || error.code !== 'unavailable') throw error;
-        this.#options.logger.warn(
-          { adapter: this.name, error: messageOf(error), delayMs },
-          'the log is unavailable; trying again',
-        );
-        await this.#options.clock.sleep(delayMs, signal);
-      }
-    }
+  /** What an earlier run held. */
+  #noteLoss(event: RecordedEvent): void {
+    if (!this.#hasSynced) this.#openLoss = foldLoss(this.#openLoss, event, this.#options.adapter);
   }
 
   #wasRead(): void {
@@ -336,12 +280,8 @@ export class AdapterRunner implements Service {
     return this.#hasSynced ? 'synced' : 'starting';
   }
 
-  get #actor(): string {
-    return `adapter:${this.#options.adapter.platform}`;
-  }
-
   #now(): string {
-    return new Date(this.#options.clock.nowMs()).toISOString();
+    return this.#writer.stamp().time;
   }
 }
 

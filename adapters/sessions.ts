@@ -27,3 +27,37 @@ export async function runSessions(
     delayMs = Math.min(delayMs * 2, retryMs.max);
   }
 }
+
+/**
+ * Runs `main` with what it starts by `beside`: when one of them fails all are ended, and its error is what this rejects with. Resolves
+ * or rejects when all have ended.
+ */
+export async function runTogether(
+  signal: AbortSignal,
+  main: (until: AbortSignal, beside: (work: (until: AbortSignal) => Promise<void>) => void) => Promise<void>,
+): Promise<void> {
+  const stop = new AbortController();
+  const until = AbortSignal.any([signal, stop.signal]);
+  const others = new Set<Promise<void>>();
+  let failed: { readonly error: unknown } | undefined;
+  const fail = (error: unknown) => {
+    // What is rejected after the end is its consequence.
+    if (!until.aborted) failed = { error };
+    stop.abort(error);
+  };
+  try {
+    await main(until, (work) => {
+      const other: Promise<void> = work(until)
+        .catch(fail)
+        .finally(() => others.delete(other));
+      others.add(other);
+    });
+  } catch (error) {
+    fail(error);
+  } finally {
+    stop.abort();
+    await Promise.all(others);
+  }
+  if (failed) throw failed.error;
+  signal.throwIfAborted();
+}

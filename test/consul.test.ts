@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { type AdapterFixture, describeAdapterContract, snapshotOf } from '../adapters/adapter-contract.ts';
 import { type ConsulAdapterOptions, createConsulAdapter } from '../adapters/consul/adapter.ts';
+import { FaultyPlatform } from '../adapters/faulty-platform-fixture.ts';
 import { platformRules } from '../adapters/platform-rules.ts';
 import { AdapterRunner } from '../adapters/runner.ts';
 import { MemoryLog } from '../events/logs/memory.ts';
@@ -15,6 +16,7 @@ import { TestConsul, type TestConsulOptions } from './support/consul.ts';
 import { startEnvoy } from './support/envoy.ts';
 import { freePorts } from './support/free-port.ts';
 import { periplus, RunningPeriplus } from './support/periplus.ts';
+import { quickClock } from './support/quick-clock.ts';
 import { testCertificate } from './support/test-certificate.ts';
 import { waitFor } from './support/wait-for.ts';
 
@@ -86,6 +88,10 @@ describe.skipIf(why !== '')(`Consul${why}`, () => {
         for (const name of names) shown.add(name);
       },
       breakDown: () => consul.kill(),
+      faults: new FaultyPlatform({
+        isList: (path) => path.startsWith('/v1/catalog/services'),
+        cut: (body, keep) => Object.fromEntries(Object.entries(body as object).slice(0, keep)),
+      }).faultsOf((means) => createConsulAdapter({ access: { url: consul.url }, clock: quickClock, ...means })),
       close: async () => {
         for (const name of shown) await consul.deregister(name).catch(() => undefined);
       },

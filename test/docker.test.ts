@@ -6,12 +6,14 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { type AdapterFixture, describeAdapterContract } from '../adapters/adapter-contract.ts';
 import { createDockerAdapter, type DockerAdapterOptions } from '../adapters/docker/adapter.ts';
 import { dockerPlace } from '../adapters/docker/client.ts';
+import { FaultyPlatform } from '../adapters/faulty-platform-fixture.ts';
 import type { Endpoint } from '../events/model.ts';
 import { baseImages } from './support/container-images.ts';
 import { type Engine, findEngine } from './support/docker.ts';
 import { followAdapter } from './support/follow-adapter.ts';
 import { freePorts } from './support/free-port.ts';
 import { periplus, periplusJson, RunningPeriplus, root } from './support/periplus.ts';
+import { quickClock } from './support/quick-clock.ts';
 import { mustRun, runProgram } from './support/run-program.ts';
 import { SocketGate } from './support/socket-gate.ts';
 import { waitFor } from './support/wait-for.ts';
@@ -81,6 +83,10 @@ describe.skipIf(why !== '')(`Docker${why}`, () => {
         for (const name of names) shown.add(name);
       },
       breakDown: async () => gate.shut(),
+      faults: new FaultyPlatform({
+        isList: (path) => path.startsWith('/containers/json'),
+        cut: (body, keep) => (body as readonly unknown[]).slice(0, keep),
+      }).faultsOf((means) => createDockerAdapter({ access: { address: path }, clock: quickClock, ...means })),
       close: async () => {},
     };
   });

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type AdapterFixture, describeAdapterContract } from '../adapters/adapter-contract.ts';
+import { FaultyPlatform } from '../adapters/faulty-platform-fixture.ts';
 import { createNomadAdapter, type NomadAdapterOptions } from '../adapters/nomad/adapter.ts';
+import type { NomadServiceList } from '../adapters/nomad/nomad-types.ts';
 import type { PlatformRules } from '../adapters/platform-rules.ts';
 import type { Endpoint } from '../events/model.ts';
 import { FakeNomad, type FakeNomadOptions } from './support/fake-nomad.ts';
@@ -12,6 +14,7 @@ import { followAdapter } from './support/follow-adapter.ts';
 import { freePorts } from './support/free-port.ts';
 import { NomadJobs } from './support/nomad-jobs.ts';
 import { periplus, periplusJson, RunningPeriplus } from './support/periplus.ts';
+import { quickClock } from './support/quick-clock.ts';
 import { SocketGate } from './support/socket-gate.ts';
 import { testCertificate } from './support/test-certificate.ts';
 import { waitFor } from './support/wait-for.ts';
@@ -60,6 +63,11 @@ function describeNomad(name: string, open: () => Promise<Platform>): void {
           for (const each of names) shown.add(each);
         },
         breakDown: async () => gate.shut(),
+        faults: new FaultyPlatform({
+          isList: (path) => path.startsWith('/v1/services'),
+          cut: (body, keep) =>
+            (body as NomadServiceList).map((each) => ({ ...each, Services: each.Services.slice(0, keep) })),
+        }).faultsOf((means) => createNomadAdapter({ access, clock: quickClock, ...means })),
         close: async () => {
           await jobs.remove();
           gate.shut();

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../../lib/clock.ts';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
 import type { Adapter, AdapterSink, Observed } from '../adapter.ts';
 import type { OpenPlatform } from '../platform-http.ts';
-import { runSessions } from '../sessions.ts';
+import { runSessions, runTogether } from '../sessions.ts';
 import { Slots } from '../slots.ts';
 import { type ConsulAccess, type ConsulAnswer, ConsulClient, type ConsulLimits } from './client.ts';
 import { type ConsulEntry, isCatalog, isEntries } from './consul-types.ts';
@@ -73,18 +73,16 @@ class ConsulAdapter implements Adapter {
    * again, in one step, so that a Consul that lost its memory is judged by what it lost in all.
    */
   async #session(sink: AdapterSink, signal: AbortSignal): Promise<void> {
-    const stop = new AbortController();
-    const until = AbortSignal.any([signal, stop.signal]);
-    const slots = new Slots(this.#maxWatches);
-    const watches = new Map<string, AbortController>();
-    let count = 0;
-    const watch = (name: string, index?: number) => {
-      const ended = new AbortController();
-      watches.set(name, ended);
-      const options = { index, slots, count: () => count };
-      this.#follow(name, sink, AbortSignal.any([until, ended.signal]), options).catch((error) => stop.abort(error));
-    };
-    try {
+    await runTogether(signal, async (until, beside) => {
+      const slots = new Slots(this.#maxWatches);
+      const watches = new Map<string, AbortController>();
+      let count = 0;
+      const watch = (name: string, index?: number) => {
+        const ended = new AbortController();
+        watches.set(name, ended);
+        const options = { index, slots, count: () => count };
+        beside(() => this.#follow(name, sink, AbortSignal.any([until, ended.signal]), options));
+      };
       let catalog = await this.#catalog(sink, until);
       const looks = await this.#lookAtAll(catalog.names, sink, until);
       const usable = [...looks].filter(([, { problem }]) => problem === undefined);
@@ -107,11 +105,7 @@ class ConsulAdapter implements Adapter {
         await sink.synced([...catalog.names].map(scopeOf));
         await this.#clock.sleep(pauseMs, until);
       }
-    } catch (error) {
-      throw stop.signal.aborted && !signal.aborted ? stop.signal.reason : error;
-    } finally {
-      stop.abort();
-    }
+    });
   }
 
   async #catalog(sink: AdapterSink, signal: AbortSignal, after?: number) {

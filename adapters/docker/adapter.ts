@@ -1,9 +1,8 @@
 // The Docker adapter: one engine's containers, listed anew whenever its events say that something changed. README.md says what users see.
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import { MeshError } from '../../lib/mesh-error.ts';
 import type { Adapter, AdapterSink, Observed } from '../adapter.ts';
 import type { OpenPlatform } from '../platform-http.ts';
-import { runSessions } from '../sessions.ts';
+import { runSessions, runTogether } from '../sessions.ts';
 import { type DockerAccess, DockerClient } from './client.ts';
 import { isInMesh } from './container-labels.ts';
 import type { DockerContainer, DockerEvent } from './docker-types.ts';
@@ -69,32 +68,23 @@ class DockerAdapter implements Adapter {
 
   /** Rejects when the engine can't be read. */
   async #session(sink: AdapterSink, signal: AbortSignal): Promise<void> {
-    const stop = new AbortController();
-    const until = AbortSignal.any([signal, stop.signal]);
     let wake = () => {};
     let isStale = false;
     const changed = () => {
       isStale = true;
       wake();
     };
-    try {
+    await runTogether(signal, async (until, beside) => {
       // Before the list, so that nothing falls between the two.
       const events = await this.#client.events(this.#since, until);
-      const following = this.#follow(events, changed).catch((error) => stop.abort(error));
-      try {
-        for (;;) {
-          isStale = false;
-          await this.#look(sink, until);
-          if (!isStale) await this.#rest((resolve) => (wake = resolve), until);
-          await this.#clock.sleep(this.#timing.settleMs, until);
-        }
-      } finally {
-        stop.abort();
-        await following;
+      beside(() => this.#follow(events, changed));
+      for (;;) {
+        isStale = false;
+        await this.#look(sink, until);
+        if (!isStale) await this.#rest((resolve) => (wake = resolve), until);
+        await this.#clock.sleep(this.#timing.settleMs, until);
       }
-    } catch (error) {
-      throw stop.signal.aborted && stop.signal.reason instanceof MeshError ? stop.signal.reason : error;
-    }
+    });
   }
 
   /** Until something has changed, or it is time to look anyway. */

@@ -1,10 +1,9 @@
 // The Nomad adapter: one region's native services, listed and then followed through the event stream. README.md says what users see.
 import { type Clock, systemClock } from '../../lib/clock.ts';
-import { MeshError } from '../../lib/mesh-error.ts';
 import { compareStrings } from '../../mesh/compare.ts';
 import type { Adapter, AdapterSink, Observed } from '../adapter.ts';
 import type { OpenPlatform } from '../platform-http.ts';
-import { runSessions } from '../sessions.ts';
+import { runSessions, runTogether } from '../sessions.ts';
 import { Slots } from '../slots.ts';
 import { type NomadAccess, NomadClient, type NomadLimits } from './client.ts';
 import { NomadState, scopeOf } from './nomad-state.ts';
@@ -60,26 +59,15 @@ class NomadAdapter implements Adapter {
 
   /** Reads everything, then follows it until Nomad can't be read (rejects). Whatever was missed, the next session's lists show it. */
   async #session(sink: AdapterSink, signal: AbortSignal): Promise<void> {
-    const stop = new AbortController();
-    const until = AbortSignal.any([signal, stop.signal]);
-    try {
+    await runTogether(signal, async (until, beside) => {
       // Before the lists, so that nothing falls between the two. It also tells at once whether the token may read all namespaces.
       const events = await this.#client.events(this.#index, until);
       const state = await this.#list(until);
       await this.#say(state.scopes(), { state, sink });
       await sink.synced(state.scopes());
-      const checking = this.#followChecks(state, sink, until).catch((error) => stop.abort(error));
-      try {
-        for await (const line of events) await this.#take(line, { state, sink });
-      } finally {
-        stop.abort();
-        await checking;
-      }
-    } catch (error) {
-      throw stop.signal.aborted && stop.signal.reason instanceof MeshError ? stop.signal.reason : error;
-    } finally {
-      stop.abort();
-    }
+      beside(() => this.#followChecks(state, sink, until));
+      for await (const line of events) await this.#take(line, { state, sink });
+    });
   }
 
   async #list(signal: AbortSignal): Promise<NomadState> {
