@@ -49,8 +49,6 @@ export class IdentityKeeper implements Service {
   readonly svid = new Latest<WorkloadSvid>();
   readonly #options: IdentityKeeperOptions;
   #attempts = 0;
-  /** Whether the last attempt got as far as asking a Citadel. */
-  #asked = false;
   #renewAtMs = 0;
 
   constructor(options: IdentityKeeperOptions) {
@@ -61,7 +59,6 @@ export class IdentityKeeper implements Service {
     const { clock, logger } = this.#options;
     await this.#fromCache();
     let delayMs: number = retryMs.first;
-    let said = '';
     while (!signal.aborted) {
       const dueMs = this.#dueMs() - clock.nowMs();
       if (dueMs > 0) await clock.sleep(dueMs, signal).catch(() => {});
@@ -71,12 +68,9 @@ export class IdentityKeeper implements Service {
         delayMs = retryMs.first;
       } catch (error) {
         const until = this.svid.value && new Date(this.svid.value.notAfterMs).toISOString();
-        if (this.#asked || messageOf(error) !== said)
-          logger.warn({ error: messageOf(error), servedUntil: until }, 'the SVID could not be renewed; trying again');
-        said = messageOf(error);
+        logger.warn({ error: messageOf(error), servedUntil: until }, 'the SVID could not be renewed; trying again');
         await clock.sleep(delayMs * (1 - jitter + 2 * jitter * this.#options.random()), signal).catch(() => {});
-        // A file that is not there yet is looked for each second: that troubles nobody.
-        delayMs = this.#asked ? Math.min(delayMs * 2, retryMs.last) : retryMs.first;
+        delayMs = Math.min(delayMs * 2, retryMs.last);
       }
     }
   }
@@ -124,13 +118,12 @@ export class IdentityKeeper implements Service {
 
   async #renew(): Promise<void> {
     const { citadelAddresses, citadelId, folder, expected, lifeSeconds, logger, request = requestSvid } = this.#options;
-    this.#asked = false;
-    const roots = await this.#rootsOfCitadel();
-    const proof = await this.#proof();
-    this.#asked = true;
     const address = citadelAddresses[this.#attempts++ % citadelAddresses.length] ?? citadelAddresses[0];
     const svid = await request({
-      ...{ address, citadelId, roots, proof },
+      address,
+      citadelId,
+      roots: await this.#rootsOfCitadel(),
+      proof: await this.#proof(),
       ...(expected !== undefined && { expected }),
       ...(lifeSeconds !== undefined && { lifeSeconds }),
     });

@@ -11,7 +11,6 @@ import { connect, credsAuthenticator, nkeyAuthenticator } from '@nats-io/transpo
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
-import { serverComplaint } from './jetstream-sync.ts';
 import type { JetStreamAddress } from './jetstream-url.ts';
 
 /** Longest wait for an answer: a server that syncs every write to a slow disk still answers well within it. */
@@ -42,15 +41,11 @@ export class NatsLink {
   readonly #underWay = new Set<(reason: MeshError) => void>();
   readonly #onReconnect = new Set<() => void>();
 
-  readonly #address: Pick<JetStreamAddress, 'inboxPrefix' | 'monitoring'>;
+  readonly #inboxPrefix: string | undefined;
 
-  constructor(
-    connection: NatsConnection,
-    logger: Logger,
-    address: Pick<JetStreamAddress, 'inboxPrefix' | 'monitoring'> = {},
-  ) {
+  constructor(connection: NatsConnection, logger: Logger, inboxPrefix?: string) {
     this.connection = connection;
-    this.#address = address;
+    this.#inboxPrefix = inboxPrefix;
     void this.#watch(logger);
   }
 
@@ -85,12 +80,7 @@ export class NatsLink {
 
   /** A subject of one's own for answers. */
   inbox(): string {
-    return createInbox(this.#address.inboxPrefix);
-  }
-
-  /** What the server's monitoring port says is wrong with it; undefined: nothing, or the URL names no such port. Never rejects. */
-  async complaint(): Promise<string | undefined> {
-    return await serverComplaint(this.#address.monitoring);
+    return createInbox(this.#inboxPrefix);
   }
 
   async close(): Promise<void> {
@@ -143,7 +133,7 @@ export async function openLink(options: LinkOptions): Promise<NatsLink> {
   let waiting = false;
   for (;;) {
     try {
-      return new NatsLink(await connect(connectionOptions(options)), logger, address);
+      return new NatsLink(await connect(connectionOptions(options)), logger, address.inboxPrefix);
     } catch (error) {
       if (error instanceof MeshError) throw error;
       if (isRefusal(error)) throw new MeshError('invalid', `NATS refuses the credentials: ${messageOf(error)}`);
@@ -179,25 +169,14 @@ function connectionOptions({ address, name }: LinkOptions): ConnectionOptions {
   };
 }
 
-function authenticatorOf({ credentialsFile, nkeyFile }: JetStreamAddress): { readonly authenticator?: Authenticator } {
-  // The client's parser wants the line after the seed to end, too.
-  if (credentialsFile !== undefined) return tried(credentialsFile, (text) => credsAuthenticator(bytes(`${text}\n`)));
-  if (nkeyFile !== undefined) return tried(nkeyFile, (text) => nkeyAuthenticator(bytes(text)));
+function authenticatorOf(address: JetStreamAddress): { readonly authenticator?: Authenticator } {
+  if (address.credentialsFile !== undefined)
+    return { authenticator: credsAuthenticator(secret(address.credentialsFile)) };
+  if (address.nkeyFile !== undefined) return { authenticator: nkeyAuthenticator(secret(address.nkeyFile)) };
   return {};
 }
 
-const bytes = (text: string) => new Uint8Array(Buffer.from(text));
-
-/** An authenticator of the file's content that has signed once: what holds no credentials is wrong now, not an attempt that may succeed later. */
-function tried(path: string, make: (text: string) => Authenticator): { readonly authenticator: Authenticator } {
-  const authenticator = make(read('credentials', path).trim());
-  try {
-    authenticator('nonce');
-  } catch (error) {
-    throw new MeshError('invalid', `${path} holds no NATS credentials: ${messageOf(error)}`, { cause: error });
-  }
-  return { authenticator };
-}
+const secret = (path: string) => new Uint8Array(Buffer.from(read('credentials', path).trim()));
 
 function read(what: string, path: string): string {
   try {

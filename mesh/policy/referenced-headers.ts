@@ -15,6 +15,8 @@ const underOtherNames: Readonly<Record<HeaderMap, ReadonlyMap<string, readonly s
     ['request.id', ['x-request-id']],
     ['context.protocol', ['content-type']],
     ['api.protocol', ['content-type']],
+    ['api.service', ['content-type']],
+    ['api.operation', ['content-type']],
   ]),
   'response.headers': new Map([
     ['response.grpc_status', ['grpc-status']],

@@ -1,8 +1,10 @@
 // Report rules on a real Envoy: each request that has ended is told to the handlers once, by gRPC access logs.
+import { createSocket } from 'node:dgram';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OtlpReceiver } from '../support/otlp-receiver.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { PolicyMesh, type Sidecar } from './policy-mesh.ts';
 
@@ -130,4 +132,118 @@ spec:
     expect(new Set(lines())).toEqual(new Set([checked]));
     await mesh.delete('Policy', 'both');
   }, 60_000);
+
+  it('count end to end: sent = received by an OTLP receiver and a statsd + counted drops, with one that breaks in between', async () => {
+    const lines: string[] = [];
+    const statsd = createSocket('udp4').on('message', (packet) => lines.push(...packet.toString().split('\n')));
+    await new Promise<void>((resolve) => statsd.bind(0, '127.0.0.1', resolve));
+    const receiver = new OtlpReceiver();
+    const endpoint = `http://127.0.0.1:${await receiver.startHttp()}`;
+    const annotations = { 'policy.periplus.io/deadline': '10s' };
+    const handler = (name: string, params: object) => ({
+      apiVersion: 'config.istio.io/v1alpha2',
+      kind: 'handler',
+      metadata: { name, namespace: 'default', annotations },
+      spec: { compiledAdapter: name, params },
+    });
+    const report = {
+      apiVersion: 'policy.periplus.io/v1',
+      kind: 'Policy',
+      metadata: { name: 'count', namespace: 'default' },
+      spec: {
+        rules: [
+          {
+            when: 'request.path.startsWith("/counted")',
+            report: { handlers: ['otlp', 'statsd'], metric: { dimensions: { path: 'request.url_path' } } },
+          },
+        ],
+      },
+    };
+    const address = `127.0.0.1:${statsd.address().port}`;
+    for (const one of [
+      handler('otlp', { endpoint }),
+      handler('statsd', { address, metrics: { 'Policy/default/count[0]': { nameTemplate: 'counted.{{.path}}' } } }),
+      report,
+    ])
+      await mesh.apply(JSON.stringify(one));
+    const points = () =>
+      receiver.metrics.reduce((sum, { data }) => sum + (data.case === 'sum' ? data.value.dataPoints.length : 0), 0);
+    const total = (name: string, of: string) =>
+      [
+        ...(mesh.mixer?.metricsText() ?? '').matchAll(
+          new RegExp(`^${name}\\{handler="${of}.default".*\\} (\\d+)$`, 'gm'),
+        ),
+      ]
+        .map(([, value]) => Number(value))
+        .reduce((sum, value) => sum + value, 0);
+    const received = (of: string) => total('mixer_handler_reports_received_total', of);
+    const delivered = (of: string) => total('mixer_handler_reports_delivered_total', of);
+    const dropped = (of: string) => total('mixer_handler_reports_dropped_total', of);
+    const send = async (from: number) => {
+      for (let i = from; i < from + 30; i++) await web.send(`/counted/${i}`);
+    };
+    // Who asks whether the rule has come is told apart from what is counted.
+    await waitFor(
+      async () => {
+        await web.send('/counted/first');
+        return points() > 0;
+      },
+      { what: 'the first point', limitMs: 30_000 },
+    );
+    await send(0);
+    receiver.broken = true;
+    await send(30);
+    await waitFor(() => dropped('otlp') > 0, { what: 'a drop', limitMs: 30_000 });
+    receiver.broken = false;
+    await send(60);
+    const numbered = () => lines.flatMap((line) => /^counted\.\/counted\/(\d+):1\|c$/.exec(line)?.[1] ?? []);
+    await waitFor(() => numbered().length >= 90, {
+      what: () => `all lines of statsd\n${numbered().join()}\n${mesh.mixer?.metricsText()}`,
+      limitMs: 60_000,
+    });
+    expect(new Set(numbered()).size).toBe(90);
+    await waitFor(
+      () =>
+        received('otlp') === received('statsd') &&
+        ['otlp', 'statsd'].every((of) => received(of) === delivered(of) + dropped(of)),
+      { what: () => `everything counted\n${mesh.mixer?.metricsText()}`, limitMs: 30_000 },
+    );
+    expect(delivered('otlp')).toBe(points());
+    expect(delivered('statsd')).toBe(lines.length);
+    expect(dropped('otlp')).toBeGreaterThan(0);
+    await mesh.delete('Policy', 'count');
+    statsd.close();
+    receiver.stop();
+  }, 180_000);
+
+  it('say what became of the check: refused by Envoy, refused by Mixer, or let through', async () => {
+    const text = `{ code: check.error_code, message: 'check.error_message | "none"', hit: check.cache_hit, path: request.path }`;
+    await mesh.apply(`
+apiVersion: policy.periplus.io/v1
+kind: Policy
+metadata: { name: outcome, namespace: default }
+spec:
+  rules:
+    - { when: request.path == "/outcome/envoy", deny: { status: 404, message: not here } }
+    - { when: 'size(request.path) > 0 && request.path == "/outcome/mixer"', deny: { status: 429, message: not now } }
+    - { when: request.path.startsWith("/outcome"), report: { handlers: [file], log: { variables: ${text} } } }
+`);
+    const outcome = (path: string) => reported(path).find(({ hit }) => hit !== undefined);
+    for (const [path, status, code, message] of [
+      ['/outcome/envoy', 404, 5, 'not here'],
+      ['/outcome/mixer', 429, 8, 'not now'],
+      ['/outcome/none', 200, 0, 'none'],
+    ] as const) {
+      await waitFor(async () => (await web.send(path)).status === status && outcome(path) !== undefined, {
+        what: () => `${status} and its report\n${web.envoy.output()}`,
+        limitMs: 30_000,
+      });
+      // Lines of before the rules came may be among them.
+      await waitFor(() => reported(path).some((line) => line.code === code && line.message === message), {
+        what: () => JSON.stringify(reported(path)),
+        limitMs: 30_000,
+      });
+    }
+    await mesh.delete('Policy', 'outcome');
+  }, 120_000);
 });

@@ -18,6 +18,7 @@ import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { grpcMethod } from '../grpc-method.ts';
 import type { GrpcService } from '../grpc-server.ts';
 import type { CheckEngine } from './check-engine.ts';
+import { outcomeOf } from './check-outcome.ts';
 import { requestAttributes } from './request-attributes.ts';
 import type { HeaderChange, Verdict } from './verdict.ts';
 
@@ -65,9 +66,12 @@ export function authorizationServer(options: {
 }
 
 /** The verdict in Envoy's words. */
-export function responseOf({ denial, request, response }: Verdict): CheckResponse {
+export function responseOf(verdict: Verdict): CheckResponse {
+  const { denial, request, response, cached } = verdict;
+  const outcome = denial !== undefined || cached === true ? { dynamicMetadata: outcomeOf(verdict) } : {};
   if (denial !== undefined) {
     return create(CheckResponseSchema, {
+      ...outcome,
       status: { code: denial.code, message: denial.message },
       httpResponse: {
         case: 'deniedResponse',
@@ -76,6 +80,7 @@ export function responseOf({ denial, request, response }: Verdict): CheckRespons
     });
   }
   return create(CheckResponseSchema, {
+    ...outcome,
     status: { code: 0 },
     httpResponse: {
       case: 'okResponse',

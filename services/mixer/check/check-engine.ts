@@ -63,7 +63,7 @@ export class CheckEngine {
     const refused = verdict.denial === undefined ? await this.#charge(plan.quotas, attributes) : undefined;
     const whole = refused === undefined ? verdict : { ...verdict, ...refused };
     this.#checks.add({ verdict: whole.denial ? 'denied' : 'allowed', cached }, 1);
-    return whole;
+    return cached === 'true' ? { ...whole, cached: true } : whole;
   }
 
   /** What the rules say that charge nothing: only that may be remembered. */

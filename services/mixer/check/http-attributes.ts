@@ -49,6 +49,22 @@ export function protocolOf(headers: Readonly<Record<string, string>>): 'grpc' | 
   return (headers['content-type'] ?? '').startsWith('application/grpc') ? 'grpc' : 'http';
 }
 
+/** Value of an `api.…` attribute: of gRPC requests, whose path is `/SERVICE/METHOD`, also the service and the operation. */
+export function apiAttribute(name: string, { path, headers }: Pick<HttpHead, 'path' | 'headers'>): string | undefined {
+  const protocol = protocolOf(headers);
+  const [, service, operation] = (protocol === 'grpc' && /^\/([\w.]+)\/(\w+)$/.exec(path)) || [];
+  switch (name) {
+    case 'api.protocol':
+      return protocol;
+    case 'api.service':
+      return service;
+    case 'api.operation':
+      return operation;
+    default:
+      return undefined;
+  }
+}
+
 /** Empty texts are what protobuf has for absent ones. */
 export const given = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
 

@@ -4,7 +4,7 @@ import type { Attributes, AttributeValue } from '../../../mesh/policy/attributes
 import { knownAttributes, serviceAttribute, type WorkloadFacts } from '../../../mesh/policy/workload-facts.ts';
 import type { RegistryView } from '../../../mesh/snapshot.ts';
 import { timeMs } from './envoy-time.ts';
-import { given, httpAttribute, protocolOf } from './http-attributes.ts';
+import { apiAttribute, given, httpAttribute, protocolOf } from './http-attributes.ts';
 import { addressIp, addressPort, type Source, sourceAttribute } from './source-workload.ts';
 import { tokenAttribute } from './token-attributes.ts';
 
@@ -70,9 +70,10 @@ function otherAttribute(name: string, { request, facts, nowMs }: RequestContext)
     case 'context.time':
       return nowMs;
     case 'context.protocol':
-    case 'api.protocol':
       return protocolOf(request.attributes?.request?.http?.headers ?? {});
     default:
+      if (name.startsWith('api.'))
+        return apiAttribute(name, request.attributes?.request?.http ?? { path: '', headers: {} });
       return serviceAttribute(name, facts, addressPort(destination?.address));
   }
 }

@@ -24,6 +24,8 @@ export interface Verdict {
   readonly denial: Denial | undefined;
   /** Id of the rule that refuses. */
   readonly by: string | undefined;
+  /** It was remembered from an equal request. */
+  readonly cached?: boolean;
   readonly request: readonly HeaderChange[];
   readonly response: readonly HeaderChange[];
   readonly validForMs: number;

@@ -78,6 +78,30 @@ describe('HandlerRunner', () => {
     expect(await runner.check(check)).toMatchObject({ status: { code: 0 } });
   });
 
+  it('gives a batch of reports more time than a check, unless it is told', async () => {
+    const slow = async (limits: Partial<RunnerLimits>) => {
+      const { handler, runner, metrics } = runnerOf({ limits });
+      const answer = Promise.withResolvers<void>();
+      let asked = 0;
+      handler.report = async () => {
+        asked++;
+        await answer.promise;
+      };
+      const stop = new AbortController();
+      const running = runner.run(stop.signal);
+      runner.report([log]);
+      await expect.poll(() => asked, { timeout: 10_000 }).toBe(1);
+      // A check's deadline passes meanwhile.
+      await systemClock.sleep(30);
+      answer.resolve();
+      stop.abort();
+      await running;
+      return metrics.delivered.value(labels);
+    };
+    expect(await slow({ deadlineMs: 10, reportDeadlineMs: 60_000 })).toBe(1);
+    expect(await slow({ deadlineMs: 10 })).toBe(0);
+  });
+
   it('asks no more at once than it may', async () => {
     const { handler, runner, metrics } = runnerOf({ limits: { maxInFlight: 2, deadlineMs: 50 } });
     handler.mode = 'hang';

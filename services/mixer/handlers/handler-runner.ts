@@ -17,8 +17,10 @@ import {
 
 /** Bounds of one handler. */
 export interface RunnerLimits {
-  /** For one check, quota or batch, in ms. */
+  /** For one check or quota, in ms. */
   readonly deadlineMs: number;
+  /** For one batch of reports, in ms; where only `deadlineMs` is given, it is for both. */
+  readonly reportDeadlineMs: number;
   /** Checks and quotas under way. */
   readonly maxInFlight: number;
   /** Reported instances that wait; the newest beyond it are dropped, and counted. */
@@ -31,6 +33,7 @@ export interface RunnerLimits {
 /** What the runner uses where nothing else is said. */
 export const defaultRunnerLimits: RunnerLimits = {
   deadlineMs: 100, // of the 200 ms that proxies wait for Mixer by default
+  reportDeadlineMs: 5_000, // nobody waits for a report, and a busy back end is better than a lost batch; half of what the queue holds
   maxInFlight: 1_000, // a second of a busy proxy at 1 ms each
   maxQueued: 10_000, // ten seconds of 1,000 requests a second; about 10 MB
   maxBatch: 500, // one write to a back end, well below its usual bounds
@@ -89,7 +92,9 @@ export class HandlerRunner {
   constructor(options: HandlerRunnerOptions) {
     this.name = options.name;
     this.#options = options;
-    this.#limits = { ...defaultRunnerLimits, ...options.limits };
+    const { limits = {} } = options;
+    const both = limits.deadlineMs === undefined ? {} : { reportDeadlineMs: limits.deadlineMs };
+    this.#limits = { ...defaultRunnerLimits, ...both, ...limits };
     this.#breaker = new CircuitBreaker(this.#limits.breaker, () => options.clock.nowMs());
   }
 
@@ -130,7 +135,7 @@ export class HandlerRunner {
     this.#wake.set(++this.#wakes);
   }
 
-  /** Delivers reports and runs the handler until `signal` aborts; then what is queued gets one more deadline. */
+  /** Delivers reports and runs the handler until `signal` aborts; then what is queued is delivered as long as the back end takes it. */
   async run(signal: AbortSignal): Promise<void> {
     const { handler, clock, logger } = this.#options;
     const own = handler.run?.bind(handler);
@@ -155,19 +160,23 @@ export class HandlerRunner {
   }
 
   async #deliverLast(): Promise<void> {
-    while (this.#queue.length > 0 && this.#breaker.admit()) await this.#deliverBatch();
+    let goesOn = true;
+    while (goesOn && this.#queue.length > 0 && this.#breaker.admit()) goesOn = await this.#deliverBatch();
     this.#drop('stopped', this.#queue.length);
     this.#queue = [];
   }
 
-  async #deliverBatch(): Promise<void> {
+  /** Whether the back end took it. */
+  async #deliverBatch(): Promise<boolean> {
     const { handler, metrics } = this.#options;
     const batch = this.#queue.splice(0, this.#limits.maxBatch);
     const outcome = await this.#withDeadline(
       async (signal) => await (handler.report?.(batch, signal) ?? unsupported(this.name, batch[0])),
+      this.#limits.reportDeadlineMs,
     );
     if ('value' in outcome) metrics.delivered.add({ handler: this.name }, batch.length);
     else this.#drop(outcome.reason, batch.length);
+    return 'value' in outcome;
   }
 
   #drop(reason: string, count: number): void {
@@ -188,12 +197,12 @@ export class HandlerRunner {
     if (this.#inFlight >= this.#limits.maxInFlight) return fail('busy');
     if (!this.#breaker.admit()) return fail('breaker');
     const settle = (outcome: Outcome<T>): T => ('value' in outcome ? outcome.value : fail(outcome.reason));
-    const outcome = this.#withDeadline(ask);
+    const outcome = this.#withDeadline(ask, this.#limits.deadlineMs);
     return outcome instanceof Promise ? outcome.then(settle) : settle(outcome);
   }
 
   /** Tells the breaker; a handler that is late is told through its signal and no longer waited for. */
-  #withDeadline<T>(ask: (signal: AbortSignal) => T | Promise<T>): Outcome<T> | Promise<Outcome<T>> {
+  #withDeadline<T>(ask: (signal: AbortSignal) => T | Promise<T>, deadlineMs: number): Outcome<T> | Promise<Outcome<T>> {
     const late = new AbortController();
     try {
       const answer = ask(late.signal);
@@ -201,17 +210,17 @@ export class HandlerRunner {
         this.#breaker.succeeded();
         return { value: answer };
       }
-      return this.#awaited(answer, late);
+      return this.#awaited(answer, late, deadlineMs);
     } catch (error) {
       return this.#failed('error', error);
     }
   }
 
-  async #awaited<T>(answer: Promise<T>, late: AbortController): Promise<Outcome<T>> {
+  async #awaited<T>(answer: Promise<T>, late: AbortController, deadlineMs: number): Promise<Outcome<T>> {
     const { clock } = this.#options;
     const done = new AbortController();
     this.#inFlight++;
-    const deadline = clock.sleep(this.#limits.deadlineMs, done.signal).then(
+    const deadline = clock.sleep(deadlineMs, done.signal).then(
       () => 'late' as const,
       () => 'done' as const,
     );
@@ -221,7 +230,7 @@ export class HandlerRunner {
         this.#breaker.succeeded();
         return first;
       }
-      late.abort(new Error(`no answer within ${this.#limits.deadlineMs} ms`));
+      late.abort(new Error(`no answer within ${deadlineMs} ms`));
       answer.catch(() => {});
       return this.#failed('deadline', late.signal.reason);
     } catch (error) {

@@ -9,6 +9,7 @@ import {
 } from '../../../gen/envoy/service/accesslog/v3/als_pb.js';
 import type { Clock } from '../../../lib/clock.ts';
 import { type CheckCall, checkCallKey, decodeCheckCall } from '../../../mesh/policy/check-call.ts';
+import type { Denial } from '../../../mesh/policy/rules.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { grpcMethod } from '../grpc-method.ts';
 import type { GrpcService } from '../grpc-server.ts';
@@ -30,6 +31,8 @@ export interface AccessLogServerOptions {
   readonly engine: ReportEngine;
   readonly snapshot: () => Snapshot | undefined;
   readonly clock: Clock;
+  /** What a rule refuses with, by its id. */
+  readonly denialOf: (rule: string) => Denial | undefined;
 }
 
 /** The service, ready for Mixer's gRPC port. A message is done with before the next is read: the queues behind it are the handlers'. */
@@ -53,10 +56,10 @@ export function accessLogServer(options: AccessLogServerOptions): GrpcService {
 function take(
   { logEntries }: StreamAccessLogsMessage,
   { facts, rules }: CheckCall,
-  { engine, snapshot, clock }: AccessLogServerOptions,
+  { engine, snapshot, clock, denialOf }: AccessLogServerOptions,
 ): void {
   if (logEntries.case !== 'httpLogs') return;
-  const common = { facts, registry: snapshot()?.registry, nowMs: clock.nowMs() };
+  const common = { facts, registry: snapshot()?.registry, nowMs: clock.nowMs(), denialOf };
   const ended = logEntries.value.logEntry.filter(({ commonProperties }) => !commonProperties?.intermediateLogEntry);
   engine.report(
     rules,

@@ -69,6 +69,12 @@ describe('an access-log entry as attributes', () => {
     ['request.total_size', 111],
     ['request.time', 100_500],
     ['request.auth.principal', 'i/s'],
+    ['check.error_code', 0],
+    ['check.error_message', undefined],
+    ['check.cache_hit', false],
+    ['quota.cache_hit', false],
+    ['api.protocol', 'grpc'],
+    ['api.service', undefined],
     ['request.auth.audiences', 'a,b'],
     ['response.code', 503],
     ['response.size', 7],
@@ -92,7 +98,6 @@ describe('an access-log entry as attributes', () => {
     ['context.protocol', 'grpc'],
     ['context.reporter.kind', 'inbound'],
     ['context.proxy_error_code', 'UF,URX'],
-    ['check.error_code', undefined],
   ])('%s is %s', (name, value) => {
     expect(attributes.get(name)).toEqual(value);
   });
@@ -118,5 +123,30 @@ describe('an access-log entry as attributes', () => {
     for (const name of ['source.ip', 'source.principal', 'destination.ip', 'context.proxy_error_code'])
       expect(attributesOfBare.get(name), name).toBeUndefined();
     expect(attributesOfBare.get('connection.mtls')).toBe(false);
+  });
+
+  it.each([
+    ['rbac_access_denied_matched_policy[Policy/default/p[0]]', {}, [7, 'no', false]],
+    ['rbac_access_denied_matched_policy[ns[default]-policy[x]-rule[0]]', {}, [0, undefined, false]],
+    ['ext_authz_denied', { error_code: 8, error_message: 'used up', cache_hit: false }, [8, 'used up', false]],
+    ['via_upstream', { cache_hit: true }, [0, undefined, true]],
+  ])('says what became of the check: %s', (responseCodeDetails, told, expected) => {
+    const checked = create(HTTPAccessLogEntrySchema, {
+      commonProperties: { metadata: { filterMetadata: { 'envoy.filters.http.ext_authz': told } } },
+      response: { responseCodeDetails },
+    });
+    const denialOf = (rule: string) =>
+      rule === 'Policy/default/p[0]' ? { code: 7, httpStatus: 403, message: 'no' } : undefined;
+    const values = logEntryAttributes({ entry: checked, facts, registry, nowMs: 0, denialOf });
+    const names = ['check.error_code', 'check.error_message', 'check.cache_hit'];
+    expect(names.map((name) => values.get(name))).toEqual(expected);
+  });
+
+  it('knows the service and operation of a gRPC request', () => {
+    const call = create(HTTPAccessLogEntrySchema, {
+      request: { path: '/bookinfo.v1.Reviews/List', requestHeaders: { 'content-type': 'application/grpc' } },
+    });
+    const values = logEntryAttributes({ entry: call, facts, registry, nowMs: 0 });
+    expect([values.get('api.service'), values.get('api.operation')]).toEqual(['bookinfo.v1.Reviews', 'List']);
   });
 });

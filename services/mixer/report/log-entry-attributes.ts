@@ -2,10 +2,12 @@
 import { RequestMethod } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import type { AccessLogCommon, HTTPAccessLogEntry } from '../../../gen/envoy/data/accesslog/v3/accesslog_pb.js';
 import { type Attributes, type AttributeValue, attributesBy } from '../../../mesh/policy/attributes.ts';
+import type { Denial } from '../../../mesh/policy/rules.ts';
 import { knownAttributes, serviceAttribute, type WorkloadFacts } from '../../../mesh/policy/workload-facts.ts';
 import type { RegistryView } from '../../../mesh/snapshot.ts';
+import { type CheckedRequest, outcomeAttribute } from '../check/check-outcome.ts';
 import { spanMs, timeMs } from '../check/envoy-time.ts';
-import { given, type HttpHead, httpAttribute, protocolOf } from '../check/http-attributes.ts';
+import { apiAttribute, given, type HttpHead, httpAttribute, protocolOf } from '../check/http-attributes.ts';
 import { addressIp, addressPort, type Source, sourceAttribute } from '../check/source-workload.ts';
 import { tokenAttribute } from '../check/token-attributes.ts';
 import { shortFlags } from './response-flags.ts';
@@ -17,6 +19,8 @@ export interface LogEntryContext {
   /** For who is behind the source address; undefined: not known. */
   readonly registry: RegistryView | undefined;
   readonly nowMs: number;
+  /** What a rule refuses with, by its id. */
+  readonly denialOf?: (rule: string) => Denial | undefined;
 }
 
 /** The attributes of one request that has ended. */
@@ -31,8 +35,14 @@ export function logEntryAttributes(context: LogEntryContext): Attributes {
     if (name.startsWith('request.')) return requestAttribute(name, entry, head);
     if (name.startsWith('response.')) return responseAttribute(name, entry, responseHeaders);
     if (name.startsWith('source.')) return sourceAttribute(name, sourceOf(context));
+    if (name.startsWith('check.') || name.startsWith('quota.')) return outcomeAttribute(name, checkedOf(context));
     return otherAttribute(name, context, head);
   });
+}
+
+function checkedOf({ entry, denialOf = () => undefined }: LogEntryContext): CheckedRequest {
+  const { commonProperties, response } = entry;
+  return { metadata: commonProperties?.metadata, details: response?.responseCodeDetails ?? '', denialOf };
 }
 
 /** Headers that Envoy tells in fields of their own stand beside those that Pilot asked for. */
@@ -116,7 +126,7 @@ function sourceOf({ entry: { commonProperties: common }, registry }: LogEntryCon
 function otherAttribute(
   name: string,
   { entry: { commonProperties: common }, facts, nowMs }: LogEntryContext,
-  { headers }: HttpHead,
+  head: HttpHead,
 ): AttributeValue | undefined {
   const tls = common?.tlsProperties;
   const peer = tls?.peerCertificateProperties;
@@ -132,11 +142,11 @@ function otherAttribute(
     case 'context.time':
       return nowMs;
     case 'context.protocol':
-    case 'api.protocol':
-      return protocolOf(headers);
+      return protocolOf(head.headers);
     case 'context.proxy_error_code':
       return shortFlags(common?.responseFlags);
     default:
+      if (name.startsWith('api.')) return apiAttribute(name, head);
       return serviceAttribute(name, facts, addressPort(common?.downstreamLocalAddress));
   }
 }
