@@ -37,6 +37,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@kurrent/kurrentdb-client': ['events/logs/kurrentdb'],
   '@platformatic/kafka': ['events/mirror/kafka', 'services/mixer/handlers/kafka'],
   '@open-policy-agent/opa-wasm': ['services/mixer/handlers/opa.ts'],
+  '@redis/client': ['services/mixer/handlers/redisquota.ts'],
   '@marcbachmann/cel-js': ['mesh/telemetry/envoy-cel.ts'],
   yaml: ['mesh/config/'],
   vitest: ['events/logs/contract-'],

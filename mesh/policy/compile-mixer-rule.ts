@@ -1,7 +1,12 @@
 // A rule of config.istio.io/v1alpha2, compiled: each of its actions, for each instance, is a rule of ours.
 import type { ConfigResource } from '../../events/model.ts';
 import type { HeaderOperationSpec, RuleAction, RuleSpec } from '../config/schemas/mixer.ts';
-import type { DenierParams, ListcheckerParams, MemquotaParams } from '../config/schemas/mixer-adapters.ts';
+import type {
+  DenierParams,
+  ListcheckerParams,
+  MemquotaParams,
+  RedisquotaParams,
+} from '../config/schemas/mixer-adapters.ts';
 import type { ConfigView } from '../snapshot.ts';
 import { expressionOf } from './compile-policy-rule.ts';
 import type { Expression } from './expression/expression.ts';
@@ -87,8 +92,9 @@ function instanceOf(reference: string, { resource, config, id, broken }: Where):
 
 function actionsWith(handler: HandlerRef, instance: InstanceTemplate, { config, id, broken }: Where) {
   if (templates[instance.template].variety !== 'quota') return [actionOf(handler, instance)];
-  const { quotas = [] } = handler.adapter === 'memquota' ? (handler.params as MemquotaParams) : {};
-  if (handler.adapter === 'memquota' && limitFor(quotas, instance.name) === undefined) {
+  const isOurs = handler.adapter === 'memquota' || handler.adapter === 'redisquota';
+  const { quotas = [] } = isOurs ? (handler.params as Pick<MemquotaParams | RedisquotaParams, 'quotas'>) : {};
+  if (isOurs && limitFor(quotas, instance.name) === undefined) {
     broken.push({ id, problem: `handler ${handler.name} has no limit for the instance ${instance.name}` });
     return [];
   }

@@ -9,6 +9,7 @@ import { memquota } from './memquota.ts';
 import { moduleHandler } from './module/module-handler.ts';
 import { opa } from './opa.ts';
 import type { Exposition } from './prometheus.ts';
+import { redisquota } from './redisquota.ts';
 import { reportHandlers } from './report-handlers.ts';
 
 /** Kinds by the adapter's name. */
@@ -20,7 +21,7 @@ export type HandlerKinds = ReadonlyMap<string, HandlerKind>;
  */
 export function builtInKinds(exposition: Exposition, events: EventWriter): HandlerKinds {
   return new Map(
-    [denier, listchecker, opa, memquota, ...reportHandlers(exposition, events)].map((kind) => [
+    [denier, listchecker, opa, memquota, redisquota, ...reportHandlers(exposition, events)].map((kind) => [
       kind.name,
       kind as HandlerKind,
     ]),
