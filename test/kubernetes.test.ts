@@ -11,7 +11,7 @@ import { faultCases, lastFaultCase } from './kubernetes/faults.ts';
 import { guideCase } from './kubernetes/guide.ts';
 import type { OnKube } from './kubernetes/on-kube.ts';
 import { shapeCases } from './kubernetes/shapes.ts';
-import { statusCases } from './kubernetes/status.ts';
+import { kindCases, statusCases } from './kubernetes/status.ts';
 import { adapterToken, TestKube } from './support/kube.ts';
 import { applyFile, startAdapter } from './support/kube-adapter.ts';
 import { define, paths, putPod, putSlice, registryOf, serviceObject, sliceObject } from './support/kube-objects.ts';
@@ -25,7 +25,6 @@ beforeAll(async () => {
   started = await TestKube.start();
   if ('why' in started) return;
   await applyFile(started, 'rbac.yaml');
-  await applyFile(started, 'crds.yaml');
 });
 afterAll(async () => {
   if (started && !('why' in started)) await started.dispose();
@@ -209,9 +208,11 @@ describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
 
   shapeCases(onKube);
 
+  clusterCases(onKube);
+
   guideCase(onKube);
 
-  clusterCases(onKube);
+  kindCases(onKube);
 
   lastFaultCase(onKube);
 });

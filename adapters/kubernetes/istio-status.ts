@@ -1,5 +1,6 @@
 // What a resource's `.status` should say, in Istio's shape (istio.io/latest/docs/reference/config/config-status, IstioStatus). Pure.
 import { formatProblem, type Problem } from '../../mesh/config/problem.ts';
+import { messageNames } from './analysis-messages.ts';
 import type { Distribution, Refusal } from './config-feedback.ts';
 
 /** istio.meta.v1alpha1.IstioCondition. */
@@ -37,39 +38,6 @@ export interface ResourceState {
   /** `reached`: every proxy held it already when it was last looked at, which stays said. */
   readonly distribution: Distribution | 'reached';
 }
-
-/** Names of the messages (istio.io/latest/docs/reference/config/analysis), as istioctl prints them. */
-const messageNames: Readonly<Record<string, string>> = {
-  IST0101: 'ReferencedResourceNotFound',
-  IST0106: 'SchemaValidationError',
-  IST0109: 'ConflictingMeshGatewayVirtualServiceHosts',
-  IST0110: 'ConflictingSidecarWorkloadSelectors',
-  IST0111: 'MultipleSidecarsWithoutWorkloadSelectors',
-  IST0112: 'VirtualServiceDestinationPortSelectorRequired',
-  IST0118: 'PortNameIsNotUnderNamingConvention',
-  IST0127: 'NoMatchingWorkloadsFound',
-  IST0128: 'NoServerCertificateVerificationDestinationLevel',
-  IST0129: 'NoServerCertificateVerificationPortLevel',
-  IST0130: 'VirtualServiceUnreachableRule',
-  IST0132: 'VirtualServiceHostNotFoundInGateway',
-  IST0133: 'SchemaWarning',
-  IST0134: 'ServiceEntryAddressesRequired',
-  IST0138: 'GatewayDuplicateCertificate',
-  IST0145: 'ConflictingGateways',
-  IST0149: 'JwtClaimBasedRoutingWithoutRequestAuthN',
-  IST0150: 'ExternalNameServiceTypeInvalidPortName',
-  IST0151: 'EnvoyFilterUsesRelativeOperation',
-  IST0153: 'EnvoyFilterUsesAddOperationIncorrectly',
-  IST0154: 'EnvoyFilterUsesRemoveOperationIncorrectly',
-  IST0155: 'EnvoyFilterUsesRelativeOperationWithProxyVersion',
-  IST0157: 'InvalidTelemetryProvider',
-  IST0159: 'ConflictingTelemetryWorkloadSelectors',
-  IST0160: 'MultipleTelemetriesWithoutWorkloadSelectors',
-  IST0162: 'GatewayPortNotDefinedOnService',
-  IST0173: 'DestinationRuleSubsetNotSelectPods',
-  IST0174: 'UnknownDestinationRuleHost',
-  IST0177: 'ConflictingServiceEntryProtocol',
-};
 
 /** As many findings and refusals as people read; and a status must stay small against etcd's limit. */
 const shown = { problems: 20, refusals: 3, messageLength: 4_000 } as const;

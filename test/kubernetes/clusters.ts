@@ -1,6 +1,7 @@
 // Cases of kubernetes.test.ts: two clusters, two API servers, one mesh.
 import { expect, it } from 'vitest';
 import { MemoryLog } from '../../events/logs/memory.ts';
+import { topologyLabel } from '../../services/pilot/translate/endpoints/topology-labels.ts';
 import { TestKube } from '../support/kube.ts';
 import { applyFile, startAdapter } from '../support/kube-adapter.ts';
 import { define, paths, putSlice, serviceObject } from '../support/kube-objects.ts';
@@ -32,7 +33,9 @@ export function clusterCases(onKube: OnKube): void {
         await using second = startAdapter(west.port, west, { log, clusterId: 'west', held: true, readsConfig: false });
         const shown = async () => {
           const { registry } = await first.mesh();
-          return registry.endpoints(key).map(({ address, clusterId }) => `${clusterId} ${address}`);
+          return registry
+            .endpoints(key)
+            .map((endpoint) => `${topologyLabel(endpoint, 'topology.istio.io/cluster')} ${endpoint.address}`);
         };
         const untilShown = async (what: string, ...expected: readonly string[]) => {
           let last: readonly string[] = [];

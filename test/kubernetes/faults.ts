@@ -11,8 +11,8 @@ import { waitFor } from '../support/wait-for.ts';
 import type { OnKube } from './on-kube.ts';
 
 const isLong = process.env.PERIPLUS_LONG_TESTS === '1';
-/** 1,000 cuts take some minutes: with PERIPLUS_LONG_TESTS=1. */
-const cuts = isLong ? 1_000 : 80;
+/** 1,000 cuts take two minutes: with PERIPLUS_LONG_TESTS=1. */
+const cuts = isLong ? 1_000 : 100;
 
 /** An ailment, what the adapter is to say of it, and whether it can be told from an ordinary answer. */
 const ailments: readonly (readonly [Ailment, RegExp])[] = [
@@ -66,7 +66,12 @@ export function faultCases(onKube: OnKube): void {
       const gateway = await FaultyGateway.start(kube);
       try {
         await using adapter = startAdapter(gateway.port, kube, {
-          ...{ held: true, server: gateway.url, limits: { answerMs: 700 } },
+          ...{
+            held: true,
+            server: gateway.url,
+            limits: { answerMs: 700 },
+            timing: { backoffMs: { min: 20, max: 150 } },
+          },
         });
         const status = () => adapter.runner.status.value;
         await adapter.untilState('synced');

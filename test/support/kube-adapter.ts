@@ -25,13 +25,15 @@ const collections: Readonly<Record<string, string>> = {
   RoleBinding: '/apis/rbac.authorization.k8s.io/v1/namespaces/NS/rolebindings',
 };
 
-/** Creates everything in a file of deploy/kubernetes. */
+/** Creates everything in a file of deploy/kubernetes that is not there yet. */
 export async function applyFile(kube: TestKube, name: string): Promise<void> {
   const text = readFileSync(join(root, 'deploy/kubernetes', name), 'utf8');
   for (const document of parseAllDocuments(text)) {
     const object = document.toJS() as { kind: string; metadata: { namespace?: string } };
     const collection = collections[object.kind]?.replace('NS', object.metadata.namespace ?? '') ?? '';
-    await kube.must('POST', collection, object);
+    const { status, body } = await kube.ask('POST', collection, object);
+    // 409: it is there already.
+    if (status >= 300 && status !== 409) throw new Error(`${name}: ${status} ${JSON.stringify(body)}`);
   }
 }
 

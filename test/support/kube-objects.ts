@@ -97,7 +97,7 @@ export async function define(
   kube: TestKube,
   kind: string,
   plural: string,
-  group = 'networking.istio.io',
+  { group = 'networking.istio.io', version = 'v1' } = {},
 ): Promise<void> {
   const properties = { spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }, status: statusSchema };
   const schema = { openAPIV3Schema: { type: 'object', properties } };
@@ -109,10 +109,10 @@ export async function define(
       group,
       scope: 'Namespaced',
       names: { kind, plural, singular: kind.toLowerCase() },
-      versions: [{ name: 'v1', served: true, storage: true, subresources: { status: {} }, schema }],
+      versions: [{ name: version, served: true, storage: true, subresources: { status: {} }, schema }],
     },
   });
-  for (let tries = 0; (await kube.ask('GET', `/apis/${group}/v1/${plural}`)).status !== 200; tries++) {
+  for (let tries = 0; (await kube.ask('GET', `/apis/${group}/${version}/${plural}`)).status !== 200; tries++) {
     if (tries > 100) throw new Error(`${kind} is not served`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

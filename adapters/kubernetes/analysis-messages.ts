@@ -1,0 +1,31 @@
+// Names of analysis messages by their code (istio.io/latest/docs/reference/config/analysis), as istioctl prints them.
+
+/** Of those that Periplus finds; a newer code may have none here. */
+export const messageNames: Readonly<Record<string, string>> = {
+  IST0101: 'ReferencedResourceNotFound',
+  IST0106: 'SchemaValidationError',
+  IST0109: 'ConflictingMeshGatewayVirtualServiceHosts',
+  IST0110: 'ConflictingSidecarWorkloadSelectors',
+  IST0111: 'MultipleSidecarsWithoutWorkloadSelectors',
+  IST0112: 'VirtualServiceDestinationPortSelectorRequired',
+  IST0118: 'PortNameIsNotUnderNamingConvention',
+  IST0127: 'NoMatchingWorkloadsFound',
+  IST0128: 'NoServerCertificateVerificationDestinationLevel',
+  IST0129: 'NoServerCertificateVerificationPortLevel',
+  IST0130: 'VirtualServiceUnreachableRule',
+  IST0132: 'VirtualServiceHostNotFoundInGateway',
+  IST0133: 'SchemaWarning',
+  IST0134: 'ServiceEntryAddressesRequired',
+  IST0138: 'GatewayDuplicateCertificate',
+  IST0145: 'ConflictingGateways',
+  IST0149: 'JwtClaimBasedRoutingWithoutRequestAuthN',
+  IST0150: 'ExternalNameServiceTypeInvalidPortName',
+  IST0151: 'EnvoyFilterUsesRelativeOperation',
+  IST0153: 'EnvoyFilterUsesAddOperationIncorrectly',
+  IST0154: 'EnvoyFilterUsesRemoveOperationIncorrectly',
+  IST0155: 'EnvoyFilterUsesRelativeOperationWithProxyVersion',
+  IST0157: 'InvalidTelemetryProvider',
+  IST0159: 'ConflictingTelemetryWorkloadSelectors',
+  IST0160: 'MultipleTelemetriesWithoutWorkloadSelectors',
+  IST0162: 'GatewayPortNotDefinedOnService',
+};
