@@ -1,6 +1,6 @@
 // Opens a gRPC server's port behind a connection guard: what reaches the HTTP/2 code is bounded in number, silence and size.
-import { createServer, type Server as NetServer } from 'node:net';
-import type { Server, ServerCredentials, ServerOptions } from '@grpc/grpc-js';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { type Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { admitInTurn } from './admission.ts';
 import { type ConnectionGuard, type ConnectionLimits, guardConnections } from './connection-guard.ts';
 import { MeshError } from './mesh-error.ts';
@@ -52,15 +52,19 @@ export async function openGrpcPort(
     readonly port: number;
     readonly credentials: ServerCredentials;
     readonly limits?: ConnectionLimits;
+    /** With TLS in `credentials`: who begins without it is served too, on the same port. */
+    readonly plaintextToo?: boolean;
     /** Whether another connection is to be let in now; always by default. */
     readonly hasRoom?: () => boolean;
   },
 ): Promise<GrpcPort> {
-  const { what, host, port, credentials, hasRoom = () => true } = options;
+  const { what, host, port, credentials, plaintextToo = false, hasRoom = () => true } = options;
   const listener = createServer({ noDelay: true });
   const guard = guardConnections(listener, options.limits);
   const injector = server.createConnectionInjector(credentials);
-  const offer = admitInTurn({ perTurn, hasRoom, admit: (socket) => injector.injectConnection(socket) });
+  const plain = plaintextToo ? server.createConnectionInjector(ServerCredentials.createInsecure()) : undefined;
+  const admit = (socket: Socket) => (plain && !beginsTls(socket) ? plain : injector).injectConnection(socket);
+  const offer = admitInTurn({ perTurn, hasRoom, admit });
   listener.on('connection', (socket) => {
     if (socket.destroyed) return;
     // Resets are the peer's business; without a listener they would end the process.
@@ -71,6 +75,7 @@ export async function openGrpcPort(
     await listen(listener, host, port);
   } catch (error) {
     injector.destroy();
+    plain?.destroy();
     const at = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     const why = error instanceof Error ? error.message : String(error);
     throw new MeshError('unavailable', `${what} can't listen on ${at}: ${why}`, { cause: error });
@@ -81,6 +86,16 @@ export async function openGrpcPort(
     guard,
     close: () => void listener.close(),
   };
+}
+
+/** ContentType handshake (RFC 8446, 5.1). No HTTP/2 client begins so: its preface is text. */
+const handshake = 0x16;
+
+/** Whether the client speaks TLS; what it sent stays to be read. */
+function beginsTls(socket: Socket): boolean {
+  const sent: Buffer | null = socket.read();
+  if (sent) socket.unshift(sent);
+  return sent?.[0] === handshake;
 }
 
 function listen(server: NetServer, host: string, port: number): Promise<void> {

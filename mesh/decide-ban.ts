@@ -1,7 +1,7 @@
 // Decides bans: the fact that a command means, or why it can't be. Pure.
 import type { IdentityBanned, IdentityUnbanned } from '../events/identity-facts.ts';
 import type { Bans } from './bans.ts';
-import { controlPlaneId, formatSpiffeId, parseSpiffeId } from './spiffe-id.ts';
+import { controlPlaneId, controlPlaneParts, formatSpiffeId, parseSpiffeId } from './spiffe-id.ts';
 
 /** What somebody wants. */
 export interface BanCommand {
@@ -24,7 +24,7 @@ export function decideBan(bans: Bans, { spiffeId, banned, reason }: BanCommand):
   const parsed = parseSpiffeId(spiffeId);
   if (!parsed.ok) return { kind: 'refused', reason: `this is no SPIFFE ID of a workload: ${parsed.reason}` };
   const { trustDomain } = parsed.id;
-  const own = (['citadel', 'pilot'] as const).map((part) => formatSpiffeId(controlPlaneId(trustDomain, part)));
+  const own = controlPlaneParts.map((part) => formatSpiffeId(controlPlaneId(trustDomain, part)));
   if (own.includes(spiffeId)) return { kind: 'refused', reason: 'the control plane itself can not be banned' };
   if (bans.has(spiffeId) === banned) return { kind: 'unchanged' };
   const type = banned ? 'io.periplus.identity.identity-banned' : 'io.periplus.identity.identity-unbanned';

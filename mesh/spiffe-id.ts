@@ -64,7 +64,12 @@ function segmentProblem(what: string, text: string): string | undefined {
 
 const failed = (reason: string): SpiffeIdParse => ({ ok: false, reason });
 
+/** Who of the control plane has an identity. */
+export const controlPlaneParts = ['citadel', 'pilot', 'mixer'] as const;
+/** One of them. */
+export type ControlPlanePart = (typeof controlPlaneParts)[number];
+
 /** The control plane's own identities: what agents expect of the servers that they ask. */
-export function controlPlaneId(trustDomain: string, part: 'citadel' | 'pilot'): SpiffeId {
+export function controlPlaneId(trustDomain: string, part: ControlPlanePart): SpiffeId {
   return { trustDomain, namespace: 'periplus-system', serviceAccount: part };
 }

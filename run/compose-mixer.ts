@@ -2,7 +2,9 @@
 import type { MeshLogs } from '../events/event-log.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { Service } from '../lib/service.ts';
 import { defaultMeshConfig } from '../mesh/config/mesh-config.ts';
+import type { MixerIdentity } from '../services/mixer/grpc-server.ts';
 import type { Mixer } from '../services/mixer/mixer.ts';
 import type { ReadinessCheck } from '../services/pilot/admin/context.ts';
 import type { ProcessConfig } from './config.ts';
@@ -11,7 +13,15 @@ import type { Stage } from './stages.ts';
 /** Undefined without the role. Rejects where its configuration can't be used. */
 export async function openMixer(
   { mixer: config, host, name }: ProcessConfig,
-  { logs, ...means }: { readonly logs: MeshLogs; readonly clock: Clock; readonly logger: Logger },
+  {
+    logs,
+    ...means
+  }: {
+    readonly logs: MeshLogs;
+    readonly identity?: MixerIdentity;
+    readonly clock: Clock;
+    readonly logger: Logger;
+  },
 ): Promise<Mixer | undefined> {
   if (config === undefined) return undefined;
   const { createMixer } = await import('../services/mixer/mixer.ts');
@@ -32,10 +42,10 @@ export function mixerReadiness(mixer: Mixer | undefined): readonly ReadinessChec
 }
 
 /** Out of the registry first, while it still answers those who have not heard of that. */
-export function mixerStages(mixer: Mixer | undefined): readonly Stage[] {
+export function mixerStages(mixer: Mixer | undefined, identity: readonly Service[] = []): readonly Stage[] {
   if (!mixer) return [];
   return [
     { name: 'Mixer registration', services: [mixer.registration] },
-    { name: 'Mixer', services: mixer.services },
+    { name: 'Mixer', services: [...mixer.services, ...identity] },
   ];
 }

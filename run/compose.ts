@@ -8,6 +8,7 @@ import type { Logger } from '../lib/logger.ts';
 import type { Service } from '../lib/service.ts';
 import { defaultMeshConfig } from '../mesh/config/mesh-config.ts';
 import type { Citadel } from '../services/citadel/citadel.ts';
+import type { Mixer } from '../services/mixer/mixer.ts';
 import { createAdminServer } from '../services/pilot/admin/admin-server.ts';
 import { TokenStore } from '../services/pilot/admin/auth/token-store.ts';
 import type { AdminContext, ReadinessCheck } from '../services/pilot/admin/context.ts';
@@ -29,6 +30,7 @@ import { credentialSources } from './credential-sources.ts';
 import { createHealthServer } from './health-server.ts';
 import { kubernetesAccess } from './kubernetes-access.ts';
 import { mirrorMetrics } from './mirror-metrics.ts';
+import { mixerIdentityOf } from './mixer-identity.ts';
 import { packageVersion } from './package-info.ts';
 import { pilotIdentityOf } from './pilot-identity.ts';
 import { pilotPeers } from './pilot-peers.ts';
@@ -43,6 +45,8 @@ export interface Composition {
   readonly admin: Omit<AdminContext, 'signal'> | undefined;
   /** Undefined without the role citadel. */
   readonly citadel: Citadel | undefined;
+  /** Undefined without the role mixer. */
+  readonly mixer: Mixer | undefined;
   /** What has to be well before the process is ready. */
   readonly readiness: () => readonly ReadinessCheck[];
   /** Ports once they are open. */
@@ -148,7 +152,13 @@ export async function compose(
   });
 
   // Mixer: policies (facts) and what proxies ask → verdicts, counts, telemetry. Proxies find it through the registry.
-  const mixer = await openMixer(config, { logs, clock, logger });
+  const mixerIdentity = mixerIdentityOf(config, { citadel, pilot: pilotIdentity, clock, logger });
+  const mixer = await openMixer(config, {
+    logs,
+    clock,
+    logger,
+    ...(mixerIdentity && { identity: mixerIdentity.identity }),
+  });
 
   // Mirrors: both logs → Kafka, and → whoever watches on NATS, which each Pilot offers and one of them does.
   // They only read the logs; nothing here waits for it, and readiness does not depend on it.
@@ -222,12 +232,13 @@ export async function compose(
     return {
       logs,
       citadel,
+      mixer,
       pilot: undefined,
       admin: undefined,
       adminPort,
       readiness: readinessWithoutPilot,
       stages: [
-        ...mixerStages(mixer),
+        ...mixerStages(mixer, mixerIdentity?.services),
         { name: 'Citadel', services: citadel?.services ?? [] },
         { name: 'adapters', services: [...adapters, ...(feedback?.services ?? [])] },
         { name: 'deliveries', services: citadel || feedback ? [deliveries] : [] },
@@ -249,6 +260,7 @@ export async function compose(
   return {
     logs,
     citadel,
+    mixer,
     pilot: container.get(ids.pilot),
     admin,
     adminPort,
@@ -256,7 +268,7 @@ export async function compose(
     // No more commands and no more facts first; then the streams, whose ends are still recorded; then who reads them.
     stages: [
       { name: 'admin API', services: [container.get(ids.adminServer)] },
-      ...mixerStages(mixer),
+      ...mixerStages(mixer, mixerIdentity?.services),
       { name: 'Citadel', services: citadel?.services ?? [] },
       { name: 'adapters', services: adapters },
       { name: 'other Pilots', services: others },

@@ -40,16 +40,19 @@ export function xdsConfigOf(
     readonly host: string;
     readonly workingDirectory: string;
     readonly env: Readonly<Record<string, string | undefined>>;
-    /** Whether Pilot and Citadel are in this process. */
-    readonly has: { readonly pilot: boolean; readonly citadel: boolean };
+    /** What is in this process. */
+    readonly has: { readonly pilot: boolean; readonly citadel: boolean; readonly mixer: boolean };
   },
 ): XdsConfig {
   const { has, host } = means;
   const { trustDomain, ...others } = flags;
   const source = identitySourceOf(flags.citadel === undefined ? others : flags, means);
-  if (source && (has.citadel || !has.pilot))
-    throw new MeshError('usage', '--citadel is for a process with the role pilot and without the role citadel');
-  if (flags.xdsMtlsPort !== undefined && !source && !has.citadel)
+  if (source && (has.citadel || !(has.pilot || has.mixer)))
+    throw new MeshError(
+      'usage',
+      '--citadel is for a process with the role pilot or mixer and without the role citadel',
+    );
+  if (flags.xdsMtlsPort !== undefined && !(source && has.pilot) && !has.citadel)
     throw new MeshError('usage', '--xds-mtls-port needs the role citadel, or --citadel HOST:PORT of another process');
   const mtls =
     has.pilot && (has.citadel || source)
@@ -57,4 +60,14 @@ export function xdsConfigOf(
       : undefined;
   // Where proxies can prove who they are, those that do not are served on this machine alone, unless somebody says otherwise.
   return { host: flags.xdsHost ?? (mtls ? '127.0.0.1' : host), port: flags.xdsPort ?? xdsPorts.plaintext, mtls };
+}
+
+/** Where a Mixer that is apart from Pilot and Citadel gets its certificate; undefined: from neither, or it is not apart. */
+export function mixerIdentitySourceOf(
+  flags: XdsFlags & Pick<CitadelFlags, 'trustDomain'>,
+  means: Parameters<typeof xdsConfigOf>[1],
+): Pick<MutualTlsConfig, 'source' | 'trustDomain'> | undefined {
+  const { has } = means;
+  if (!has.mixer || has.pilot || has.citadel || flags.citadel === undefined) return undefined;
+  return { source: identitySourceOf(flags, means), trustDomain: flags.trustDomain ?? defaultTrustDomain };
 }

@@ -16,7 +16,14 @@ import { type MirrorFlags, mirrorConfigOf } from './config-mirror.ts';
 import { type MixerFlags, mixerConfigOf } from './config-mixer.ts';
 import { type AdapterModuleConfig, type AdapterModuleFlags, adapterModulesOf } from './config-modules.ts';
 import { type NomadFlags, type NomadRegionConfig, nomadRegionsOf } from './config-nomad.ts';
-import { type XdsConfig, type XdsFlags, xdsConfigOf, xdsPorts } from './config-xds.ts';
+import {
+  type MutualTlsConfig,
+  mixerIdentitySourceOf,
+  type XdsConfig,
+  type XdsFlags,
+  xdsConfigOf,
+  xdsPorts,
+} from './config-xds.ts';
 
 /** What `serve` can be. */
 export type Role = 'pilot' | 'adapters' | 'citadel' | 'mixer' | 'mirror';
@@ -63,6 +70,8 @@ export interface ProcessConfig {
   readonly citadel: CitadelConfig | undefined;
   /** Undefined without the role mixer. */
   readonly mixer: MixerConfig | undefined;
+  /** Where a Mixer apart from Pilot and Citadel gets its certificate. */
+  readonly mixerIdentity: Pick<MutualTlsConfig, 'source' | 'trustDomain'> | undefined;
   /** Whether key sets of RequestAuthentications may lie at addresses that are not public. */
   readonly jwksAllowPrivate: boolean;
   /** Cluster that Citadel asks about tokens. */
@@ -124,6 +133,8 @@ export function processConfigOf(
       'without the role pilot there must be a log that processes share: --log nats://HOST:PORT',
     );
   const readsClusters = roles.has('adapters') || roles.has('pilot') || roles.has('citadel');
+  const has = { pilot: roles.has('pilot'), citadel: roles.has('citadel'), mixer: roles.has('mixer') };
+  const identityMeans = { env: {}, ...defaults, host, has };
   const clusters = kubernetesClustersOf(flags, { ...defaults, wanted: readsClusters });
   return {
     roles,
@@ -139,12 +150,8 @@ export function processConfigOf(
     adapterModules: adapterModulesOf(flags, { ...defaults, wanted: roles.has('adapters') }),
     dataDirectory,
     host,
-    xds: xdsConfigOf(flags, {
-      env: {},
-      ...defaults,
-      host,
-      has: { pilot: roles.has('pilot'), citadel: roles.has('citadel') },
-    }),
+    xds: xdsConfigOf(flags, identityMeans),
+    mixerIdentity: mixerIdentitySourceOf(flags, identityMeans),
     adminPort: flags.adminPort ?? defaultPorts.admin,
     admin: adminConfigOf(flags, { ...defaults, host, dataDirectory }),
     monitoringPort: flags.metricsPort,

@@ -4,8 +4,9 @@ import { IdentityKeeper } from '../agent/identity/identity-keeper.ts';
 import { serverIdentityOf } from '../agent/identity/workload-svid.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import type { ServerIdentity } from '../lib/renewable-credentials.ts';
 import type { Service } from '../lib/service.ts';
-import { controlPlaneId, formatSpiffeId } from '../mesh/spiffe-id.ts';
+import { type ControlPlanePart, controlPlaneId, formatSpiffeId } from '../mesh/spiffe-id.ts';
 import type { Citadel } from '../services/citadel/citadel.ts';
 import type { MutualTlsXds } from '../services/pilot/mutual-tls-port.ts';
 import type { ProcessConfig } from './config.ts';
@@ -25,17 +26,23 @@ export function pilotIdentityOf(
   const { mtls } = xds;
   if (mtls === undefined) return undefined;
   const { citadel } = means;
-  if (citadel) return { mtls: { ...mtls, identities: (signal) => citadel.pilotIdentities(signal) }, services: [] };
-  const keeper = keeperOf(mtls, { ...means, dataDirectory });
+  if (citadel) return { mtls: { ...mtls, identities: (signal) => citadel.identities('pilot', signal) }, services: [] };
+  const keeper = identityKeeperOf('pilot', mtls, { ...means, dataDirectory });
   if (!keeper) return undefined;
-  const identities = async function* (signal: AbortSignal) {
-    for await (const svid of keeper.svid.watch(signal)) yield serverIdentityOf(svid);
-  };
-  return { mtls: { ...mtls, identities }, services: [keeper] };
+  return { mtls: { ...mtls, identities: keptIdentities(keeper) }, services: [keeper] };
 }
 
-function keeperOf(
-  { source, trustDomain }: MutualTlsConfig,
+/** What a keeper keeps, as a server shows it. */
+export function keptIdentities({ svid }: IdentityKeeper): (signal: AbortSignal) => AsyncGenerator<ServerIdentity> {
+  return async function* (signal) {
+    for await (const newest of svid.watch(signal)) yield serverIdentityOf(newest);
+  };
+}
+
+/** Keeps the identity of a part of the control plane that is apart from Citadel; undefined where the configuration has no source of it. */
+export function identityKeeperOf(
+  part: ControlPlanePart,
+  { source, trustDomain }: Pick<MutualTlsConfig, 'source' | 'trustDomain'>,
   means: { readonly dataDirectory: string; readonly clock: Clock; readonly logger: Logger },
 ): IdentityKeeper | undefined {
   const { clock, logger, dataDirectory } = means;
@@ -43,9 +50,9 @@ function keeperOf(
     source &&
     new IdentityKeeper({
       ...source,
-      folder: join(dataDirectory, 'pilot-identity'),
+      folder: join(dataDirectory, `${part}-identity`),
       citadelId: formatSpiffeId(controlPlaneId(trustDomain, 'citadel')),
-      expected: formatSpiffeId(controlPlaneId(trustDomain, 'pilot')),
+      expected: formatSpiffeId(controlPlaneId(trustDomain, part)),
       clock,
       logger: logger.child({ part: 'identity' }),
       random: Math.random,

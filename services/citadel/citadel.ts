@@ -77,8 +77,8 @@ export interface Citadel {
   readonly webPort: Latest<number>;
   /** The newest trust bundle. */
   readonly bundle: Latest<TrustBundle>;
-  /** Certificates for Pilot in this process, which needs no proof: the first, then newer ones until `signal` aborts. */
-  pilotIdentities(signal: AbortSignal): AsyncIterable<ServerIdentity>;
+  /** Certificates for servers in this process, which need no proof: the first, then newer ones until `signal` aborts. */
+  identities(part: 'pilot' | 'mixer', signal: AbortSignal): AsyncIterable<ServerIdentity>;
 }
 
 /** What a Citadel is made of. */
@@ -132,8 +132,8 @@ export function createCitadel(options: CitadelOptions): Citadel {
     port: server.port,
     webPort: web.port,
     bundle: ca.bundle,
-    pilotIdentities: (signal) =>
-      serverIdentities({ ca, id: controlPlaneId(trustDomain, 'pilot'), dnsNames: ['localhost'], clock, signal }),
+    identities: (part, signal) =>
+      serverIdentities({ ca, id: controlPlaneId(trustDomain, part), dnsNames: ['localhost'], clock, signal }),
     admin: {
       caStatus: async () => await ca.status(),
       rotate: async (actor) => await ca.advance(actor),

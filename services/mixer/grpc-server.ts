@@ -1,9 +1,18 @@
-// Mixer's one gRPC port: the services that proxies call, each bounded, and the standard health service.
-import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+// Mixer's one gRPC port: the services that proxies call, each bounded, over mutual TLS for proxies with an identity and in plaintext for others.
+import {
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type UntypedHandleCall,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import type { Clock } from '../../lib/clock.ts';
+import { type GrpcLimits, grpcServerOptions, openGrpcPort } from '../../lib/grpc-port.ts';
 import { Latest } from '../../lib/latest.ts';
-import { MeshError } from '../../lib/mesh-error.ts';
-import type { Service } from '../../lib/service.ts';
+import { type Logger, silentLogger } from '../../lib/logger.ts';
+import { RenewableCredentials, type ServerIdentity } from '../../lib/renewable-credentials.ts';
+import { type Service, supervise } from '../../lib/service.ts';
 
 /** One gRPC service with its implementation. */
 export interface GrpcService {
@@ -11,12 +20,27 @@ export interface GrpcService {
   readonly implementation: UntypedServiceImplementation;
 }
 
-/** Bounds of the port, before any caller is known. */
-const limits = {
+/** Bounds of the port; `mixerLimits` says why each is what it is. */
+export interface MixerLimits extends GrpcLimits {
+  readonly drainMs: number;
+}
+
+/** Before any caller is known. */
+export const mixerLimits: MixerLimits = {
   maxRequestBytes: 4 * 1024 * 1024, // a batch of access-log entries; a check has 200 KiB at most (Envoy's 60 KiB of headers, body off)
   maxStreamsPerConnection: 2_000, // a proxy's worker thread has one connection, and as many checks as requests under way
+  maxSessionMiB: 64, // 2,000 checks of 30 KiB; batches of entries come one after the other
+  idleMs: 300_000, // a quiet proxy keeps its connection: opening one anew delays a check
   drainMs: 1_000, // a proxy that stops is not waited for longer: log streams never end by themselves
-} as const;
+};
+
+/** As whom Mixer serves proxies that have an identity. */
+export interface MixerIdentity {
+  /** Of its SVID, in the namespace of Periplus' own services: what proxies expect. */
+  readonly serviceAccount: string;
+  /** The first certificate, then newer ones until `signal` aborts. */
+  identities(signal: AbortSignal): AsyncIterable<ServerIdentity>;
+}
 
 /** Where and what to serve. */
 export interface MixerServerOptions {
@@ -24,7 +48,10 @@ export interface MixerServerOptions {
   /** 0: any free one, see `port`. */
   readonly port: number;
   readonly services: readonly GrpcService[];
+  /** Absent: there is no Citadel, and everybody is served in plaintext. */
+  readonly identity?: MixerIdentity;
   readonly clock: Clock;
+  readonly logger?: Logger;
 }
 
 /** Serves until its signal is aborted; then it refuses new calls and gives those under way a moment. */
@@ -33,37 +60,60 @@ export class MixerServer implements Service {
   /** The port once it is open. */
   readonly port = new Latest<number>();
   readonly #options: MixerServerOptions;
+  #prove: (peer: string) => void = () => {};
 
   constructor(options: MixerServerOptions) {
     this.#options = options;
   }
 
-  /** Rejects with MeshError `unavailable` when it can't listen. */
+  /** Rejects with MeshError `unavailable` when it can't listen. With an identity it waits for the first certificate. */
   async run(signal: AbortSignal): Promise<void> {
-    const { services, clock } = this.#options;
-    const server = new Server({
-      'grpc.max_receive_message_length': limits.maxRequestBytes,
-      'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
-      'grpc.enable_channelz': 0,
-    });
-    for (const { definition, implementation } of services) server.addService(definition, implementation);
-    this.port.set(await listen(server, this.#options));
+    const { services, clock, identity, host, port } = this.#options;
+    const server = new Server({ ...grpcServerOptions(mixerLimits), 'grpc.enable_channelz': 0 });
+    for (const { definition, implementation } of services)
+      server.addService(definition, this.#proving(definition, implementation));
+    const tls = identity && this.#renewed(identity, signal);
+    if (tls) for await (const _ of tls.first.watch(signal)) break;
+    if (signal.aborted) return await tls?.renewing;
+    const credentials = tls?.credentials ?? ServerCredentials.createInsecure();
+    const opened = await openGrpcPort(server, { what: 'Mixer', host, port, credentials, plaintextToo: !!tls });
+    this.#prove = (peer) => opened.guard.prove(peer);
+    this.port.set(opened.port);
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
+    opened.close();
     const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-    await Promise.race([drained, clock.sleep(limits.drainMs)]);
+    await Promise.race([drained, clock.sleep(mixerLimits.drainMs)]);
     server.forceShutdown();
+    await tls?.renewing;
   }
-}
 
-function listen(server: Server, { host, port }: MixerServerOptions): Promise<number> {
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
-      if (!error) resolve(bound);
-      else reject(new MeshError('unavailable', `Mixer can't listen on ${address}: ${error.message}`, { cause: error }));
-    });
-  });
+  #renewed({ identities }: MixerIdentity, signal: AbortSignal) {
+    const { clock, logger = silentLogger } = this.#options;
+    const credentials = new RenewableCredentials({ requireClient: true });
+    const first = new Latest<true>();
+    const renew = async () => {
+      for await (const identity of identities(signal)) {
+        credentials.renew(identity);
+        first.set(true);
+      }
+    };
+    const renewing = supervise([{ name: 'certificate of Mixer', run: renew }], { signal, clock, logger });
+    return { credentials, first, renewing };
+  }
+
+  /** The same implementation; a connection that brought a whole message is no stranger's any more. */
+  #proving(definition: ServiceDefinition, implementation: UntypedServiceImplementation): UntypedServiceImplementation {
+    const wrap = (name: string, handle: UntypedHandleCall): UntypedHandleCall => {
+      const work = handle as (call: ServerUnaryCall<unknown, unknown>, done: unknown) => void;
+      return (call: ServerUnaryCall<unknown, unknown>, done: unknown) => {
+        if (definition[name]?.requestStream) call.once('data', () => this.#prove(call.getPeer()));
+        else this.#prove(call.getPeer());
+        work(call, done);
+      };
+    };
+    return Object.fromEntries(Object.entries(implementation).map(([name, handle]) => [name, wrap(name, handle)]));
+  }
 }

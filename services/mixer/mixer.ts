@@ -10,7 +10,7 @@ import type { MeshConfig } from '../../mesh/config/mesh-config.ts';
 import { FactReader } from '../../mesh/fact-reader.ts';
 import type { Snapshot } from '../../mesh/snapshot.ts';
 import { checkPart } from './check/check-part.ts';
-import { type GrpcService, MixerServer } from './grpc-server.ts';
+import { type GrpcService, type MixerIdentity, MixerServer } from './grpc-server.ts';
 import { builtInKinds } from './handlers/handler-kinds.ts';
 import { HandlerSet } from './handlers/handler-set.ts';
 import { Exposition } from './handlers/prometheus.ts';
@@ -73,13 +73,15 @@ export function createMixer(options: {
   readonly counts?: CountStore;
   /** Where several Mixers share the log: whoever is killed is taken out of the registry by another. */
   readonly leases?: Leases;
+  /** Absent: proxies reach it in plaintext. */
+  readonly identity?: MixerIdentity;
   readonly host: string;
   readonly name: string;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly mesh: MeshConfig;
 }): Mixer {
-  const { config, facts, counts, leases, host, name, clock, mesh } = options;
+  const { config, facts, counts, leases, identity, host, name, clock, mesh } = options;
   const logger = options.logger.child({ part: 'mixer' });
   const metrics = new MixerMetrics();
   const exposition = new Exposition();
@@ -99,12 +101,15 @@ export function createMixer(options: {
     snapshots.set(snapshot);
   };
   const reader = factReader({ facts, clock, logger, mesh, take, metrics });
-  const server = new MixerServer({ host, port: config.port, services: built.flatMap(({ grpc }) => grpc ?? []), clock });
+  const services = built.flatMap(({ grpc }) => grpc ?? []);
+  const known = { clock, logger, ...(identity && { identity }) };
+  const server = new MixerServer({ host, port: config.port, services, ...known });
   const ready = () => reader.caughtUp && server.port.value !== undefined;
   return {
     registration: mixerRegistration({
       ...{ facts, port: server.port, address: config.address, name, clock, logger },
       ...(leases && { leases }),
+      ...(identity && { serviceAccount: identity.serviceAccount }),
     }),
     services: [
       { name: 'mixer-reader', run: (signal) => reader.run(signal) },

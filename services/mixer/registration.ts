@@ -27,6 +27,8 @@ export interface RegistrationOptions {
   readonly port: Latest<number>;
   /** Where proxies reach it: an IP address. */
   readonly address: string;
+  /** Of its SVID; absent: it has none, and serves in plaintext. */
+  readonly serviceAccount?: string;
   /** Of this Mixer; unique in the mesh with its port: the endpoint's id, so that a Mixer that was killed takes its place again. */
   readonly name: string;
   readonly clock: Clock;
@@ -60,7 +62,9 @@ export function mixerRegistration(options: RegistrationOptions): Service {
   };
 }
 
-function endpointOf({ address, name }: RegistrationOptions, port: number): Endpoint {
+function endpointOf({ address, name, serviceAccount }: RegistrationOptions, port: number): Endpoint {
+  const identity = serviceAccount === undefined ? {} : { serviceAccount };
+  const tlsMode = serviceAccount === undefined ? {} : { 'security.istio.io/tlsMode': 'istio' };
   return {
     id: `${name}-${port}`,
     hostname: mixerHostname,
@@ -68,7 +72,8 @@ function endpointOf({ address, name }: RegistrationOptions, port: number): Endpo
     platform: mixerService.platform,
     address,
     ports: { [mixerPortName]: port },
-    labels: mixerService.labels,
+    labels: { ...mixerService.labels, ...tlsMode },
+    ...identity,
     health: 'healthy',
     workload: name,
   };

@@ -149,10 +149,10 @@ export class Pilot implements Service {
     this.#server = new AdsServer({
       name,
       cache: this.#cache,
-      contextOf: (node) => {
+      contextOf: (node, proven) => {
         const result = (options.contextOf ?? proxyContextOf)(node);
         if (!('context' in result)) return result.problem;
-        return banProblem(this.snapshots.value, result.context) ?? result.context;
+        return banProblem(this.snapshots.value, { ...result, ...proven }) ?? result.context;
       },
       secretsOf: (stream, translation) => this.#credentials.secretsOf(stream, translation),
       observer: observeAll([this.metrics, this.#recorder, this.#workloadObserver()]),

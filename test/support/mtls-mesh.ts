@@ -56,8 +56,8 @@ export class MtlsMesh {
   static async start(files: Readonly<Record<string, string>> = {}): Promise<MtlsMesh> {
     const config = mkdtempSync(join(tmpdir(), 'periplus-mtls-config-'));
     for (const [name, text] of Object.entries(files)) writeFileSync(join(config, name), text);
-    const ports = { xdsPort: 0, xdsMtlsPort: 0, adminPort: 0, citadelPort: 0, citadelWebPort: 0 };
-    const flags = { roles: 'pilot,adapters,citadel', log: 'memory:', data: join(config, 'data'), ...ports };
+    const ports = { xdsPort: 0, xdsMtlsPort: 0, adminPort: 0, citadelPort: 0, citadelWebPort: 0, mixerPort: 0 };
+    const flags = { roles: 'pilot,adapters,citadel,mixer', log: 'memory:', data: join(config, 'data'), ...ports };
     const processConfig = processConfigOf(flags, { name: 'pilot', workingDirectory: config, env: {} });
     const means = { clock: systemClock, logger: silentLogger };
     const composition = await compose(processConfig, { ...means, folders: new Map([['test', config]]) });

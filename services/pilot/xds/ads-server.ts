@@ -8,12 +8,10 @@ import {
   type ServerOptions,
   type ServiceDefinition,
 } from '@grpc/grpc-js';
-import type { Node } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import type { Clock } from '../../../lib/clock.ts';
 import { type GrpcLimits, type GrpcPort, grpcServerOptions, openGrpcPort } from '../../../lib/grpc-port.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { messageOf } from '../../../lib/mesh-error.ts';
-import type { ProxyContext } from '../translate/proxy-context.ts';
 import { typeUrls } from '../translate/translation.ts';
 import { AdsStream } from './ads-stream.ts';
 import { CallTransport } from './call-transport.ts';
@@ -111,7 +109,7 @@ export class AdsServer {
     /** Pilot's name; Envoy's admin shows it as the control plane. */
     readonly name: string;
     readonly cache: ResourceCache;
-    readonly contextOf: (node: Node) => ProxyContext | string;
+    readonly contextOf: StreamMeans['contextOf'];
     readonly observer: StreamObserver;
     /** See StreamMeans. */
     readonly secretsOf?: NonNullable<StreamMeans['secretsOf']>;

@@ -136,7 +136,9 @@ export class AdsStream {
   }
 
   #identify(node: Node | undefined): boolean {
-    const context = node ? this.#means.contextOf(node) : 'the first request has no node';
+    const context = node
+      ? this.#means.contextOf(node, spiffeIdOf(this.#transport.client))
+      : 'the first request has no node';
     if (node === undefined || typeof context === 'string') {
       this.#fail('invalid', typeof context === 'string' ? context : 'the first request has no node');
       return false;

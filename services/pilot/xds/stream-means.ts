@@ -27,8 +27,8 @@ export interface StreamMeans {
   readonly interner: NameInterner;
   readonly observer: StreamObserver;
   readonly clock: Pick<Clock, 'nowMs'>;
-  /** Reads Envoy's node; a string says what is wrong with it. */
-  contextOf(node: Node): ProxyContext | string;
+  /** Reads Envoy's node; a string says what is wrong with it, or why this client is refused. */
+  contextOf(node: Node, proven: { readonly spiffeId?: string }): ProxyContext | string;
   /** Puts the stream among those of its context and gives the newest translation, which is undefined before the first snapshot. */
   join(stream: { update(translation: Translation): void }, context: ProxyContext): Translation | undefined;
   /** The secrets of a translation with their keys, as far as this stream may have them; none where Pilot keeps no credentials. */
