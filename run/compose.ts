@@ -121,7 +121,7 @@ export async function compose(
   // Citadel: proof of who asks → certificate, each issue and denial a fact. It knows neither Pilot nor adapters.
   const citadel = await openCitadel(config, { logs, clock, logger, deliveries: container.get(ids.deliveries) });
   // Pilot's certificate is Citadel's, too: of this process, or asked of another.
-  const pilotIdentity = pilotIdentityOf(config, { citadel, clock, logger });
+  const pilotIdentity = pilotIdentityOf(config, { citadel, facts: logs.facts, clock, logger });
 
   // Pilot: facts → snapshot → translation → xDS → ACK → deliveries.
   // It serves the last good state whatever happens to the log or to a translation.
@@ -152,7 +152,7 @@ export async function compose(
   });
 
   // Mixer: policies (facts) and what proxies ask → verdicts, counts, telemetry. Proxies find it through the registry.
-  const mixerIdentity = mixerIdentityOf(config, { citadel, pilot: pilotIdentity, clock, logger });
+  const mixerIdentity = mixerIdentityOf(config, { citadel, pilot: pilotIdentity, facts: logs.facts, clock, logger });
   const mixer = await openMixer(config, {
     logs,
     clock,

@@ -1,9 +1,11 @@
 // Mixer's certificate: from the Citadel of this process, Pilot's where both are one process apart from Citadel, or asked for as any workload does.
+import type { EventLog } from '../events/event-log.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Service } from '../lib/service.ts';
 import type { Citadel } from '../services/citadel/citadel.ts';
 import type { MixerIdentity } from '../services/mixer/grpc-server.ts';
+import { followBundles } from './bundle-follower.ts';
 import type { ProcessConfig } from './config.ts';
 import { identityKeeperOf, keptIdentities, type PilotIdentity } from './pilot-identity.ts';
 
@@ -13,6 +15,7 @@ export function mixerIdentityOf(
   means: {
     readonly citadel: Citadel | undefined;
     readonly pilot: PilotIdentity | undefined;
+    readonly facts: EventLog;
     readonly clock: Clock;
     readonly logger: Logger;
   },
@@ -24,8 +27,12 @@ export function mixerIdentityOf(
     return { identity: { serviceAccount: 'mixer', identities }, services: [] };
   }
   // One proof, one identity: a token vouches for one of them.
-  if (pilot) return { identity: { serviceAccount: 'pilot', identities: pilot.mtls.identities }, services: [] };
+  if (pilot) {
+    const identities = (signal: AbortSignal) => pilot.mtls.identities(signal);
+    return { identity: { serviceAccount: 'pilot', identities }, services: [] };
+  }
   const keeper = mixerIdentity && identityKeeperOf('mixer', mixerIdentity, { ...means, dataDirectory });
   if (!keeper) return undefined;
-  return { identity: { serviceAccount: 'mixer', identities: keptIdentities(keeper) }, services: [keeper] };
+  const follower = followBundles({ ...means, keeper, trustDomain: mixerIdentity.trustDomain });
+  return { identity: { serviceAccount: 'mixer', identities: keptIdentities(keeper) }, services: [keeper, follower] };
 }

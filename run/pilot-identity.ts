@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { IdentityKeeper } from '../agent/identity/identity-keeper.ts';
 import { serverIdentityOf } from '../agent/identity/workload-svid.ts';
+import type { EventLog } from '../events/event-log.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { ServerIdentity } from '../lib/renewable-credentials.ts';
@@ -9,6 +10,7 @@ import type { Service } from '../lib/service.ts';
 import { type ControlPlanePart, controlPlaneId, formatSpiffeId } from '../mesh/spiffe-id.ts';
 import type { Citadel } from '../services/citadel/citadel.ts';
 import type { MutualTlsXds } from '../services/pilot/mutual-tls-port.ts';
+import { followBundles } from './bundle-follower.ts';
 import type { ProcessConfig } from './config.ts';
 import type { MutualTlsConfig } from './config-xds.ts';
 
@@ -21,7 +23,12 @@ export interface PilotIdentity {
 /** Undefined where xDS is in plaintext alone. */
 export function pilotIdentityOf(
   { xds, dataDirectory }: Pick<ProcessConfig, 'xds' | 'dataDirectory'>,
-  means: { readonly citadel: Citadel | undefined; readonly clock: Clock; readonly logger: Logger },
+  means: {
+    readonly citadel: Citadel | undefined;
+    readonly facts: EventLog;
+    readonly clock: Clock;
+    readonly logger: Logger;
+  },
 ): PilotIdentity | undefined {
   const { mtls } = xds;
   if (mtls === undefined) return undefined;
@@ -29,7 +36,10 @@ export function pilotIdentityOf(
   if (citadel) return { mtls: { ...mtls, identities: (signal) => citadel.identities('pilot', signal) }, services: [] };
   const keeper = identityKeeperOf('pilot', mtls, { ...means, dataDirectory });
   if (!keeper) return undefined;
-  return { mtls: { ...mtls, identities: keptIdentities(keeper) }, services: [keeper] };
+  return {
+    mtls: { ...mtls, identities: keptIdentities(keeper) },
+    services: [keeper, followBundles({ ...means, keeper, trustDomain: mtls.trustDomain })],
+  };
 }
 
 /** What a keeper keeps, as a server shows it. */

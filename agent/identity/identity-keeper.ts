@@ -50,6 +50,7 @@ export class IdentityKeeper implements Service {
   readonly #options: IdentityKeeperOptions;
   #attempts = 0;
   #renewAtMs = 0;
+  #early = new AbortController();
 
   constructor(options: IdentityKeeperOptions) {
     this.#options = options;
@@ -61,7 +62,8 @@ export class IdentityKeeper implements Service {
     let delayMs: number = retryMs.first;
     while (!signal.aborted) {
       const dueMs = this.#dueMs() - clock.nowMs();
-      if (dueMs > 0) await clock.sleep(dueMs, signal).catch(() => {});
+      if (dueMs > 0) await clock.sleep(dueMs, AbortSignal.any([signal, this.#early.signal])).catch(() => {});
+      this.#early = new AbortController();
       if (signal.aborted) return;
       try {
         await this.#renew();
@@ -73,6 +75,12 @@ export class IdentityKeeper implements Service {
         delayMs = Math.min(delayMs * 2, retryMs.last);
       }
     }
+  }
+
+  /** Renews before it is due, so that the log shows what came with the new SVID. */
+  renewNow(): void {
+    this.#renewAtMs = 0;
+    this.#early.abort();
   }
 
   async #fromCache(): Promise<void> {

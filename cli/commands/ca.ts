@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { CaStatus } from '../../services/citadel/ca/certificate-authority.ts';
 import type { RotationDecision } from '../../services/citadel/ca/rotation.ts';
+import type { FederationStatus } from '../../services/citadel/federation/federation.ts';
 import {
   type CliContext,
   clientOf,
@@ -30,7 +31,7 @@ function statusCommand(context: CliContext): Command {
   const command = newCommand('status')
     .description('CAs, the trust bundle, and who does not hold it yet')
     .action(async (options: SharedOptions) => {
-      const status = await clientOf(context, options).get<CaStatus>('/api/v1/ca');
+      const status = await clientOf(context, options).get<CaAnswer>('/api/v1/ca');
       context.io.out(options.output === 'json' ? json(status) : formatCaStatus(status));
     });
   return withExamples(withOutput(withServer(command)), [['periplus ca status -o json', '']]);
@@ -49,9 +50,12 @@ function rotateCommand(context: CliContext): Command {
   return withExamples(withOutput(withServer(command)), [['periplus ca rotate', '']]);
 }
 
-/** The table of CAs, and below it the bundle, the next step and who lags. */
-export function formatCaStatus(status: CaStatus): string {
-  const { bundle, lagging } = status;
+/** Answer of GET /ca. */
+type CaAnswer = CaStatus & { readonly federations: readonly FederationStatus[] };
+
+/** The bundle, the next step, the table of CAs, and below it the federations and who lags. */
+export function formatCaStatus(status: CaAnswer): string {
+  const { bundle, lagging, federations } = status;
   const rows = status.authorities.map(({ authority, origin, status: state, notAfter }) => [
     authority,
     state,
@@ -64,10 +68,22 @@ export function formatCaStatus(status: CaStatus): string {
     bundle ? `trust bundle  ${bundle.sequence} (${bundle.hash.slice(0, 16)})\n` : '',
     `next step     ${status.next}\n\n`,
     table(['AUTHORITY', 'STATUS', 'ORIGIN', 'UNTIL'], rows),
+    formatFederations(federations),
     lagging.length === 0
       ? ''
       : `\nwithout the newest trust bundle:\n${lagging.map((proxy) => `  ${proxy}\n`).join('')}`,
   ].join('');
+}
+
+function formatFederations(federations: readonly FederationStatus[]): string {
+  if (federations.length === 0) return '';
+  const rows = federations.map(({ trustDomain, source, roots, problem }) => [
+    trustDomain,
+    roots === 0 ? 'none yet' : `${roots} ${roots === 1 ? 'root' : 'roots'}`,
+    source,
+    problem ?? 'well',
+  ]);
+  return `\n${table(['FEDERATED WITH', 'TRUSTED', 'FROM', 'STATE'], rows)}`;
 }
 
 function formatRefusal(decision: Extract<RotationDecision, { readonly ok: false }>): string {

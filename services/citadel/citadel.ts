@@ -20,7 +20,7 @@ import { BanCheck } from './csr/ban-check.ts';
 import { CsrServer } from './csr/csr-server.ts';
 import { IssuanceRecord } from './csr/issuance-record.ts';
 import { serverIdentities } from './csr/server-certificate.ts';
-import { Federation } from './federation/federation.ts';
+import { Federation, type FederationStatus } from './federation/federation.ts';
 import type { FederatedDomain } from './federation/fetch-bundle.ts';
 import { JwtAuthority } from './jwt/jwt-authority.ts';
 import { FileKeyStore } from './keys/file-key-store.ts';
@@ -52,7 +52,7 @@ export interface CitadelConfig {
 
 /** What people can do with a CA, for the admin API. */
 export interface CitadelAdmin {
-  caStatus(): Promise<CaStatus>;
+  caStatus(): Promise<CaStatus & { readonly federations: readonly FederationStatus[] }>;
   /** Takes the next step of a rotation, or says what it waits for. */
   rotate(actor: string): Promise<RotationDecision>;
   /** Throws MeshError `invalid` for what is no SPIFFE ID of this trust domain, or a life that is too long. */
@@ -135,7 +135,7 @@ export function createCitadel(options: CitadelOptions): Citadel {
     identities: (part, signal) =>
       serverIdentities({ ca, id: controlPlaneId(trustDomain, part), dnsNames: ['localhost'], clock, signal }),
     admin: {
-      caStatus: async () => await ca.status(),
+      caStatus: async () => ({ ...(await ca.status()), federations: await federation.status() }),
       rotate: async (actor) => await ca.advance(actor),
       createJoinToken: async ({ spiffeId, lifeSeconds }, actor) => {
         const id = workloadId(spiffeId, trustDomain);

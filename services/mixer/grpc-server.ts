@@ -39,7 +39,7 @@ export interface MixerIdentity {
   /** Of its SVID, in the namespace of Periplus' own services: what proxies expect. */
   readonly serviceAccount: string;
   /** The first certificate, then newer ones until `signal` aborts. */
-  identities(signal: AbortSignal): AsyncIterable<ServerIdentity>;
+  readonly identities: (signal: AbortSignal) => AsyncIterable<ServerIdentity>;
 }
 
 /** Where and what to serve. */

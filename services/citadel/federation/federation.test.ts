@@ -71,7 +71,7 @@ function follow(domains: readonly FederatedDomain[], facts = new MemoryLog()) {
     end.abort();
     await ended;
   };
-  return { clock, facts, problems, events, until, stop: stopIt };
+  return { clock, facts, problems, events, until, status: () => federation.status(), stop: stopIt };
 }
 const bySpiffe = (more: object = {}): FederatedDomain => ({
   trustDomain,
@@ -92,6 +92,7 @@ describe('a federation', () => {
     });
     expect((await mesh.events())[1]?.data).toMatchObject({ sequence: 2 });
     expect(mesh.problems).toEqual([]);
+    expect(await mesh.status()).toEqual([{ trustDomain, source: url, roots: 2, sequence: 2 }]);
     await mesh.stop();
   });
 
@@ -100,6 +101,16 @@ describe('a federation', () => {
     const good = follow([bySpiffe()], facts);
     await good.until(async () => expect(await good.events()).toHaveLength(1));
     await good.stop();
+    const gone = { trustDomain: 'gone.example', source: { file: join(folder, 'nothing') } };
+    const bad = follow([bySpiffe(), gone]);
+    await bad.until(async () => expect(bad.problems).toHaveLength(1));
+    expect(await bad.status()).toContainEqual({
+      trustDomain: 'gone.example',
+      source: gone.source.file,
+      roots: 0,
+      problem: expect.stringContaining('can not be read'),
+    });
+    await bad.stop();
     const strangers = testCa({ trustDomain, clock: new ManualClock(Date.now()) });
     await strangers.ca.open();
     const otherRoots = join(folder, 'other.pem');

@@ -26,9 +26,22 @@ const types = ['io.periplus.identity.federated-bundle-updated', 'io.periplus.ide
 /** How often to look, in seconds: a bundle's own hint within these bounds (SPIFFE_Federation.md, section 4.1: 5 minutes without one). */
 const refreshSeconds = { default: 300, least: 10, most: 3_600 } as const;
 
+/** How a federation is, for `periplus ca status`. */
+export interface FederationStatus {
+  readonly trustDomain: string;
+  /** URL or file. */
+  readonly source: string;
+  /** In force; 0: none could be had yet. */
+  readonly roots: number;
+  readonly sequence?: number;
+  /** Why the newest could not be had; the last one stays in force. */
+  readonly problem?: string;
+}
+
 /** See the file's first line. A bundle that can't be had leaves the last good one in force. */
 export class Federation implements Service {
   readonly name = 'federation';
+  readonly #problems = new Map<string, string>();
   readonly #options: FederationOptions;
 
   /** Throws MeshError `invalid` for a federation with oneself or one that is given twice. */
@@ -46,6 +59,23 @@ export class Federation implements Service {
     await Promise.all(this.#options.domains.map((domain) => this.#follow(domain, signal)));
     // Without any there is nothing to follow; the service stays, so that it is not started again and again.
     if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+  }
+
+  /** How each is, in the order in which they were given. */
+  async status(): Promise<readonly FederationStatus[]> {
+    return await Promise.all(
+      this.#options.domains.map(async ({ trustDomain, source }) => {
+        const known = await this.#known(trustDomain);
+        const problem = this.#problems.get(trustDomain);
+        return {
+          trustDomain,
+          source: 'file' in source ? source.file : source.url,
+          roots: known?.roots.length ?? 0,
+          ...(known?.sequence !== undefined && { sequence: known.sequence }),
+          ...(problem !== undefined && { problem }),
+        };
+      }),
+    );
   }
 
   /** What the log knows and nobody asks for any more is no longer trusted. */
@@ -68,12 +98,14 @@ export class Federation implements Service {
       try {
         const bundle = await this.#refresh(domain);
         waitSeconds = bundle.refreshSeconds ?? refreshSeconds.default;
+        this.#problems.delete(trustDomain);
         if (told) logger.info({ trustDomain }, 'the trust bundle can be had again');
         told = '';
       } catch (error) {
         const problem = messageOf(error);
         if (problem !== told) logger.error({ trustDomain, problem }, 'no trust bundle; the last one stays in force');
         told = problem;
+        this.#problems.set(trustDomain, problem);
         waitSeconds = refreshSeconds.least;
       }
       const bounded = Math.min(Math.max(waitSeconds, refreshSeconds.least), refreshSeconds.most);
