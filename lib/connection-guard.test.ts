@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type ConnectionGuard, type ConnectionLimits, guardConnections } from './connection-guard.ts';
 
 /** Far away: what a case is not about. */
 const wide: ConnectionLimits = {
   maxConnections: 100,
+  maxPerAddress: 100,
   maxUnproven: 100,
   firstByteMs: 600_000,
   provenMs: 600_000,
@@ -26,9 +27,11 @@ describe('a guarded port', () => {
     await once(server, 'listening');
   }
   /** Connects and waits until the server has seen it. */
-  async function join(): Promise<{ readonly client: Socket; readonly closed: Promise<unknown> }> {
+  async function join(
+    localAddress = '127.0.0.1',
+  ): Promise<{ readonly client: Socket; readonly closed: Promise<unknown> }> {
     const seen = once(server, 'connection');
-    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', localAddress });
     client.on('error', () => {}).resume();
     const closed = once(client, 'close');
     clients.push(client);
@@ -57,6 +60,29 @@ describe('a guarded port', () => {
     await Promise.all([useless.closed, once(accepted[1] as Socket, 'close')]);
     expect(useful.client.destroyed).toBe(false);
     expect(guard.count()).toEqual({ all: 1, unproven: 0 });
+  });
+
+  it('makes room at the cost of the address with most strangers, not of those who came before it', async () => {
+    await listen({ maxUnproven: 3 });
+    const other = await join('127.0.0.2');
+    const crowd = [await join('127.0.0.3'), await join('127.0.0.3'), await join('127.0.0.3'), await join('127.0.0.3')];
+    await Promise.all([crowd[0]?.closed, crowd[1]?.closed]);
+    expect([other, crowd[2], crowd[3]].map((one) => one?.client.destroyed)).toEqual([false, false, false]);
+  });
+
+  it('refuses one more connection of an address that has its share, useful or not, and serves others', async () => {
+    await listen({ maxPerAddress: 2 });
+    const first = await join('127.0.0.2');
+    for (const socket of accepted) guard.prove(socket);
+    await join('127.0.0.2');
+    await (await join('127.0.0.2')).closed;
+    expect((await join('127.0.0.3')).client.destroyed).toBe(false);
+    first.client.destroy();
+    await once(accepted[0] as Socket, 'close');
+    const next = await join('127.0.0.2');
+    next.client.write('x');
+    await vi.waitFor(() => expect(guard.count().all).toBe(3));
+    expect(next.client.destroyed).toBe(false);
   });
 
   it('makes room by closing the oldest stranger, never one that is useful', async () => {

@@ -5,7 +5,12 @@ import type { Server, Socket } from 'node:net';
 export interface ConnectionLimits {
   /** Open at once. One more closes the oldest that has not shown to be useful; if all have, itself. */
   readonly maxConnections: number;
-  /** Open at once that have not shown to be useful yet: one more closes the oldest, so that a crowd of silent ones can't keep others out. */
+  /** Of one address, open at once; one more is refused. */
+  readonly maxPerAddress: number;
+  /**
+   * Open at once that have not shown to be useful yet: one more closes the oldest of the address that has most of them, so that a crowd
+   * of silent ones can't keep others out.
+   */
   readonly maxUnproven: number;
   /** A connection that has sent nothing by then is closed. */
   readonly firstByteMs: number;
@@ -18,6 +23,7 @@ export interface ConnectionLimits {
 /** What a port uses where nothing else is said. */
 export const defaultConnectionLimits: ConnectionLimits = {
   maxConnections: 10_000, // as many as Pilot serves streams; some 400 MB when each is used
+  maxPerAddress: 5_000, // half: a whole mesh may be behind one address, and yet leaves room for others
   maxUnproven: 1_000, // a mesh that reconnects at once proves itself in milliseconds each
   firstByteMs: 5_000, // clients send with the connection's first packet; a bad network repeats it within 3 s
   provenMs: 30_000, // a first request of 4 MiB over a slow line
@@ -35,48 +41,95 @@ export interface ConnectionGuard {
   count(): { readonly all: number; readonly unproven: number };
 }
 
+/** Connections that have not shown to be useful, by peer and by address, the oldest first. */
+class Strangers {
+  readonly byPeer = new Map<string, { readonly socket: Socket; readonly address: string }>();
+  readonly #byAddress = new Map<string, Set<Socket>>();
+
+  add(peer: string, socket: Socket, address: string): void {
+    this.byPeer.set(peer, { socket, address });
+    const same = this.#byAddress.get(address);
+    if (same) same.add(socket);
+    else this.#byAddress.set(address, new Set([socket]));
+  }
+
+  remove(peer: string): void {
+    const known = this.byPeer.get(peer);
+    if (!known) return;
+    this.byPeer.delete(peer);
+    const same = this.#byAddress.get(known.address);
+    same?.delete(known.socket);
+    if (same?.size === 0) this.#byAddress.delete(known.address);
+  }
+
+  /** The oldest of the address that has most of them: a crowd gives way to others before it makes them give way. */
+  get oldestOfMost(): Socket | undefined {
+    let most: ReadonlySet<Socket> = new Set();
+    for (const same of this.#byAddress.values()) if (same.size > most.size) most = same;
+    const [oldest] = most;
+    return oldest;
+  }
+}
+
 /** Watches the connections that `server` accepts from now on. */
 export function guardConnections(server: Server, limits: ConnectionLimits = defaultConnectionLimits): ConnectionGuard {
-  const unproven = new Map<string, Socket>();
+  const strangers = new Strangers();
+  const ofAddress = new Map<string, number>();
   let all = 0;
+  const count = (address: string, by: 1 | -1) => {
+    all += by;
+    const left = (ofAddress.get(address) ?? 0) + by;
+    if (left === 0) ofAddress.delete(address);
+    else ofAddress.set(address, left);
+  };
+  const checkBytes = byteCheck(strangers, limits.maxUnprovenBytes);
+  server.on('connection', (socket: Socket) => {
+    const [peer, address] = [peerOf(socket), socket.remoteAddress ?? ''];
+    if ((ofAddress.get(address) ?? 0) >= limits.maxPerAddress) return void socket.destroy();
+    if (strangers.byPeer.size >= limits.maxUnproven || all >= limits.maxConnections) {
+      const oldest = strangers.oldestOfMost;
+      (oldest ?? socket).destroy();
+      if (!oldest) return;
+    }
+    count(address, 1);
+    strangers.add(peer, socket, address);
+    checkBytes();
+    const isStranger = () => strangers.byPeer.get(peer)?.socket === socket;
+    const silent = setTimeout(() => socket.bytesRead === 0 && socket.destroy(), limits.firstByteMs).unref();
+    const useless = setTimeout(() => isStranger() && socket.destroy(), limits.provenMs).unref();
+    socket.once('close', () => {
+      count(address, -1);
+      clearTimeout(silent);
+      clearTimeout(useless);
+      if (isStranger()) strangers.remove(peer);
+    });
+  });
+  return {
+    prove: (connection) => strangers.remove(typeof connection === 'string' ? connection : peerOf(connection)),
+    count: () => ({ all, unproven: strangers.byPeer.size }),
+  };
+}
+
+/** Gives the function that starts looking at what strangers have sent together, for as long as there are any. */
+function byteCheck({ byPeer }: Strangers, maxBytes: number): () => void {
   let checking: NodeJS.Timeout | undefined;
-  const checkBytes = () => {
-    if (unproven.size === 0) {
+  const check = () => {
+    if (byPeer.size === 0) {
       clearInterval(checking);
       checking = undefined;
       return;
     }
-    let sum = 0;
-    for (const { bytesRead } of unproven.values()) sum += bytesRead;
-    if (sum <= limits.maxUnprovenBytes) return;
-    for (const socket of [...unproven.values()].sort((a, b) => b.bytesRead - a.bytesRead)) {
-      if (sum <= limits.maxUnprovenBytes) return;
+    const sockets = [...byPeer.values()].map(({ socket }) => socket);
+    let sum = sockets.reduce((bytes, { bytesRead }) => bytes + bytesRead, 0);
+    if (sum <= maxBytes) return;
+    for (const socket of sockets.sort((a, b) => b.bytesRead - a.bytesRead)) {
+      if (sum <= maxBytes) return;
       sum -= socket.bytesRead;
       socket.destroy();
     }
   };
-  server.on('connection', (socket: Socket) => {
-    if (unproven.size >= limits.maxUnproven || all >= limits.maxConnections) {
-      const [oldest] = unproven.values();
-      (oldest ?? socket).destroy();
-      if (!oldest) return;
-    }
-    all++;
-    const key = peerOf(socket);
-    unproven.set(key, socket);
-    checking ??= setInterval(checkBytes, bytesCheckMs).unref();
-    const silent = setTimeout(() => socket.bytesRead === 0 && socket.destroy(), limits.firstByteMs).unref();
-    const useless = setTimeout(() => unproven.get(key) === socket && socket.destroy(), limits.provenMs).unref();
-    socket.once('close', () => {
-      all--;
-      clearTimeout(silent);
-      clearTimeout(useless);
-      if (unproven.get(key) === socket) unproven.delete(key);
-    });
-  });
-  return {
-    prove: (connection) => void unproven.delete(typeof connection === 'string' ? connection : peerOf(connection)),
-    count: () => ({ all, unproven: unproven.size }),
+  return () => {
+    checking ??= setInterval(check, bytesCheckMs).unref();
   };
 }
 

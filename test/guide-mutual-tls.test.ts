@@ -9,7 +9,7 @@ import { waitFor } from './support/wait-for.ts';
 
 /** What each command must show, and its exit code where that is not 0. */
 const expectations: readonly (readonly [command: RegExp, shows: RegExp, code?: number])[] = [
-  [/ check mtls$/, /^nobody: /],
+  [/ check mtls$/, /^nobody: /m],
   [/ ca status$/, /trust bundle +[12] [\s\S]*next step +(prepare|activate)/],
   [/ history spiffe:/, /certificate-issued/],
   [/ apply /, /default created[\s\S]*7\/7 proxies/],
