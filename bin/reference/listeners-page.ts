@@ -35,7 +35,9 @@ export function listenersPage(): string {
     ['connections of one address', ...same(count(all.maxPerAddress))],
     [
       'connections that have not sent a whole request',
-      ...[all, all, strict, all].map(({ maxUnproven }) => `${count(maxUnproven)}; the oldest of the address with most gives way`),
+      ...[all, all, strict, all].map(
+        ({ maxUnproven }) => `${count(maxUnproven)}; the oldest of the address with most gives way`,
+      ),
     ],
     ['time to the first byte', ...same(seconds(all.firstByteMs))],
     [
