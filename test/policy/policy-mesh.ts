@@ -113,11 +113,15 @@ export class PolicyMesh {
   }
 
   /** Starts a sidecar for a workload with these labels; waits until it serves. */
-  async sidecar(name: string, labels: Readonly<Record<string, string>>): Promise<Sidecar> {
+  async sidecar(
+    name: string,
+    labels: Readonly<Record<string, string>>,
+    protocol: 'HTTP' | 'TCP' = 'HTTP',
+  ): Promise<Sidecar> {
     const [port = 0] = await freePorts(1);
     const ingress = [
       {
-        port: { number: port, protocol: 'HTTP', name: 'http' },
+        port: { number: port, protocol, name: protocol.toLowerCase() },
         bind: '127.0.0.1',
         captureMode: 'NONE',
         defaultEndpoint: `127.0.0.1:${this.#appPort}`,

@@ -1,6 +1,7 @@
 // Report rules on a real Envoy: each request that has ended is told to the handlers once, by gRPC access logs.
 import { createSocket } from 'node:dgram';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -245,5 +246,36 @@ spec:
       });
     }
     await mesh.delete('Policy', 'outcome');
+  }, 120_000);
+
+  it('tell of each TCP connection once, when it has ended', async () => {
+    await mesh.apply(`
+apiVersion: policy.periplus.io/v1
+kind: Policy
+metadata: { name: connections, namespace: default }
+spec:
+  selector: { matchLabels: { app: db } }
+  rules:
+    - when: context.protocol == "tcp"
+      report:
+        handlers: [file]
+        log: { variables: { path: '"tcp"', event: connection.event, in: connection.received.bytes, out: connection.sent.bytes, source: source.ip } }
+`);
+    const db = await mesh.sidecar('db', { app: 'db' }, 'TCP');
+    const connect = () =>
+      new Promise<number>((resolve, reject) => {
+        let bytes = 0;
+        const socket = createConnection(db.port, '127.0.0.1', () =>
+          socket.end('GET /bytes HTTP/1.1\r\nhost: db\r\nconnection: close\r\n\r\n'),
+        );
+        socket.on('data', (part) => (bytes += part.length));
+        socket.on('error', reject);
+        socket.on('close', () => resolve(bytes));
+      });
+    const out = await connect();
+    const line = { event: 'close', in: 52, out, source: '127.0.0.1' };
+    const same = () => reported('tcp').filter((one) => one.in === line.in);
+    await waitFor(() => same().length > 0, { what: () => `the connection\n${db.envoy.output()}`, limitMs: 30_000 });
+    expect(same()).toEqual([expect.objectContaining(line)]);
   }, 120_000);
 });

@@ -15,6 +15,7 @@ import { grpcMethod } from '../grpc-method.ts';
 import type { GrpcService } from '../grpc-server.ts';
 import { logEntryAttributes } from './log-entry-attributes.ts';
 import type { ReportEngine } from './report-engine.ts';
+import { tcpEntryAttributes } from './tcp-entry-attributes.ts';
 
 /** The service's one method; tests call it too. */
 export const accessLogService = {
@@ -52,17 +53,23 @@ export function accessLogServer(options: AccessLogServerOptions): GrpcService {
   return { definition: accessLogService, implementation: { StreamAccessLogs: handle } };
 }
 
-/** Policies are for HTTP: there are no entries of TCP connections. */
 function take(
   { logEntries }: StreamAccessLogsMessage,
   { facts, rules }: CheckCall,
   { engine, snapshot, clock, denialOf }: AccessLogServerOptions,
 ): void {
+  const common = { facts, registry: snapshot()?.registry, nowMs: clock.nowMs() };
+  if (logEntries.case === 'tcpLogs') {
+    engine.report(
+      rules,
+      logEntries.value.logEntry.map((entry) => tcpEntryAttributes({ ...common, entry })),
+    );
+    return;
+  }
   if (logEntries.case !== 'httpLogs') return;
-  const common = { facts, registry: snapshot()?.registry, nowMs: clock.nowMs(), denialOf };
   const ended = logEntries.value.logEntry.filter(({ commonProperties }) => !commonProperties?.intermediateLogEntry);
   engine.report(
     rules,
-    ended.map((entry) => logEntryAttributes({ ...common, entry })),
+    ended.map((entry) => logEntryAttributes({ ...common, denialOf, entry })),
   );
 }

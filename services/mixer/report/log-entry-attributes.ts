@@ -3,14 +3,14 @@ import { RequestMethod } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import type { AccessLogCommon, HTTPAccessLogEntry } from '../../../gen/envoy/data/accesslog/v3/accesslog_pb.js';
 import { type Attributes, type AttributeValue, attributesBy } from '../../../mesh/policy/attributes.ts';
 import type { Denial } from '../../../mesh/policy/rules.ts';
-import { knownAttributes, serviceAttribute, type WorkloadFacts } from '../../../mesh/policy/workload-facts.ts';
+import { knownAttributes, type WorkloadFacts } from '../../../mesh/policy/workload-facts.ts';
 import type { RegistryView } from '../../../mesh/snapshot.ts';
 import { type CheckedRequest, outcomeAttribute } from '../check/check-outcome.ts';
 import { spanMs, timeMs } from '../check/envoy-time.ts';
-import { apiAttribute, given, type HttpHead, httpAttribute, protocolOf } from '../check/http-attributes.ts';
-import { addressIp, addressPort, type Source, sourceAttribute } from '../check/source-workload.ts';
+import { apiAttribute, type HttpHead, httpAttribute, protocolOf } from '../check/http-attributes.ts';
+import { sourceAttribute } from '../check/source-workload.ts';
 import { tokenAttribute } from '../check/token-attributes.ts';
-import { shortFlags } from './response-flags.ts';
+import { connectionAttribute, sourceOf } from './connection-attributes.ts';
 
 /** What attributes are made of. */
 export interface LogEntryContext {
@@ -34,7 +34,7 @@ export function logEntryAttributes(context: LogEntryContext): Attributes {
     if (name.startsWith('request.auth.')) return tokenAttribute(name, entry.commonProperties?.metadata);
     if (name.startsWith('request.')) return requestAttribute(name, entry, head);
     if (name.startsWith('response.')) return responseAttribute(name, entry, responseHeaders);
-    if (name.startsWith('source.')) return sourceAttribute(name, sourceOf(context));
+    if (name.startsWith('source.')) return sourceAttribute(name, sourceOf(entry.commonProperties, context.registry));
     if (name.startsWith('check.') || name.startsWith('quota.')) return outcomeAttribute(name, checkedOf(context));
     return otherAttribute(name, context, head);
   });
@@ -116,37 +116,12 @@ function durationOf(common: AccessLogCommon | undefined): number | undefined {
   return spanMs(common?.timeToLastDownstreamTxByte) ?? spanMs(common?.duration);
 }
 
-/** The connection's own end: a client can claim any other address in a header. */
-function sourceOf({ entry: { commonProperties: common }, registry }: LogEntryContext): Source {
-  const sans = common?.tlsProperties?.peerCertificateProperties?.subjectAltName ?? [];
-  const uri = sans.find(({ san }) => san.case === 'uri')?.san.value ?? '';
-  return { address: common?.downstreamDirectRemoteAddress, principal: uri, registry };
-}
-
 function otherAttribute(
   name: string,
   { entry: { commonProperties: common }, facts, nowMs }: LogEntryContext,
   head: HttpHead,
 ): AttributeValue | undefined {
-  const tls = common?.tlsProperties;
-  const peer = tls?.peerCertificateProperties;
-  switch (name) {
-    case 'destination.ip':
-      return addressIp(common?.downstreamLocalAddress);
-    case 'destination.port':
-      return addressPort(common?.downstreamLocalAddress);
-    case 'connection.mtls':
-      return peer !== undefined && (peer.subject !== '' || peer.subjectAltName.length > 0);
-    case 'connection.requested_server_name':
-      return given(tls?.tlsSniHostname);
-    case 'context.time':
-      return nowMs;
-    case 'context.protocol':
-      return protocolOf(head.headers);
-    case 'context.proxy_error_code':
-      return shortFlags(common?.responseFlags);
-    default:
-      if (name.startsWith('api.')) return apiAttribute(name, head);
-      return serviceAttribute(name, facts, addressPort(common?.downstreamLocalAddress));
-  }
+  if (name === 'context.protocol') return protocolOf(head.headers);
+  if (name.startsWith('api.')) return apiAttribute(name, head);
+  return connectionAttribute(name, { common, facts, nowMs });
 }

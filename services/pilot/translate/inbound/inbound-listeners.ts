@@ -180,7 +180,8 @@ function httpChain(chain: InboundChain, way: InboundWay, { mesh, security, telem
 }
 
 function tcpChain(chain: InboundChain, way: InboundWay, { mesh, security, telemetry }: Place): FilterChain {
-  const report = { telemetry, place: { ...reportOf(chain, way), side: 'SERVER' as const } };
+  const place = { ...reportOf(chain, way), side: 'SERVER' as const };
+  const report = { telemetry, place, reportLogs: security.tcpReportLogs };
   const bans = way.isMeshTls ? security.banFilters : [];
   const filters = [...bans, ...security.networkFilters, tcpProxyFilter(toCluster(clusterOf(chain)), report)];
   return filterChain(chain, way, { name: tcpChainName(chain), filters, ...socketOf({ chain, way, mesh, security }) });

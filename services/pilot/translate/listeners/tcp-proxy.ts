@@ -1,6 +1,8 @@
 // Network filter chains that forward bytes: Envoy's TCP proxy to one cluster or to weighted ones.
+
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
+import type { AccessLog } from '../../../../gen/envoy/config/accesslog/v3/accesslog_pb.js';
 import { type Filter, FilterSchema } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
 import {
   type TcpProxy,
@@ -27,6 +29,8 @@ export interface TcpTarget {
 export interface TcpReport {
   readonly telemetry: WorkloadTelemetry;
   readonly place: ReportPlace;
+  /** Of policies, beside the telemetry's own. */
+  readonly reportLogs?: readonly AccessLog[];
 }
 
 /** A TCP proxy; `report` undefined leaves out the access log, as chains that only drop connections do. */
@@ -36,7 +40,7 @@ export function tcpProxyFilter(target: TcpTarget, report: TcpReport | undefined)
   const proxy = create(TcpProxySchema, {
     statPrefix,
     clusterSpecifier: clusterSpecifier(target),
-    accessLog: report?.telemetry.tcpLogs(report.place) ?? [],
+    accessLog: report ? [...report.telemetry.tcpLogs(report.place), ...(report.reportLogs ?? [])] : [],
     ...(report?.telemetry.reportsOpened ? { accessLogOptions: { flushAccessLogOnConnected: true } } : {}),
     hashPolicy: tcpHashPolicy(rule, target.subset),
     ...(tcp?.idleTimeout === undefined ? {} : { idleTimeout: durationOf(tcp.idleTimeout) }),

@@ -36,7 +36,7 @@ import { denialReplies } from './denial-replies.ts';
 import { leaseFilters } from './lease-filters.ts';
 import { mixerFilter } from './mixer-filter.ts';
 import { quotaFilters } from './quota-filters.ts';
-import { reportLog } from './report-log.ts';
+import { reportLog, tcpReportLog } from './report-log.ts';
 import { workloadFacts } from './workload-facts.ts';
 
 /** What a proxy is given for its policies. */
@@ -47,9 +47,11 @@ export interface PolicyFilters {
   readonly replies: readonly ResponseMapper[];
   /** Tell Mixer of requests that have ended. */
   readonly logs: readonly AccessLog[];
+  /** Tell Mixer of connections that have ended. */
+  readonly tcpLogs: readonly AccessLog[];
 }
 
-const none: PolicyFilters = { filters: [], replies: [], logs: [] };
+const none: PolicyFilters = { filters: [], replies: [], logs: [], tcpLogs: [] };
 
 /** Everything of a snapshot that these filters are made of, beside the proxy's scope: for memos. */
 export function policyInputs({ config, registry }: Snapshot): readonly unknown[] {
@@ -77,8 +79,10 @@ export function policyFilters(lookups: Lookups): PolicyFilters {
     ];
     const reports = placements.filter(({ place }) => place === 'access-log').map(({ rule }) => rule);
     // Envoy refuses a log that names a cluster it does not have.
-    const logs = reports.length > 0 && mixer !== undefined ? [reportLog(reports, facts)] : [];
-    return { filters, replies: denialReplies(placements), logs };
+    const isReporting = reports.length > 0 && mixer !== undefined;
+    const logs = isReporting ? [reportLog(reports, facts)] : [];
+    const tcpLogs = isReporting ? [tcpReportLog(reports, facts)] : [];
+    return { filters, replies: denialReplies(placements), logs, tcpLogs };
   });
 }
 

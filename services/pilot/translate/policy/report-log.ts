@@ -1,35 +1,48 @@
-// The access log by which a proxy tells Mixer of requests that have ended: only what the report rules read, off the request's path.
+// The access log by which a proxy tells Mixer of requests and connections that have ended: only what the report rules read, off the request's path.
 import { create } from '@bufbuild/protobuf';
 import type { AccessLog } from '../../../../gen/envoy/config/accesslog/v3/accesslog_pb.js';
 import { ApiVersion } from '../../../../gen/envoy/config/core/v3/config_source_pb.js';
+import { AccessLogType } from '../../../../gen/envoy/data/accesslog/v3/accesslog_pb.js';
 import {
   CommonGrpcAccessLogConfigSchema,
   HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
 } from '../../../../gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js';
 import { type HeaderMap, namedHeaders } from '../../../../mesh/policy/referenced-headers.ts';
 import type { PolicyRule } from '../../../../mesh/policy/rules.ts';
 import type { WorkloadFacts } from '../../../../mesh/policy/workload-facts.ts';
-import { accessLog } from '../telemetry/access-log.ts';
+import { accessLog, atType } from '../telemetry/access-log.ts';
 import { mixerCall } from './mixer-call.ts';
 
 /** Name of the log in Envoy's stream to Mixer. */
 const logName = 'mixer';
 
-/** The log for `rules`, all of them report rules. */
+/** The log of requests for `rules`, all of them report rules. */
 export function reportLog(rules: readonly PolicyRule[], facts: WorkloadFacts): AccessLog {
   const responseHeaders = headersOf(rules, 'response.headers');
   const config = create(HttpGrpcAccessLogConfigSchema, {
-    commonConfig: create(CommonGrpcAccessLogConfigSchema, {
-      logName,
-      grpcService: mixerCall(rules, facts),
-      transportApiVersion: ApiVersion.V3,
-    }),
+    commonConfig: commonConfig(rules, facts),
     additionalRequestHeadersToLog: headersOf(rules, 'request.headers'),
     additionalResponseHeadersToLog: responseHeaders,
     // gRPC's status is one of them, unless the response has no body.
     additionalResponseTrailersToLog: responseHeaders,
   });
   return accessLog('envoy.access_loggers.http_grpc', HttpGrpcAccessLogConfigSchema, config);
+}
+
+/** The log of connections for the same rules: each once, when it has ended, also where Envoy reports connections that open. */
+export function tcpReportLog(rules: readonly PolicyRule[], facts: WorkloadFacts): AccessLog {
+  const config = create(TcpGrpcAccessLogConfigSchema, { commonConfig: commonConfig(rules, facts) });
+  const filter = atType(AccessLogType.TcpConnectionEnd);
+  return accessLog('envoy.access_loggers.tcp_grpc', TcpGrpcAccessLogConfigSchema, config, filter);
+}
+
+function commonConfig(rules: readonly PolicyRule[], facts: WorkloadFacts) {
+  return create(CommonGrpcAccessLogConfigSchema, {
+    logName,
+    grpcService: mixerCall(rules, facts),
+    transportApiVersion: ApiVersion.V3,
+  });
 }
 
 /** What is no name of a header (RFC 9110, token) is in no request, and Envoy refuses a log that asks for it. */

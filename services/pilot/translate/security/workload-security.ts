@@ -28,6 +28,8 @@ export interface WorkloadSecurity {
   readonly denialReplies: readonly ResponseMapper[];
   /** Access logs that policies ask for. */
   readonly reportLogs: readonly AccessLog[];
+  /** The same of TCP connections. */
+  readonly tcpReportLogs: readonly AccessLog[];
   /** Come before the TCP proxy. */
   readonly networkFilters: readonly Filter[];
   /** Come first of all on chains of the mesh's mutual TLS: connections of banned identities end there. */
@@ -43,6 +45,7 @@ const noSecurity: WorkloadSecurity = {
   httpFilters: [],
   denialReplies: [],
   reportLogs: [],
+  tcpReportLogs: [],
   networkFilters: [],
   banFilters: [],
   federation: undefined,
@@ -60,6 +63,7 @@ export function workloadSecurity(lookups: Lookups): WorkloadSecurity {
     httpFilters: [...istio.httpFilters, ...policies.filters],
     denialReplies: policies.replies,
     reportLogs: policies.logs,
+    tcpReportLogs: policies.tcpLogs,
   }));
 }
 
@@ -88,6 +92,7 @@ function istioSecurity({ scope, memo }: Lookups): WorkloadSecurity {
       return {
         denialReplies: [],
         reportLogs: [],
+        tcpReportLogs: [],
         httpFilters: [
           ...(tokens ? [tokens] : []),
           ...customHttpFilters(custom, { mesh, find }),
