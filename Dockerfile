@@ -19,6 +19,11 @@ FROM ${NODE_IMAGE} AS periplus
 RUN groupadd --gid 1337 periplus \
  && useradd --uid 1337 --gid 1337 --no-create-home --home-dir /var/lib/periplus --shell /usr/sbin/nologin periplus \
  && install -d -o periplus -g periplus -m 0750 /var/lib/periplus
+# An init container mounts other services' volumes over these: a new volume takes its owner from the folder that it is first mounted over.
+# What is for NATS everybody may read: its container's root has no capability to read what is not.
+RUN for service in keys pilot-1 pilot-2 adapters consul-adapter citadel mixer; do \
+    install -d -o periplus -g periplus -m 0750 "/services/$service"; \
+    done && install -d -o periplus -g periplus -m 0755 /services/nats
 WORKDIR /opt/periplus
 COPY --from=build /build/package.json /build/LICENSE /build/README.md ./
 COPY --from=build /build/node_modules node_modules

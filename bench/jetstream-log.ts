@@ -2,8 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { openJetStreamLogs } from '../events/logs/jetstream.ts';
+import { meshProjection } from '../mesh/mesh-state.ts';
 import { TestNats } from '../test/support/nats.ts';
-import { fillLog, type OpenForBench } from './log.ts';
+import { fillLog, type OpenForBench, type ReplayRates, replayRates } from './log.ts';
 
 /** A log in a nats-server of its own, started for it; throws when no nats-server can be had. */
 export const openTemporaryJetStream: OpenForBench = async () => {
@@ -30,15 +31,18 @@ export interface OpenCost {
   readonly liveMiB: number;
 }
 
-/** Opens a log of `events` events, and an empty one to compare with, each in a process of its own. */
-export async function measureOpen(events: number): Promise<OpenCost> {
+/** Opens a log of `events` events, and an empty one to compare with, each in a process of its own; and reads the full one from the server. */
+export async function measureOpen(events: number): Promise<OpenCost & ReplayRates> {
   return await withNats(async (server) => {
     const empty = openInChild(server.url());
     const writer = await openJetStreamLogs(server.url());
     await fillLog(writer.facts, { events, batchSize: 1000 });
     await Promise.all([writer.facts.close(), writer.deliveries.close()]);
     const full = openInChild(server.url());
-    return { ...full, liveMiB: full.liveMiB - empty.liveMiB };
+    const reader = await openJetStreamLogs(server.url());
+    const rates = await replayRates(reader.facts, { events, projection: meshProjection });
+    await Promise.all([reader.facts.close(), reader.deliveries.close()]);
+    return { ...full, liveMiB: full.liveMiB - empty.liveMiB, ...rates };
   });
 }
 

@@ -17,6 +17,12 @@ export interface LogRate {
   readonly perSecond: number;
 }
 
+/** Both ways through a log. */
+export interface ReplayRates {
+  readonly read: LogRate;
+  readonly fold: LogRate;
+}
+
 /** Opens an empty log to measure; `dispose` deletes it. */
 export type OpenForBench = () => Promise<{ readonly log: EventLog; readonly dispose: () => Promise<void> }>;
 
@@ -86,20 +92,28 @@ export async function measureAppends(
 export async function measureReplay<State>(
   open: OpenForBench,
   options: { readonly events: number; readonly projection: Projection<State> },
-): Promise<{ readonly read: LogRate; readonly fold: LogRate }> {
+): Promise<ReplayRates> {
   const { log, dispose } = await open();
   try {
     await fillLog(log, { events: options.events, batchSize: 1000 });
-    const read = await timed(options.events, async () => {
-      for await (const event of log.read()) if (event.position < 1) throw new Error('impossible');
-    });
-    const fold = await timed(options.events, async () => {
-      await foldLog(log, options.projection);
-    });
-    return { read, fold };
+    return await replayRates(log, options);
   } finally {
     await dispose();
   }
+}
+
+/** How fast a log of `events` events is read, event by event, and folded by batches through `projection`. */
+export async function replayRates<State>(
+  log: EventLog,
+  { events, projection }: { readonly events: number; readonly projection: Projection<State> },
+): Promise<ReplayRates> {
+  const read = await timed(events, async () => {
+    for await (const event of log.read()) if (event.position < 1) throw new Error('impossible');
+  });
+  const fold = await timed(events, async () => {
+    await foldLog(log, projection);
+  });
+  return { read, fold };
 }
 
 /** Appends the first `events` bench events, each batch durable before the next. */

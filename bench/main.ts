@@ -5,6 +5,7 @@ import { meshProjection } from '../mesh/mesh-state.ts';
 import { SnapshotBuilder } from '../mesh/snapshot-builder.ts';
 import { type CsrRate, measureCsrs } from './csr.ts';
 import { measureOpen, openTemporaryJetStream, withNats } from './jetstream-log.ts';
+import { kurrentDbForBench } from './kurrentdb-log.ts';
 import { measureAppends, measureReplay, type OpenForBench, openTemporaryMemory, openTemporarySqlite } from './log.ts';
 import { benchEndpoint, benchService, endpointFact, serviceFact } from './mesh.ts';
 import { type MeshRun, type MeshSize, runMesh } from './mesh-run.ts';
@@ -99,13 +100,17 @@ async function logTable(): Promise<void> {
   await logRow('memory', openTemporaryMemory, { small: 10_000, large: 100_000 });
   await logRow('SQLite', openTemporarySqlite, { small: 10_000, large: 100_000 });
   await logRow('JetStream, `sync_interval: always`', openTemporaryJetStream, { small: 2_000, large: 20_000 });
+  const kurrentDb = kurrentDbForBench();
+  if (kurrentDb) await logRow('KurrentDB', kurrentDb, { small: 2_000, large: 20_000 });
+  else console.log('| KurrentDB | not run: PERIPLUS_KURRENTDB_URL names no server | | | | |');
   console.log(
-    '\n| JetStream log opened and checked | ms | RSS before, MiB | at most | in use more than with an empty log |',
+    '\n| JetStream log opened and checked | ms | RSS before, MiB | at most | in use more than with an empty log | read back/s | read back and folded/s |',
   );
-  console.log('|---|---|---|---|---|');
+  console.log('|---|---|---|---|---|---|---|');
   for (const events of quick ? [20_000] : [100_000, 1_000_000]) {
-    const { ms, beforeMiB, peakMiB, liveMiB } = await measureOpen(events);
-    console.log(`| ${number(events)} events | ${number(ms)} | ${beforeMiB} | ${peakMiB} | ${liveMiB} |`);
+    const { ms, beforeMiB, peakMiB, liveMiB, read, fold } = await measureOpen(events);
+    const cells = [number(ms), beforeMiB, peakMiB, liveMiB, number(read.perSecond), number(fold.perSecond)];
+    console.log(`| ${number(events)} events | ${cells.join(' | ')} |`);
   }
   console.log('\n| | ms |\n|---|---|');
   console.log(`| 1,000,000 events in memory folded | ${number(median(Array.from({ length: runs }, foldMs)))} |`);

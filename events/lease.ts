@@ -21,12 +21,23 @@ export interface LeaseRequest {
   readonly onStandby?: (holder: string) => void;
 }
 
+/** A lease as people are shown it. */
+export interface HeldLease {
+  readonly name: string;
+  /** Undefined: nobody. */
+  readonly holder?: string;
+  /** Who waits for it. */
+  readonly standby: readonly string[];
+}
+
 /** Keeps leases. */
 export interface Leases {
   /** Whether getting a lease shows that nobody else has it. */
   readonly exclusive: boolean;
   /** Waits for as long as somebody else holds `name`, or the store is away. Rejects with the signal's reason when it aborts. */
   acquire(name: string, request: LeaseRequest): Promise<Lease>;
+  /** Leases of all processes whose names begin with `prefix` and a slash. Rejects with MeshError `unavailable`. Absent where nobody keeps count. */
+  readonly list?: (prefix: string) => Promise<readonly HeldLease[]>;
 }
 
 /**

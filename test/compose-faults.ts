@@ -1,6 +1,6 @@
 // What must not happen when parts of the control plane die under load: no request fails, no event is lost, nothing is sent to a proxy again.
-import { expect, it } from 'vitest';
-import { type ComposeMesh, minutes, proxies } from './support/compose-mesh.ts';
+import { beforeAll, expect, it } from 'vitest';
+import { allStreams, type ComposeMesh, minutes, proxies, proxyServices } from './support/compose-mesh.ts';
 import { startLoad } from './support/load.ts';
 import { periplus, periplusJson } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
@@ -17,6 +17,11 @@ const services = ['pilot-1', 'pilot-2', 'nats', 'adapters', 'citadel', 'mixer'] 
 
 /** Adds the tests; the mesh is up. */
 export function provesFaults(mesh: ComposeMesh): void {
+  beforeAll(async () => {
+    const { code, stderr } = await apply(mesh, failureLog, '--wait');
+    expect(code, stderr).toBe(0);
+  });
+
   it(
     `survives kill -9 of ${services.join(', ')}, one after the other`,
     () =>
@@ -55,7 +60,45 @@ export function provesFaults(mesh: ComposeMesh): void {
       }),
     minutes(6),
   );
+
+  it(
+    `survives NATS having no byte left on its disk for ${outageMs / 1000} s, says so, and goes on when there is room`,
+    async (context) => {
+      const disk = mesh.logDisk;
+      if (!('folder' in disk)) return context.skip(disk.why);
+      await underLoad(mesh, async () => {
+        disk.fill();
+        const [, refused] = await Promise.all([lasting(outageMs), apply(mesh, tooLarge)]);
+        expect(refused.code, refused.stderr).toBe(3);
+        expect(refused.stderr).toMatch(/no space left on device.* make room/);
+        disk.free();
+        // Its health check ends it, Docker starts it again.
+        const writes = async () => (await apply(mesh, tooLarge)).code === 0;
+        await waitFor(writes, { limitMs: 90_000, everyMs: 1_000, what: 'NATS to take events again' });
+      });
+    },
+    minutes(6),
+  );
 }
+
+/** More than a block of a file system has left. */
+const tooLarge = `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: too-large, namespace: nobody, annotations: { filler: "${'x'.repeat(100_000)}" } }
+spec: { rules: [{}] }
+`;
+
+/** Every Envoy writes down what fails, with Envoy's response flags, so that a failure is explained. */
+const failureLog = `
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: { name: failures, namespace: istio-system }
+spec:
+  accessLogging:
+    - providers: [{ name: envoy }]
+      filter: { expression: "response.code >= 400 || response.code == 0" }
+`;
 
 /** Load before, during and after; then that nothing is missing, nothing was sent again, and everything replays. */
 async function underLoad(mesh: ComposeMesh, fault: () => Promise<void>): Promise<void> {
@@ -64,6 +107,7 @@ async function underLoad(mesh: ComposeMesh, fault: () => Promise<void>): Promise
   await settled(mesh);
   const received = await updatesOf(mesh);
   const before = await mesh.headOfLog();
+  const startedAt = new Date();
   const load = startLoad({
     url: `${mesh.gateway}/api/v1/products/0/reviews`,
     ...rate,
@@ -78,7 +122,8 @@ async function underLoad(mesh: ComposeMesh, fault: () => Promise<void>): Promise
   } finally {
     const { failures, sent } = await load.stop();
     process.stderr.write(`${sent} requests, ${failures.length} failed; position ${before} before\n`);
-    expect(failures).toEqual([]);
+    const why = failures.length === 0 ? [] : await mesh.accessLogs(startedAt);
+    expect(failures, `Envoys’ access logs:\n${why.slice(0, 50).join('\n')}`).toEqual([]);
   }
   expect(await updatesOf(mesh), 'updates that the proxies took: they had all of it already').toEqual(received);
   expect(await mesh.headOfLog()).toBeGreaterThanOrEqual(before);
@@ -90,7 +135,7 @@ async function underLoad(mesh: ComposeMesh, fault: () => Promise<void>): Promise
 /** Every Envoy has a stream to some Pilot, and both Pilots know that all are in sync. */
 async function everybodyServed(mesh: ComposeMesh): Promise<void> {
   const streams = async () => (await mesh.openStreams('pilot-1')) + (await mesh.openStreams('pilot-2'));
-  await waitFor(async () => (await streams()) === proxies.length, {
+  await waitFor(async () => (await streams()) === allStreams, {
     limitMs: 90_000,
     everyMs: 500,
     what: 'every proxy to have its stream again',
@@ -110,10 +155,13 @@ spec:
   hosts: [details]
   http: [{ timeout: ${20 + ++changes}s, route: [{ destination: { host: details } }] }]
 `;
-  const { code, stderr } = await periplus(['apply', '-f', '-', '--wait', '--server', mesh.server], { input });
+  const { code, stderr } = await apply(mesh, input, '--wait');
   expect(code, stderr).toBe(0);
   return await historyOf(mesh);
 }
+
+const apply = (mesh: ComposeMesh, input: string, ...more: readonly string[]) =>
+  periplus(['apply', '-f', '-', '--server', mesh.server, ...more], { input });
 
 const historyOf = (mesh: ComposeMesh) => periplusJson('history', 'vs/faults', '--server', mesh.server);
 
@@ -123,9 +171,10 @@ async function updatesOf(mesh: ComposeMesh): Promise<Readonly<Record<string, num
   const others = '_(?:cluster_manager_cds|listener_manager_lds|http_rds_\\w+)_update_success\\{[^}]*\\}';
   const pattern = new RegExp(`^envoy(?:${endpoints}|${others}) (\\d+)$`, 'gm');
   const entries = proxies.map(async (proxy) => {
-    const [name = ''] = proxy.split('.');
-    const service = name === 'ingressgateway' ? 'gateway' : `${name}-sidecar`;
-    const text = await mesh.page(service, 'http://127.0.0.1:15020/stats/prometheus');
+    const text = await mesh.page(
+      proxyServices[proxies.indexOf(proxy)] ?? '',
+      'http://127.0.0.1:15020/stats/prometheus',
+    );
     const counts = [...text.matchAll(pattern)].map((match) => Number(match[1]));
     expect(counts.length, `xDS counters of ${proxy}`).toBeGreaterThan(2);
     return [proxy, counts.reduce((sum, count) => sum + count, 0)] as const;

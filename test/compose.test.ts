@@ -2,7 +2,7 @@
 import os from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { provesFaults } from './compose-faults.ts';
-import { ComposeMesh, minutes, proxies } from './support/compose-mesh.ts';
+import { allStreams, ComposeMesh, minutes } from './support/compose-mesh.ts';
 import { type Engine, findEngine } from './support/docker.ts';
 import { startLoad } from './support/load.ts';
 import { periplus, periplusJson } from './support/periplus.ts';
@@ -70,6 +70,41 @@ describe.skipIf(why !== '')(`docker compose${why}`, () => {
       everyMs: 500,
       what: 'mutual TLS at ratings',
     });
+  });
+
+  it('serves proxies over mutual TLS alone', async () => {
+    const reached = (port: number) =>
+      `new Promise((r) => require('node:net').connect(${port}, 'pilot-1').on('connect', () => r('open')).on('error', (e) => r(e.code)))`;
+    const script = `Promise.all([${[15010, 15012].map(reached).join()}]).then((all) => console.log(all.join()))`;
+    const { stdout, output } = await mesh.exec('reviews-v2-sidecar', 'node', '-e', script);
+    expect(stdout.trim(), output).toBe('ECONNREFUSED,open');
+    const stats = await mesh.page('reviews-v2-sidecar', 'http://127.0.0.1:15020/stats/prometheus');
+    expect(stats).toMatch(/^envoy_cluster_ssl_handshake\{[^}]*envoy_cluster_name="xds-grpc"[^}]*\} [1-9]/m);
+  });
+
+  it('gives each service a key of its own for NATS, which lets it write its own subjects alone', async () => {
+    const write = async (log: string) => {
+      const id = 'spiffe://cluster.local/ns/default/sa/nobody';
+      return await mesh.exec('mixer', 'periplus', 'token', 'create', id, '--log', `nats://nats:4222${log}`);
+    };
+    const withoutKey = await write('');
+    expect([withoutKey.code, withoutKey.output]).toEqual([1, expect.stringMatching(/NATS refuses the credentials/)]);
+    const asMixer = await write('?nkey=/var/lib/periplus/nats.nk&inbox=_INBOX_mixer');
+    expect([asMixer.code, asMixer.output]).toEqual([1, expect.stringMatching(/permissions violation/i)]);
+    const seeds: string[] = [];
+    for (const service of ['pilot-1', 'adapters', 'citadel', 'mixer']) {
+      const { stdout } = await mesh.exec(
+        service,
+        'sh',
+        '-c',
+        'cd /var/lib/periplus && stat -c "%a %u" *.nk && cat *.nk',
+      );
+      const [mode, ...others] = stdout.trim().split('\n');
+      expect(mode, service).toBe('600 1337');
+      expect(others).toHaveLength(1);
+      seeds.push(...others);
+    }
+    expect(new Set(seeds).size).toBe(4);
   });
 
   it('gives a capability to the pods alone, and no writable file system', async () => {
@@ -141,7 +176,7 @@ describe.skipIf(why !== '')(`docker compose${why}`, () => {
       for (const [index, killed] of pilots.entries()) {
         const other = pilots[1 - index] ?? 'pilot-1';
         await mesh.kill(killed);
-        const served = async () => (await mesh.openStreams(other)) === proxies.length;
+        const served = async () => (await mesh.openStreams(other)) === allStreams;
         await waitFor(served, { limitMs: 60_000, everyMs: 500, what: `every proxy to be at ${other}` });
         await mesh.start(killed);
       }

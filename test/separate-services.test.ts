@@ -17,6 +17,10 @@ const why = nats instanceof TestNats ? '' : `: skipped, no nats-server can be ha
 const folder = join(scratch, 'config');
 const running: RunningPeriplus[] = [];
 
+interface Checks {
+  readonly checks: readonly { readonly name: string; readonly detail: string }[];
+}
+
 const serviceEntry = (name: string, address: string) => `
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -90,6 +94,21 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
     writeFileSync(join(folder, 'b.yaml'), serviceEntry('second', '10.0.0.2'));
     for (const pilot of pilots) await waitFor(() => holds(pilot, 'services', 'second.mesh'), { what: 'the change' });
     expect(await services(pilots[0] ?? '')).toEqual(await services(pilots[1] ?? ''));
+  });
+
+  it('know of each other who writes for a platform and who stands by', async () => {
+    const writer = async () => {
+      const { checks } = await periplusJson<Checks>('check', '--server', pilots[1] ?? '');
+      return checks.find(({ name }) => name === 'writer of files/default')?.detail;
+    };
+    expect(await writer()).toBe('adapters; nobody stands by');
+    const [port = 0] = await freePorts(1);
+    const second = start('adapters-2', 'adapters', port, '--config', folder);
+    await waitFor(async () => (await writer()) === 'adapters; adapters-2 standing by', {
+      what: () => `it to stand by: ${second.output}`,
+    });
+    await running.pop()?.stop();
+    await waitFor(async () => (await writer()) === 'adapters; nobody stands by', { what: 'it to be gone' });
   });
 
   it('show changes live to whoever watches NATS with the reader’s key', async () => {

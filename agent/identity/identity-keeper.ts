@@ -49,6 +49,8 @@ export class IdentityKeeper implements Service {
   readonly svid = new Latest<WorkloadSvid>();
   readonly #options: IdentityKeeperOptions;
   #attempts = 0;
+  /** Whether the last attempt got as far as asking a Citadel. */
+  #asked = false;
   #renewAtMs = 0;
   #early = new AbortController();
 
@@ -60,6 +62,7 @@ export class IdentityKeeper implements Service {
     const { clock, logger } = this.#options;
     await this.#fromCache();
     let delayMs: number = retryMs.first;
+    let said = '';
     while (!signal.aborted) {
       const dueMs = this.#dueMs() - clock.nowMs();
       if (dueMs > 0) await clock.sleep(dueMs, AbortSignal.any([signal, this.#early.signal])).catch(() => {});
@@ -70,9 +73,12 @@ export class IdentityKeeper implements Service {
         delayMs = retryMs.first;
       } catch (error) {
         const until = this.svid.value && new Date(this.svid.value.notAfterMs).toISOString();
-        logger.warn({ error: messageOf(error), servedUntil: until }, 'the SVID could not be renewed; trying again');
+        if (this.#asked || messageOf(error) !== said)
+          logger.warn({ error: messageOf(error), servedUntil: until }, 'the SVID could not be renewed; trying again');
+        said = messageOf(error);
         await clock.sleep(delayMs * (1 - jitter + 2 * jitter * this.#options.random()), signal).catch(() => {});
-        delayMs = Math.min(delayMs * 2, retryMs.last);
+        // A file that is not there yet is looked for each second: that troubles nobody.
+        delayMs = this.#asked ? Math.min(delayMs * 2, retryMs.last) : retryMs.first;
       }
     }
   }
@@ -126,12 +132,13 @@ export class IdentityKeeper implements Service {
 
   async #renew(): Promise<void> {
     const { citadelAddresses, citadelId, folder, expected, lifeSeconds, logger, request = requestSvid } = this.#options;
+    this.#asked = false;
+    const roots = await this.#rootsOfCitadel();
+    const proof = await this.#proof();
+    this.#asked = true;
     const address = citadelAddresses[this.#attempts++ % citadelAddresses.length] ?? citadelAddresses[0];
     const svid = await request({
-      address,
-      citadelId,
-      roots: await this.#rootsOfCitadel(),
-      proof: await this.#proof(),
+      ...{ address, citadelId, roots, proof },
       ...(expected !== undefined && { expected }),
       ...(lifeSeconds !== undefined && { lifeSeconds }),
     });

@@ -1,6 +1,7 @@
 // `periplus check`: whether the control plane and its proxies are well, and what to do where not.
 import type { Command } from 'commander';
 import type { ReadinessCheck } from '../../services/pilot/admin/context.ts';
+import type { AdaptersResponse, AdapterWriter } from '../../services/pilot/admin/routes-adapters.ts';
 import type { HeldLoss, LossesResponse } from '../../services/pilot/admin/routes-losses.ts';
 import type { ListResponse, ProxyStatus } from '../../services/pilot/admin/schemas.ts';
 import {
@@ -25,7 +26,8 @@ export function checkCommand(context: CliContext): Command {
       const { checks } = await client.get<{ checks: readonly ReadinessCheck[] }>('/api/v1/checks');
       const { items } = await client.get<ListResponse<ProxyStatus>>('/api/v1/proxies');
       const { items: losses } = await client.get<LossesResponse>('/api/v1/losses');
-      const all = [...checks, ...lossChecks(losses), ...proxyChecks(items)];
+      const { items: adapters } = await client.get<AdaptersResponse>('/api/v1/adapters');
+      const all = [...checks, ...writerChecks(adapters), ...lossChecks(losses), ...proxyChecks(items)];
       const ok = all.every((check) => check.ready);
       if (options.output === 'json') context.io.out(json({ ok, checks: all }));
       else {
@@ -41,6 +43,17 @@ export function checkCommand(context: CliContext): Command {
     ['periplus check', 'exit code 1 when something is wrong'],
     ['periplus check mtls', 'who still sends plaintext'],
   ]);
+}
+
+/** Who writes what each platform shows, and who stands by, in all processes. */
+export function writerChecks(adapters: readonly AdapterWriter[]): readonly ReadinessCheck[] {
+  return adapters.map(({ platform, instance, writer, standby, last }) => {
+    const name = `writer of ${platform}/${instance}`;
+    const waiting = standby.length === 0 ? 'nobody stands by' : `${standby.join(', ')} standing by`;
+    if (writer !== undefined) return { name, ready: true, detail: `${writer}; ${waiting}` };
+    const detail = `nobody (${waiting}): what ${last.writer} said stays as it is until an adapter of that platform runs`;
+    return { name, ready: true, warning: true, detail };
+  });
 }
 
 /** Losses that adapters hold, those of other processes included. */

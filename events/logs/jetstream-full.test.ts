@@ -61,14 +61,15 @@ describe.skipIf(why !== '')(`a full server${why}`, { timeout: 120_000 }, () => {
     } catch {
       return context.skip('no small file system can be mounted here');
     }
-    const full = await TestNats.start({ storeDirectory: join(store, 'jetstream') });
+    const full = await TestNats.start({ storeDirectory: join(store, 'jetstream'), maxFile: '1T' });
     if (!(full instanceof TestNats)) throw new Error(full.why);
     const meshes = new JetStreamFixture(full);
     try {
       writeFileSync(join(store, 'ballast'), Buffer.alloc(8 * 1024 * 1024));
-      const log = await meshes.open();
+      const log = (await meshes.openUrl(`${full.url(meshes.mesh)}?monitoring=${full.monitoringPort}`)).facts;
       const { refusal, taken } = await fill(log, 'x');
-      expect(refusal).toMatchObject({ code: 'unavailable', message: expect.stringMatching(/disk full|no room/) });
+      const message = expect.stringMatching(/no space left on device.* make room and start it again/);
+      expect(refusal).toMatchObject({ code: 'unavailable', message });
       expect(taken.length).toBeGreaterThan(10);
       rmSync(join(store, 'ballast'));
       await full.stop();

@@ -52,6 +52,27 @@ describe.skipIf(why !== '')(`NatsLeases${why}`, { timeout: 60_000 }, () => {
     await second?.release();
   });
 
+  it('are listed with who has each and who waits for it, as long as they do', async () => {
+    const leases = await open(60);
+    const held = await ask(leases, 'one').had;
+    const two = ask(await open(60), 'two');
+    await waitFor(() => two.others.has('one'), { what: 'two to stand by' });
+    const other = await ask(leases, 'three', 'adapters/files/').had;
+    const name = 'adapters/consul/dc 1.ä';
+    const files = { name: 'adapters/files/', holder: 'three', standby: [] };
+    await waitFor(async () => ((await leases.list?.('adapters')) ?? []).some(({ standby }) => standby.length > 0), {
+      what: 'two to be seen',
+    });
+    expect(await leases.list?.('adapters')).toEqual([{ name, holder: 'one', standby: ['two'] }, files]);
+    expect(await leases.list?.('mirror')).toEqual([]);
+    await held?.release();
+    const second = await two.had;
+    expect(await leases.list?.('adapters')).toEqual([{ name, holder: 'two', standby: [] }, files]);
+    await second?.release();
+    await other?.release();
+    expect(await leases.list?.('adapters')).toEqual([]);
+  });
+
   it('of different names do not meet', async () => {
     const leases = await open(60);
     const [one, two] = await Promise.all([ask(leases, 'a', 'adapters/a').had, ask(leases, 'b', 'adapters/b').had]);

@@ -5,8 +5,9 @@ import type { KV } from '@nats-io/kv';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
-import type { Lease, LeaseRequest, Leases } from '../lease.ts';
+import type { HeldLease, Lease, LeaseRequest, Leases } from '../lease.ts';
 import { openBucket } from './jetstream-kv.ts';
+import { type Holding, keyOf, listLeases, standbyKeyOf } from './jetstream-lease-list.ts';
 import type { NatsLink } from './jetstream-link.ts';
 
 /**
@@ -37,13 +38,6 @@ interface Bucket {
   readonly leaseMs: number;
 }
 
-/** What lies at a key. */
-interface Holding {
-  readonly holder: string;
-  /** Unique to one term. */
-  readonly term: string;
-}
-
 /** Leases of one mesh, in the bucket `MESH-leases`. Only the server's clock counts. */
 export class NatsLeases implements Leases {
   readonly exclusive = true;
@@ -57,20 +51,32 @@ export class NatsLeases implements Leases {
   async acquire(name: string, { holder, signal, onStandby }: LeaseRequest): Promise<Lease> {
     const { clock, logger } = this.#options;
     const mine: Holding = { holder, term: randomUUID() };
-    for (;;) {
-      signal.throwIfAborted();
-      try {
-        const bucket = await this.#open();
-        const taken = await this.#take(bucket.kv, keyOf(name), mine);
-        if (typeof taken === 'number')
-          return new NatsLease({ ...this.#options, bucket, key: keyOf(name), mine, revision: taken });
-        onStandby?.(taken.holder);
-      } catch (error) {
-        if (error instanceof MeshError && error.code !== 'unavailable') throw error;
-        logger.debug({ lease: name, error: messageOf(error) }, 'the lease can not be asked for; trying again');
+    const waiting = new Standby({ ...this.#options, key: keyOf(name), mine });
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        try {
+          const bucket = await this.#open();
+          const taken = await this.#take(bucket.kv, keyOf(name), mine);
+          if (typeof taken === 'number')
+            return new NatsLease({ ...this.#options, bucket, key: keyOf(name), mine, revision: taken });
+          onStandby?.(taken.holder);
+          await waiting.show(bucket);
+        } catch (error) {
+          if (error instanceof MeshError && error.code !== 'unavailable') throw error;
+          logger.debug({ lease: name, error: messageOf(error) }, 'the lease can not be asked for; trying again');
+        }
+        await clock.sleep(tryMs, signal);
       }
-      await clock.sleep(tryMs, signal);
+    } finally {
+      await waiting.end();
     }
+  }
+
+  /** Implements `Leases.list`. */
+  async list(prefix: string): Promise<readonly HeldLease[]> {
+    await this.#open();
+    return await listLeases(this.#options.link, `${this.#options.mesh}-leases`, prefix);
   }
 
   /** The revision when it is ours now, else who has it. */
@@ -104,6 +110,33 @@ export class NatsLeases implements Leases {
     if (ttl <= 0)
       throw new MeshError('invalid', `the NATS KV bucket ${name} forgets nothing: remove it, it is made with a TTL`);
     return { kv, leaseMs: ttl };
+  }
+}
+
+/** Says in the bucket, for people, that a term waits for a lease, for as long as it does. */
+class Standby {
+  readonly #options: NatsLeasesOptions & { readonly key: string; readonly mine: Holding };
+  #kv: KV | undefined;
+  #shownMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: NatsLeasesOptions & { readonly key: string; readonly mine: Holding }) {
+    this.#options = options;
+  }
+
+  /** Says so again when it is time: like a lease, it is forgotten when nobody does. Rejects with MeshError `unavailable`. */
+  async show({ kv, leaseMs }: Bucket): Promise<void> {
+    const { clock, key, link, mine } = this.#options;
+    if (clock.nowMs() - this.#shownMs < leaseMs / renewalsPerLease) return;
+    this.#shownMs = clock.nowMs();
+    this.#kv = kv;
+    await link.ask(() => kv.put(standbyKeyOf(key, mine), JSON.stringify(mine)));
+  }
+
+  /** Never rejects. */
+  async end(): Promise<void> {
+    const { key, link, mine } = this.#options;
+    const kv = this.#kv;
+    if (kv !== undefined) await link.ask(() => kv.delete(standbyKeyOf(key, mine))).catch(() => {});
   }
 }
 
@@ -191,12 +224,4 @@ class NatsLease implements Lease {
 function isOvertaken(error: unknown): boolean {
   const cause = error instanceof MeshError ? error.cause : error;
   return cause instanceof JetStreamApiError && (cause.code === 10071 || cause.code === 10164);
-}
-
-/** A KV key takes letters, digits and `-/_=.`; what else a name holds is escaped as `=XX`, an empty part is `=`. */
-function keyOf(name: string): string {
-  return name
-    .split('/')
-    .map((part) => part.replace(/[^\w-]/gu, (char) => Buffer.from(char).toString('hex').replace(/../g, '=$&')) || '=')
-    .join('.');
 }

@@ -11,6 +11,7 @@ import { connect, credsAuthenticator, nkeyAuthenticator } from '@nats-io/transpo
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
+import { serverComplaint } from './jetstream-sync.ts';
 import type { JetStreamAddress } from './jetstream-url.ts';
 
 /** Longest wait for an answer: a server that syncs every write to a slow disk still answers well within it. */
@@ -41,11 +42,15 @@ export class NatsLink {
   readonly #underWay = new Set<(reason: MeshError) => void>();
   readonly #onReconnect = new Set<() => void>();
 
-  readonly #inboxPrefix: string | undefined;
+  readonly #address: Pick<JetStreamAddress, 'inboxPrefix' | 'monitoring'>;
 
-  constructor(connection: NatsConnection, logger: Logger, inboxPrefix?: string) {
+  constructor(
+    connection: NatsConnection,
+    logger: Logger,
+    address: Pick<JetStreamAddress, 'inboxPrefix' | 'monitoring'> = {},
+  ) {
     this.connection = connection;
-    this.#inboxPrefix = inboxPrefix;
+    this.#address = address;
     void this.#watch(logger);
   }
 
@@ -80,7 +85,12 @@ export class NatsLink {
 
   /** A subject of one's own for answers. */
   inbox(): string {
-    return createInbox(this.#inboxPrefix);
+    return createInbox(this.#address.inboxPrefix);
+  }
+
+  /** What the server's monitoring port says is wrong with it; undefined: nothing, or the URL names no such port. Never rejects. */
+  async complaint(): Promise<string | undefined> {
+    return await serverComplaint(this.#address.monitoring);
   }
 
   async close(): Promise<void> {
@@ -133,7 +143,7 @@ export async function openLink(options: LinkOptions): Promise<NatsLink> {
   let waiting = false;
   for (;;) {
     try {
-      return new NatsLink(await connect(connectionOptions(options)), logger, address.inboxPrefix);
+      return new NatsLink(await connect(connectionOptions(options)), logger, address);
     } catch (error) {
       if (error instanceof MeshError) throw error;
       if (isRefusal(error)) throw new MeshError('invalid', `NATS refuses the credentials: ${messageOf(error)}`);
@@ -169,14 +179,25 @@ function connectionOptions({ address, name }: LinkOptions): ConnectionOptions {
   };
 }
 
-function authenticatorOf(address: JetStreamAddress): { readonly authenticator?: Authenticator } {
-  if (address.credentialsFile !== undefined)
-    return { authenticator: credsAuthenticator(secret(address.credentialsFile)) };
-  if (address.nkeyFile !== undefined) return { authenticator: nkeyAuthenticator(secret(address.nkeyFile)) };
+function authenticatorOf({ credentialsFile, nkeyFile }: JetStreamAddress): { readonly authenticator?: Authenticator } {
+  // The client's parser wants the line after the seed to end, too.
+  if (credentialsFile !== undefined) return tried(credentialsFile, (text) => credsAuthenticator(bytes(`${text}\n`)));
+  if (nkeyFile !== undefined) return tried(nkeyFile, (text) => nkeyAuthenticator(bytes(text)));
   return {};
 }
 
-const secret = (path: string) => new Uint8Array(Buffer.from(read('credentials', path).trim()));
+const bytes = (text: string) => new Uint8Array(Buffer.from(text));
+
+/** An authenticator of the file's content that has signed once: what holds no credentials is wrong now, not an attempt that may succeed later. */
+function tried(path: string, make: (text: string) => Authenticator): { readonly authenticator: Authenticator } {
+  const authenticator = make(read('credentials', path).trim());
+  try {
+    authenticator('nonce');
+  } catch (error) {
+    throw new MeshError('invalid', `${path} holds no NATS credentials: ${messageOf(error)}`, { cause: error });
+  }
+  return { authenticator };
+}
 
 function read(what: string, path: string): string {
   try {

@@ -69,8 +69,8 @@ function headersOf({ messages, lastSequence, batchId }: Publication, index: numb
 }
 
 /**
- * A server that can't write answers nothing to what it can't store (seen with 2.15.1 on a full disk), or turns JetStream off; about everything
- * else it goes on answering. People have to hear more than "timeout".
+ * A server that can't write answers nothing to what it can't store, also after there is room again until it is started anew (seen with 2.15.1
+ * on a full disk), or turns JetStream off; about everything else it goes on answering. People have to hear more than "timeout".
  */
 async function whyUnanswered(link: NatsLink, error: unknown): Promise<unknown> {
   if (!link.connected || !(error instanceof MeshError) || error.code !== 'unavailable') return error;
@@ -81,7 +81,9 @@ async function whyUnanswered(link: NatsLink, error: unknown): Promise<unknown> {
       () => false,
     );
   if (!alive) return error;
-  const message = `NATS is there but does not store the append (${error.message}): is its disk full, or too slow? Its own log says; appends go on by themselves once it can write`;
+  const complaint = await link.complaint();
+  const said = complaint === undefined ? `${error.message}; its own log says why` : `${error.message}: ${complaint}`;
+  const message = `NATS is there but does not store the append (${said}). If its disk is full, make room and start it again: a stream that met a full disk stays closed until then`;
   return new MeshError('unavailable', message, { cause: error });
 }
 
@@ -92,7 +94,8 @@ function refused(error: NonNullable<Answer['error']>): Published {
   if (movedCodes.includes(error.err_code ?? 0)) return { ok: false, moved: true };
   const answer = `${error.description} (${error.err_code ?? error.code})`;
   if (fullDescription.test(error.description)) {
-    const advice = "free its disk, or raise max_file_store or the stream's max_bytes; appends go on by themselves then";
+    const advice =
+      "raise its max_file or the stream's max_bytes; a server without max_file looks how much room its disk has when it starts: free the disk and start it again";
     throw new MeshError('unavailable', `NATS has no room for the log: ${answer}: ${advice}`);
   }
   const code = /maximum|too large|exceed/.test(error.description) ? 'exhausted' : 'unavailable';

@@ -1,4 +1,5 @@
-// Whether the NATS server syncs every write to its disk. By default it does so every two minutes: a power cut loses what it acknowledged.
+// What only the NATS server's monitoring port tells: whether it syncs every write to its disk (by default every two minutes: a power cut loses what
+// it acknowledged), and why it does not write.
 import type { Logger } from '../../lib/logger.ts';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
 import type { JetStreamAddress } from './jetstream-url.ts';
@@ -27,4 +28,16 @@ export async function checkSync(address: JetStreamAddress, logger: Logger): Prom
       'invalid',
       `the NATS server does not sync every write, a power cut would lose events: ${advice}`,
     );
+}
+
+/** What `/healthz` of the monitoring port complains of (docs.nats.io, Monitoring); undefined when all is well or nothing is known. Never rejects. */
+export async function serverComplaint(monitoring: string | undefined): Promise<string | undefined> {
+  if (monitoring === undefined) return undefined;
+  try {
+    const response = await fetch(`${monitoring}/healthz`, { signal: AbortSignal.timeout(5_000) });
+    const { error } = (await response.json()) as { error?: unknown };
+    return typeof error === 'string' ? error : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,9 +1,12 @@
 // The mesh of docker-compose.yml on a test's engine: its commands, its ports, what its proxies hold and have been sent.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ComposeProgram } from './compose-programs.ts';
 import type { Engine } from './docker.ts';
 import { freePorts } from './free-port.ts';
 import { periplusJson, root } from './periplus.ts';
 import { mustRun, type ProgramResult, runProgram } from './run-program.ts';
+import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 import { waitFor } from './wait-for.ts';
 
 /** A proxy as `proxy-status` shows it. */
@@ -24,10 +27,26 @@ export const proxies: readonly string[] = [
   'reviews-v3.default',
 ];
 
+/** Streams when every proxy is served: its Envoy's, and that on which its agent hears of new trust bundles. */
+export const allStreams = 2 * proxies.length;
+
+/** The services that run their Envoys. */
+export const proxyServices: readonly string[] = proxies.map((proxy) => {
+  const [name = ''] = proxy.split('.');
+  return name === 'ingressgateway' ? 'gateway' : `${name}-sidecar`;
+});
+
+/** Compose's project. */
+const project = 'periplus-test';
+
+/** The log's disk, in MiB: some times what these tests write. */
+const logDiskMebibytes = 128;
+
 /** Milliseconds. */
 export const minutes = (count: number) => count * 60_000;
 
-const allSynced = JSON.stringify(proxies.map((name) => [name, ['SYNCED', 'SYNCED', 'SYNCED', 'SYNCED']]));
+/** Clusters, listeners, endpoints, routes; the agent's trust bundle is one more. */
+const typesOfEnvoy = 4;
 
 /** One project of Compose. */
 export class ComposeMesh {
@@ -36,7 +55,11 @@ export class ComposeMesh {
   server = '';
   prometheus = '';
   consul = '';
+  /** The disk of NATS alone, or why it has none: with an engine that is not ours nothing can be mounted. */
+  logDisk: SmallDisk | { readonly why: string } = { why: 'the engine here is not of this test' };
   readonly #engine: Engine;
+  /** Ids of containers by service. */
+  readonly #containers = new Map<string, string>();
   #env: NodeJS.ProcessEnv = {};
 
   #program: ComposeProgram;
@@ -68,6 +91,7 @@ export class ComposeMesh {
       PERIPLUS_CONSUL_PORT: String(consul),
     };
     await this.remove();
+    if (this.#engine.restart !== undefined) this.logDisk = mountSmallDisk(logDiskMebibytes);
     process.stderr.write('building the images of this checkout …\n');
     await this.compose(['build', 'pilot-1', 'gateway'], minutes(15));
   }
@@ -76,25 +100,43 @@ export class ComposeMesh {
   async remove(): Promise<void> {
     const args = this.#args(['--profile', 'consul', 'down', '-v']);
     await runProgram(this.#program.command[0], args, { cwd: root, env: this.#env, limitMs: minutes(3) });
+    if ('folder' in this.logDisk) this.logDisk.dispose();
+    this.logDisk = { why: 'it was removed' };
   }
 
   async compose(args: readonly string[], limitMs = minutes(3)): Promise<string> {
     return await mustRun(this.#program.command[0], this.#args(args), { cwd: root, env: this.#env, limitMs });
   }
 
-  /** Runs a command in a service's container. */
+  /** Runs a command in a service's container: by the engine itself, since docker-compose 1.29 takes a second of CPU to start. */
   async exec(service: string, ...command: string[]): Promise<ProgramResult> {
-    const args = this.#args(['exec', '-T', service, ...command]);
-    return await runProgram(this.#program.command[0], args, { cwd: root, env: this.#env });
+    return await runProgram('docker', ['exec', await this.#containerOf(service), ...command], { env: this.#env });
+  }
+
+  /** Its id; a container that is started again keeps it. */
+  async #containerOf(service: string): Promise<string> {
+    const known = this.#containers.get(service);
+    if (known !== undefined) return known;
+    const labels = { project, service, oneoff: 'False' };
+    const filters = Object.entries(labels).flatMap(([name, value]) => [
+      '--filter',
+      `label=com.docker.compose.${name}=${value}`,
+    ]);
+    const id = (await mustRun('docker', ['ps', '-aq', ...filters], { env: this.#env })).trim();
+    if (!/^\w+$/.test(id)) throw new Error(`containers of ${service}: "${id}"`);
+    this.#containers.set(service, id);
+    return id;
   }
 
   #args(args: readonly string[]): readonly string[] {
-    return [...this.#program.command.slice(1), '-p', 'periplus-test', ...args];
+    const files = 'folder' in this.logDisk ? ['-f', 'docker-compose.yml', '-f', volumeOn(this.logDisk)] : [];
+    return [...this.#program.command.slice(1), ...files, '-p', project, ...args];
   }
 
   /** `up`, which waits for the conditions between services, until the gateway serves; gives how long it took, in milliseconds. */
   async up(): Promise<number> {
     const startedMs = performance.now();
+    this.#containers.clear();
     await this.compose(['up', '-d']);
     await waitFor(async () => (await this.versionOfReviews()) !== undefined, { what: 'reviews through the gateway' });
     return performance.now() - startedMs;
@@ -133,15 +175,22 @@ export class ComposeMesh {
       return JSON.parse(stdout) as readonly ProxyStatus[];
     };
     const connected = async () => (await status()).filter((proxy) => proxy.connected);
-    const held = async () => (await connected()).map(({ name, types }) => [name, types.map(({ state }) => state)]);
-    await waitFor(async () => JSON.stringify(await held()) === allSynced, {
+    let seen: readonly ProxyStatus[] = [];
+    const allSynced = async () => {
+      seen = await connected();
+      const all = seen.every(
+        ({ types }) => types.length >= typesOfEnvoy && types.every(({ state }) => state === 'SYNCED'),
+      );
+      return all && seen.map(({ name }) => name).join() === proxies.join();
+    };
+    await waitFor(allSynced, {
       limitMs: 60_000,
       everyMs: 500,
-      what: `every proxy to be in sync as ${pilot} sees it`,
+      what: () => `every proxy to be in sync as ${pilot} sees it: ${JSON.stringify(seen)}`,
     });
   }
 
-  /** Envoys' streams that a Pilot has itself: the log would still count those of a Pilot that was killed. Agents use the other protocol. */
+  /** Streams that a Pilot has itself: the log would still count those of a Pilot that was killed. */
   async openStreams(pilot: string): Promise<number> {
     const text = await this.page(pilot, 'http://127.0.0.1:15014/metrics');
     return Number(/^pilot_xds\{protocol="delta"\} (\d+)$/m.exec(text)?.[1] ?? 0);
@@ -151,6 +200,17 @@ export class ComposeMesh {
   async page(service: string, url: string): Promise<string> {
     const script = `fetch('${url}').then((r) => r.text()).then(console.log)`;
     return (await this.exec(service, 'node', '-e', script)).stdout;
+  }
+
+  /** Lines of all Envoys' access logs since `since`, each with its proxy; there have to be access logs (a Telemetry). */
+  async accessLogs(since: Date): Promise<readonly string[]> {
+    const of = async (service: string) => {
+      const id = await this.#containerOf(service);
+      const { output } = await runProgram('docker', ['logs', '--since', since.toISOString(), id], { env: this.#env });
+      const lines = output.split('\n').filter((line) => /^\[[^\]]+\] "/.test(line));
+      return lines.map((line) => `${service} ${line}`);
+    };
+    return (await Promise.all(proxyServices.map(of))).flat();
   }
 
   async headOfLog(): Promise<number> {
@@ -163,4 +223,14 @@ export class ComposeMesh {
     );
     return events.at(-1)?.position ?? 0;
   }
+}
+
+/** Has the volume `log` on a disk; the folder beside it holds the file that says so. */
+function volumeOn({ folder }: SmallDisk): string {
+  const file = join(folder, '..', 'log-disk.yml');
+  writeFileSync(
+    file,
+    `volumes:\n  log: { driver: local, driver_opts: { type: none, o: bind, device: ${JSON.stringify(folder)} } }\n`,
+  );
+  return file;
 }

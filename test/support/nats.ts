@@ -12,6 +12,8 @@ import { waitFor } from './wait-for.ts';
 export interface TestNatsOptions {
   /** Whether it syncs every write; true by default. */
   readonly syncAlways?: boolean;
+  /** What JetStream may take of the disk; by default most of what is free when it starts. */
+  readonly maxFile?: string;
   /** More lines of its configuration. */
   readonly more?: string;
   /** Where JetStream keeps its files; a folder of its own by default. */
@@ -77,8 +79,8 @@ export class TestNats {
   }
 
   /** Writes its configuration; takes effect at the next `restart`. */
-  configure({ syncAlways = true, more = '' }: TestNatsOptions): void {
-    const sync = syncAlways ? 'sync_interval: always' : '';
+  configure({ syncAlways = true, maxFile, more = '' }: TestNatsOptions): void {
+    const sync = `${syncAlways ? 'sync_interval: always' : ''}\n${maxFile === undefined ? '' : `max_file: ${maxFile}`}`;
     const text = `host: "127.0.0.1"\nport: ${this.port}\nhttp: "127.0.0.1:${this.monitoringPort}"\njetstream { store_dir: "${this.store}", ${sync} }\n${more}\n`;
     writeFileSync(join(this.#folder, 'nats.conf'), text);
   }

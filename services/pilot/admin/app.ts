@@ -6,6 +6,7 @@ import { createBoundedHttpServer } from '../../../lib/bounded-http-server.ts';
 import { registerGuard } from './auth/guard.ts';
 import type { AdminContext } from './context.ts';
 import { registerFailures } from './failures.ts';
+import { registerAdapterRoutes } from './routes-adapters.ts';
 import { registerBanRoutes } from './routes-bans.ts';
 import { registerConfigRoutes } from './routes-config.ts';
 import { registerDescribeRoutes } from './routes-describe.ts';
@@ -59,6 +60,7 @@ export async function createAdminApp(
       registerCheckRoutes(scope, context);
       registerConfigRoutes(scope, context);
       registerRegistryRoutes(scope, context);
+      registerAdapterRoutes(scope, context);
       registerLossRoutes(scope, context);
       registerDescribeRoutes(scope, context);
       registerEventRoutes(scope, context);
