@@ -9,7 +9,9 @@ import { TestConsul } from './support/consul.ts';
 import { ConsulCluster } from './support/consul-cluster.ts';
 import { findConsul } from './support/consul-install.ts';
 import { followAdapter } from './support/follow-adapter.ts';
-import { periplus, root } from './support/periplus.ts';
+import { freePorts } from './support/free-port.ts';
+import { guideCommands, guideShell } from './support/guide.ts';
+import { periplus, RunningPeriplus, root } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
 
 const found = await findConsul();
@@ -94,6 +96,33 @@ describe.skipIf(why !== '')(`Consul${why}`, () => {
     const read = (path: string) => fetch(url + path, { headers: { 'x-consul-token': token } });
     for (const path of ['/v1/kv/secret', '/v1/acl/tokens', '/v1/operator/raft/configuration'])
       expect(`${path} ${(await read(path)).status}`).toBe(`${path} 403`);
+  });
+
+  it('joins with the commands of docs/guides/consul.md', async () => {
+    const agent = await startSecured();
+    const folder = mkdtempSync(join(tmpdir(), 'periplus-guide-'));
+    cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
+    const [admin = 0, xds = 0] = await freePorts(2);
+    const server = `http://127.0.0.1:${admin}`;
+    const env = { CONSUL_HTTP_ADDR: agent.url, CONSUL_HTTP_TOKEN: managementToken, PERIPLUS_SERVER: server };
+    const shell = guideShell(folder, { programs: { consul: (found as { path: string }).path }, env });
+    const commands = guideCommands('consul');
+    expect(commands).toHaveLength(7);
+    for (const line of commands) {
+      if (line.startsWith('periplus serve')) {
+        const flags = line.replace('http://127.0.0.1:8500', agent.url).split(' ').slice(2);
+        const file = join(folder, flags.pop() ?? '');
+        const more = ['--log', 'memory:', '--data', folder, '--admin-port', String(admin), '--xds-port', String(xds)];
+        const served = new RunningPeriplus(['serve', ...flags, file, ...more]);
+        cleanups.push(() => served.stop());
+        await served.untilServing(`${server}/readyz`);
+        continue;
+      }
+      const { code, output } = await shell(line);
+      expect(code, `${line}\n${output}`).toBe(0);
+      if (line.startsWith('periplus get')) expect(output).toMatch(/10\.1\.0\.1.*8080.*healthy.*consul/);
+      if (line.startsWith('periplus check')) expect(output).toMatch(/ok +adapter consul default: synced/);
+    }
   });
 
   it('is captured without its token, and the capture gives the same facts', async () => {

@@ -12,8 +12,9 @@ import type { Endpoint } from '../events/model.ts';
 import { FakeNomad, type FakeNomadOptions } from './support/fake-nomad.ts';
 import { followAdapter } from './support/follow-adapter.ts';
 import { freePorts } from './support/free-port.ts';
+import { guideCommands, guideShell, guideText } from './support/guide.ts';
 import { NomadJobs } from './support/nomad-jobs.ts';
-import { periplus, periplusJson, RunningPeriplus } from './support/periplus.ts';
+import { periplusJson, RunningPeriplus } from './support/periplus.ts';
 import { quickClock } from './support/quick-clock.ts';
 import { SocketGate } from './support/socket-gate.ts';
 import { testCertificate } from './support/test-certificate.ts';
@@ -190,7 +191,7 @@ describe('Nomad that fails, played by the stand-in', () => {
   it('holds what another, empty Nomad at the same address does not know, and takes its services in', async () => {
     const { nomad, jobs } = await started();
     for (const name of ['one', 'two', 'three']) await jobs.run(name);
-    const followed = follow(nomad.url, { limits });
+    const followed = follow(nomad.url, { limits }, { flapWindowMs: 0 });
     await followed.untilEndpoints(3);
     nomad.wipe();
     await followed.until('the loss to be held', () => followed.state()?.heldCount === 6);
@@ -203,7 +204,7 @@ describe('Nomad that fails, played by the stand-in', () => {
     const { nomad, jobs } = await started();
     const names = Array.from({ length: 10 }, (_, index) => `service-${index}`);
     for (const name of names) await jobs.run(name);
-    const followed = follow(nomad.url, { limits });
+    const followed = follow(nomad.url, { limits }, { flapWindowMs: 0 });
     await followed.untilEndpoints(10);
     nomad.hiddenServices = new Set(names.slice(0, 6));
     nomad.cut();
@@ -288,22 +289,31 @@ describe('Nomad that fails, played by the stand-in', () => {
     expect(nomad.streamStarts.length).toBe(starts);
   });
 
-  it('is what `serve --nomad` reads', async () => {
+  it('is what `serve --nomad` reads, with the job and the commands of docs/guides/nomad.md', async () => {
     const { nomad, jobs } = await started();
-    await jobs.run('web', { tags: ['version=v1'] });
+    const [, tags = '[]'] = /tags += (\[.*\])/.exec(guideText('nomad')) ?? [];
+    await jobs.run('web', { count: 2, tags: JSON.parse(tags) as string[], meta: { team: 'red' } });
+    const [serve = '', ...commands] = guideCommands('nomad');
+    expect(commands).toEqual(['periplus get endpoints web', 'periplus check']);
     const [admin = 0, xds = 0] = await freePorts(2);
     const server = `http://127.0.0.1:${admin}`;
     const data = mkdtempSync(join(tmpdir(), 'periplus-nomad-'));
     const ports = ['--admin-port', String(admin), '--xds-port', String(xds)];
-    const served = new RunningPeriplus(['serve', '--nomad', nomad.url, '--log', 'memory:', '--data', data, ...ports]);
+    const flags = serve.replace('http://127.0.0.1:4646', nomad.url).split(' ').slice(2);
+    const served = new RunningPeriplus(['serve', ...flags, '--log', 'memory:', '--data', data, ...ports]);
     cleanups.push(async () => {
       await served.stop();
       rmSync(data, { recursive: true, force: true });
     });
     await served.untilServing(`${server}/readyz`);
     const listed = () => periplusJson<readonly Endpoint[]>('get', 'endpoints', 'web', '--server', server);
-    await waitFor(async () => (await listed()).length === 1, { what: 'the endpoint', limitMs: 60_000 });
-    expect(await listed()).toMatchObject([{ platform: 'nomad', labels: { version: 'v1' }, health: 'healthy' }]);
-    expect((await periplus(['check', '--server', server])).stdout).toMatch(/ok +adapter nomad default: synced/);
+    await waitFor(async () => (await listed()).length === 2, { what: 'both endpoints', limitMs: 60_000 });
+    const labels = { version: 'v1', team: 'red' };
+    const endpoint = { platform: 'nomad', labels, health: 'healthy', hostname: 'web.default.svc.cluster.local' };
+    expect(await listed()).toMatchObject([endpoint, endpoint]);
+    const shell = guideShell(data, { env: { PERIPLUS_SERVER: server } });
+    const [got, check] = [await shell(commands[0] ?? ''), await shell(commands[1] ?? '')];
+    expect(got.output.match(/healthy +nomad/g), got.output).toHaveLength(2);
+    expect(check.output).toMatch(/ok +adapter nomad default: synced/);
   });
 });

@@ -1,10 +1,11 @@
 // The packed package, installed in an empty folder as a user would: it renders, it starts, it runs adapters of others, and it carries nothing it should not.
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from './support/free-port.ts';
+import { guideCommands } from './support/guide.ts';
 import { root } from './support/periplus.ts';
 import { waitFor } from './support/wait-for.ts';
 
@@ -97,8 +98,17 @@ describe('the packed package', () => {
   it('has a working adapter for whoever asks for one: types, contract suite, and it is refused a second time', () => {
     const run = (command: string, args: readonly string[]) =>
       execFileSync(command, args, { cwd: folder, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
-    expect(run('npx', ['periplus', 'adapter', 'new', 'shop'])).toContain('wrote periplus-shop/adapter.test.js');
-    expect(run('npx', ['vitest', 'run', '--root', 'periplus-shop'])).toMatch(/Tests +\d+ passed .*\(\d+\)/);
+    // The guide's first commands; what npm would fetch is linked from the checkout, see above.
+    const [make = '', install, test = '', serve = ''] = guideCommands('writing-an-adapter');
+    expect([make, install, test]).toEqual([
+      'periplus adapter new shop',
+      'npm install --prefix periplus-shop',
+      'npm test --prefix periplus-shop',
+    ]);
+    expect(run('npx', make.split(' '))).toContain('wrote periplus-shop/adapter.test.js');
+    expect(run('npm', test.split(' ').slice(1))).toMatch(/Tests +\d+ passed .*\(\d+\)/);
+    const [, module = '', file = ''] = / --adapter (\S+):(\S+)$/.exec(serve) ?? [];
+    for (const path of [module, file]) expect(existsSync(join(folder, path)), path).toBe(true);
     const strict = ['--noEmit', '--allowJs', '--checkJs', '--strict', '--skipLibCheck', '--target', 'es2024'];
     const modules = ['--module', 'nodenext', '--types', 'node'];
     run('npx', ['tsc', ...strict, ...modules, 'periplus-shop/adapter.js']);
