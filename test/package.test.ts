@@ -46,7 +46,8 @@ describe('the packed package', () => {
     // What a developer would install, too; here it is the checkout's.
     for (const name of ['vitest', 'dns2', 'typescript'])
       symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
-  });
+    // npm packs, compiles and installs: minutes on a busy machine.
+  }, 400_000);
   afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
   it('carries its licence and no test material', () => {
