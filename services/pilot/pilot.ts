@@ -1,31 +1,29 @@
 // Pilot: folds the facts log into snapshots, translates them for every proxy and serves them over xDS.
 
 import type { PilotProgressed } from '../../events/delivery-facts.ts';
-import type { RecordedEvent } from '../../events/envelope.ts';
 import type { EventLog } from '../../events/event-log.ts';
 import type { Node } from '../../gen/envoy/config/core/v3/base_pb.js';
 import type { Clock } from '../../lib/clock.ts';
 import { Latest } from '../../lib/latest.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { messageOf } from '../../lib/mesh-error.ts';
 import type { Service } from '../../lib/service.ts';
 import type { MeshConfig } from '../../mesh/config/mesh-config.ts';
 import type { CredentialSource } from '../../mesh/credential-material.ts';
 import { agentUserAgent } from '../../mesh/deliveries.ts';
-import { FactReader, type FoldFailure } from '../../mesh/fact-reader.ts';
+import { FactReader } from '../../mesh/fact-reader.ts';
 import type { Snapshot } from '../../mesh/snapshot.ts';
-import { abandonedStreams } from './abandoned-streams.ts';
+import { endAbandonedStreams } from './abandoned-streams.ts';
 import { AutoRegistration } from './auto-registration/auto-registration.ts';
 import { banProblem, endBannedStreams } from './banned-proxies.ts';
 import { CredentialStore } from './credentials/credential-store.ts';
 import { mayHoldSecrets } from './credentials/may-hold-secrets.ts';
+import { CulpritSearch } from './culprit-search.ts';
 import { DeliveriesRecorder, type RecorderLimits } from './deliveries-recorder.ts';
 import { HealthReports } from './health-reports.ts';
 import { fetchJwks, type JwksFetchOptions } from './jwks-fetch.ts';
 import { JwksFetcher } from './jwks-fetcher.ts';
 import { PilotMetrics } from './metrics.ts';
 import { MutualTlsPort, type MutualTlsXds } from './mutual-tls-port.ts';
-import { findCulprit, isQuarantinable, quarantine, quarantineFact, type Search } from './quarantine.ts';
 import { RejectionTracer } from './rejections/rejection-tracer.ts';
 import { createMemo } from './translate/memo.ts';
 import { type NodeResult, proxyContextOf } from './translate/node.ts';
@@ -63,15 +61,6 @@ export interface PilotOptions {
   readonly registrationGraceMs?: number;
 }
 
-/** What is known of a failure when the search for its cause begins. */
-interface Suspicion extends Omit<Search, 'source'> {
-  readonly reason: string;
-  readonly culprit?: RecordedEvent;
-}
-
-/** How long to wait before looking again for what breaks translation when the log could not say or not be told, in ms. */
-const quarantineRetryMs = 1_000;
-
 /** See the file's first line. */
 export class Pilot implements Service {
   readonly name: string;
@@ -88,12 +77,12 @@ export class Pilot implements Service {
   readonly #registration: AutoRegistration;
   readonly #credentials: CredentialStore;
   readonly #tracer: RejectionTracer;
+  readonly #culprits: CulpritSearch;
   readonly #listening = new Latest<readonly number[]>();
   readonly #mtls: MutualTlsPort | undefined;
   /** Position of the last snapshot that translated for everybody. */
   #goodPosition = 0;
   #failure: TranslationFailure | undefined;
-  #searching: Promise<void> | undefined;
   #signal: AbortSignal = AbortSignal.abort();
 
   constructor(options: PilotOptions) {
@@ -129,6 +118,13 @@ export class Pilot implements Service {
       newTranslator: () => this.#newTranslator(),
       logger,
       onTraced: (traced) => this.#recorder.rejectionTraced(traced),
+    });
+    this.#culprits = new CulpritSearch({
+      ...{ facts, clock, logger, mesh },
+      newTranslator: () => this.#newTranslator(),
+      onQuarantined: () => {
+        this.metrics.quarantined++;
+      },
     });
     this.#credentials = new CredentialStore({
       facts,
@@ -171,7 +167,7 @@ export class Pilot implements Service {
         folded: (events) => {
           this.metrics.eventsFolded += events;
         },
-        broken: (failure) => this.#foldFailed(failure),
+        broken: (failure) => this.#culprits.foldFailed(failure, this.#signal),
         logFailed: () => {
           this.metrics.logFailures++;
         },
@@ -235,7 +231,7 @@ export class Pilot implements Service {
     const mtls = this.#mtls;
     const addresses = mtls ? [...plaintext, mtls.address] : plaintext;
     try {
-      await this.#endAbandonedStreams(stop.signal);
+      await endAbandonedStreams(this.#recorder, { ...this.#options, pilot: this.#options.name, signal: stop.signal });
       await Promise.all([
         this.#credentials.run(stop.signal),
         this.#tracer.run(stop.signal),
@@ -248,21 +244,9 @@ export class Pilot implements Service {
       ]);
     } finally {
       signal.removeEventListener('abort', stopAll);
-      await this.#searching;
+      await this.#culprits.settled();
       stopRecorder.abort();
       await recording;
-    }
-  }
-
-  /** Before the first stream of this life. A deliveries log that is away is no reason not to serve. */
-  async #endAbandonedStreams(signal: AbortSignal): Promise<void> {
-    const { deliveries, name: pilot, logger } = this.#options;
-    try {
-      const { position: to } = await deliveries.head();
-      for (const stream of await abandonedStreams(deliveries, { pilot, to, signal }))
-        this.#recorder.disconnected(stream, 'Pilot ended before it could say so');
-    } catch (error) {
-      logger.warn({ error: messageOf(error) }, 'streams left open by an earlier life of this Pilot were not ended');
     }
   }
 
@@ -280,83 +264,13 @@ export class Pilot implements Service {
   #translationFailed(failure: TranslationFailure): void {
     this.metrics.translationFailures++;
     this.#failure = failure;
-    const { snapshot, context, error } = failure;
-    const reason = messageOf(error);
-    this.#options.logger.error(
-      { position: snapshot.position, error: reason },
-      'translation failed; the last good configuration stays served',
-    );
-    this.#search({
-      good: Math.min(this.#goodPosition, snapshot.position - 1),
-      bad: snapshot.position,
-      reason,
-      fails: this.#trial(context),
-    });
-  }
-
-  #foldFailed({ good, bad, event, error }: FoldFailure): void {
-    const reason = messageOf(error);
-    this.#options.logger.error(
-      { position: bad, error: reason },
-      'the facts can not be folded; the last good snapshot stays served',
-    );
-    this.#search({ good, bad, reason, ...(event && { culprit: event }), fails: () => false });
+    this.#culprits.translationFailed(failure, this.#goodPosition, this.#signal);
   }
 
   #newTranslator(): Translate {
     if (this.#options.newTranslator) return this.#options.newTranslator();
     const memo = createMemo();
     return (snapshot, context) => translate(snapshot, context, memo);
-  }
-
-  /** A trial on another lineage of snapshots, which must not touch what production remembers. */
-  #trial(context: ProxyContext): (snapshot: Snapshot) => boolean {
-    const translator = this.#newTranslator();
-    return (snapshot) => {
-      try {
-        translator(snapshot, context);
-        return false;
-      } catch {
-        return true;
-      }
-    };
-  }
-
-  /** One search at a time: when the culprit is left out, what else is wrong shows by itself. */
-  #search(search: Suspicion): void {
-    this.#searching ??= this.#searchAndQuarantine(search).finally(() => {
-      this.#searching = undefined;
-    });
-  }
-
-  async #searchAndQuarantine(search: Suspicion): Promise<void> {
-    const { facts, logger, clock, mesh } = this.#options;
-    const source = { facts, ...(mesh && { mesh }) };
-    while (!this.#signal.aborted) {
-      try {
-        const culprit = search.culprit ?? (await findCulprit({ source, ...search }));
-        if (!culprit || !isQuarantinable(culprit)) {
-          logger.error(
-            { position: search.bad, error: search.reason },
-            'no single event explains the failure; nothing is quarantined',
-          );
-          return;
-        }
-        await quarantine(
-          facts,
-          quarantineFact(culprit, { reason: search.reason, time: new Date(clock.nowMs()).toISOString() }),
-        );
-        this.metrics.quarantined++;
-        logger.error(
-          { position: culprit.position, event: culprit.id, type: culprit.type, error: search.reason },
-          'event quarantined',
-        );
-        return;
-      } catch (error) {
-        logger.warn({ error: messageOf(error) }, 'quarantining failed; trying again');
-        await clock.sleep(quarantineRetryMs, this.#signal).catch(() => {});
-      }
-    }
   }
 
   #workloadObserver(): StreamObserver {
