@@ -17,6 +17,7 @@ import { localityCases } from './cases/locality.ts';
 import { meshConfigCases } from './cases/mesh-config.ts';
 import { outlierDetectionCases } from './cases/outlier-detection.ts';
 import { protocolCases } from './cases/protocols.ts';
+import { providerCases } from './cases/providers.ts';
 import { serverTlsCases } from './cases/server-tls.ts';
 import { serviceEntryCases } from './cases/service-entry.ts';
 import { sidecarCases } from './cases/sidecar.ts';
@@ -81,6 +82,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'envoy-filter': envoyFilterCases,
   'envoy-filter-listeners': envoyFilterListenerCases,
   'ext-authz': extAuthzCases,
+  providers: providerCases,
   'mesh-config': meshConfigCases,
   'mesh-defaults': asMeshDefaults(
     [...connectionPoolCases, ...outlierDetectionCases, ...localityCases, ...httpRetryCases],
