@@ -29,8 +29,9 @@ beforeAll(async () => {
   const services = [0, 1, 2, 3, 4, 5].map((i) =>
     httpService(`s${i}`, { addresses: [`10.96.0.${i + 1}`], ports: [...randomPorts] }),
   );
+  // Loopback: what a Sidecar binds at its proxy's own address can be bound here.
   const endpoints = services.flatMap((service, i) =>
-    ['v1', 'v2'].map((version, j) => endpointAt(service, `10.9.${i}.${j + 1}`, { labels: { version } })),
+    ['v1', 'v2'].map((version, j) => endpointAt(service, `127.9.${i}.${j + 1}`, { labels: { version } })),
   );
   controlPlane = await startControlPlane(
     [...services.map(serviceRegistered), ...endpoints.map(endpointRegistered)],
@@ -43,7 +44,7 @@ beforeAll(async () => {
       await startProxy(
         {
           type: isGateway ? 'router' : 'sidecar',
-          addresses: [isGateway ? `127.78.0.${i + 1}` : `10.9.${i % 6}.${1 + (i % 2)}`],
+          addresses: [isGateway ? `127.78.0.${i + 1}` : `127.9.${i % 6}.${1 + (i % 2)}`],
           name: `p${i}`,
           namespace: 'default',
           labels,
