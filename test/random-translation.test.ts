@@ -44,12 +44,12 @@ const mesh = [
   ...services.map(serviceRegistered),
   ...services.flatMap((service, i) =>
     ['v1', 'v2'].map((version, j) =>
-      endpointRegistered(endpointAt(service, `10.9.${i}.${j + 1}`, { labels: { version }, locality: `r${j + 1}/z1` })),
+      endpointRegistered(endpointAt(service, `127.9.${i}.${j + 1}`, { labels: { version }, locality: `r${j + 1}/z1` })),
     ),
   ),
 ];
 const contexts: readonly ProxyContext[] = [
-  sidecarContext({ labels: { app: 's0', version: 'v1' }, addresses: ['10.9.0.1'], locality: 'r1/z1' }),
+  sidecarContext({ labels: { app: 's0', version: 'v1' }, addresses: ['127.9.0.1'], locality: 'r1/z1' }),
   sidecarContext({ interceptionMode: 'NONE', httpProxyPort: 3129 }),
   sidecarContext({ namespace: 'shop' }),
   sidecarContext({ type: 'router', addresses: ['10.8.0.1'], labels: { istio: 'ingressgateway' } }),
