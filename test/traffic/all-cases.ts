@@ -22,6 +22,7 @@ import { serverTlsCases } from './cases/server-tls.ts';
 import { serviceEntryCases } from './cases/service-entry.ts';
 import { sidecarCases } from './cases/sidecar.ts';
 import { tlsOriginationCases } from './cases/tls-origination.ts';
+import { workloadGroupCases } from './cases/workload-group.ts';
 import { atInbound } from './inbound-pools.ts';
 import { asMeshDefaults } from './mesh-defaults.ts';
 import { atOtherLevels } from './policy-levels.ts';
@@ -67,6 +68,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   ),
   protocols: protocolCases,
   'service-entry': serviceEntryCases,
+  'workload-group': workloadGroupCases,
   sidecar: sidecarCases,
   'inbound-pools': atInbound(connectionPoolCases, [
     'connectionPool: one connection and one pending request',

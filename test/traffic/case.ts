@@ -1,5 +1,6 @@
 // One end-to-end check: which fields it proves, the resources that set them, and what requests then see.
 
+import type { ProxyIdentity } from '../../agent/proxy-node.ts';
 import type { CertificateFiles, TestCertificates } from './certificates.ts';
 import type { Answer, Call, Http2Answer } from './client.ts';
 import type { Echo, EchoServer } from './echo-server.ts';
@@ -76,6 +77,8 @@ export interface CaseMesh extends Place {
   ingress(path: string, call?: Partial<Call>): Promise<Answer>;
   /** Instance names of `count` answers, counted; at most 20 requests at a time. */
   tally(count: number, path: string, call?: Partial<Call>): Promise<Readonly<Record<string, number>>>;
+  /** Starts a further proxy; resolves when it is connected. The case stops it. */
+  join(identity: ProxyIdentity): Promise<{ stop(): Promise<void> }>;
   /** Requests with this `x-key` that have arrived anywhere. */
   seen(key: string): readonly Echo[];
   /** A key that no other request has. */

@@ -92,6 +92,7 @@ function inside(mesh: CaseMesh): CaseMesh {
     getHttp2: (path, call) => sendHttp2(path, { host: 'echo', ...call, ...to }),
     ingress: (path, call) => mesh.ingress(path, call),
     tally: (count, path, call) => mesh.tally(count, path, { ...call, ...to }),
+    join: (identity) => mesh.join(identity),
     seen: (key) => mesh.seen(key),
     newKey: () => mesh.newKey(),
     apply: (...resources) => mesh.apply(...resources),

@@ -132,6 +132,8 @@ export async function startControlPlane(
     logger,
     name: 'traffic',
     xds: { host, port: 0 },
+    // Istio's ten seconds are long for a test.
+    registrationGraceMs: 300,
     ...(credentials !== undefined && { credentials: [createFileCredentials({ folder: credentials })] }),
   });
   const deliveries = createDeliveriesWatch(logs.deliveries);

@@ -142,6 +142,19 @@ export class TrafficMesh implements CaseMesh {
     return counted;
   }
 
+  async join(identity: ProxyIdentity) {
+    const { pilot } = this.#parts.controlPlane;
+    const count = () => [...pilot.streams].length;
+    const before = count();
+    const envoy = await startProxy(identity, this.xdsPort);
+    await waitFor(() => count() > before, { what: `${identity.name} to connect`, everyMs: 5 });
+    const stop = async () => {
+      await envoy.stop();
+      await waitFor(() => count() <= before, { what: `${identity.name} to be gone`, everyMs: 5 });
+    };
+    return { stop };
+  }
+
   seen(key: string) {
     return this.#parts.journal.get(key) ?? [];
   }

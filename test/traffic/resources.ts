@@ -9,6 +9,7 @@ import type { SidecarSpec } from '../../mesh/config/schemas/sidecar.ts';
 import type { TelemetrySpec } from '../../mesh/config/schemas/telemetry.ts';
 import type { VirtualServiceSpec } from '../../mesh/config/schemas/virtual-service.ts';
 import type { WorkloadEntrySpec } from '../../mesh/config/schemas/workload-entry.ts';
+import type { WorkloadGroupSpec } from '../../mesh/config/schemas/workload-group.ts';
 
 /** A resource as a user writes it. */
 export interface Manifest {
@@ -44,6 +45,8 @@ export const gateway = networking<GatewaySpec>('Gateway');
 export const serviceEntry = networking<ServiceEntrySpec>('ServiceEntry');
 /** A WorkloadEntry. */
 export const workloadEntry = networking<WorkloadEntrySpec>('WorkloadEntry');
+/** A WorkloadGroup. */
+export const workloadGroup = networking<WorkloadGroupSpec>('WorkloadGroup');
 /** A Sidecar. */
 export const sidecar = networking<SidecarSpec>('Sidecar');
 

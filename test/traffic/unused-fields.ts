@@ -29,6 +29,8 @@ export const unusedFields: Readonly<Record<string, string>> = {
   'Sidecar.inboundConnectionPool.http.h2UpgradePolicy': 'Istio upgrades on the way out only',
   'MeshConfig.extensionProviders.envoyExtAuthzHttp.includeRequestBodyInCheck.packAsBytes':
     'Envoy packs bodies of gRPC checks only',
+  'WorkloadGroup.template.address': 'each workload has the address that its proxy connects with',
+  'WorkloadGroup.metadata.annotations': 'annotations of the WorkloadEntries, for people and other programs',
   'EnvoyFilter.configPatches.patch.filterClass': 'Istio’s control plane does not read it',
   'EnvoyFilter.targetRefs.namespace': 'rejected, as by Istio: no targets in other namespaces',
   'EnvoyFilter.configPatches.match.listener.portName': 'Istio’s control plane does not read it',

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { HTTPMatchRequest } from '../../../mesh/config/schemas/virtual-service.ts';
 import type { CaseMesh, TrafficCase } from '../case.ts';
 import type { Call } from '../client.ts';
+import { toEcho, toOther } from '../expectations.ts';
 import { gateway, gatewaySelector, virtualService } from '../resources.ts';
 
 const match = 'VirtualService.http.match';
@@ -379,6 +380,24 @@ export const httpMatchCases: readonly TrafficCase[] = [
     run: async (mesh) => {
       assert.equal((await mesh.ingress('/', { port: mesh.ports.spare[0] })).status, 210);
       assert.equal((await mesh.ingress('/')).status, 211);
+    },
+  },
+  {
+    name: 'match.statPrefix: the proxy counts the route’s requests by it',
+    proves: ['VirtualService.http.match.statPrefix'],
+    resources: () => [
+      virtualService('counted', {
+        hosts: ['echo'],
+        http: [{ match: [{ uri: { prefix: '/counted' }, statPrefix: 'counted-route' }], ...toOther }, toEcho],
+      }),
+    ],
+    run: async (mesh) => {
+      await mesh.get('/counted');
+      await mesh.get('/');
+      const stats = await fetch(
+        `http://127.0.0.1:${mesh.admin.sidecar}/stats?filter=route.counted-route.upstream_rq_200`,
+      );
+      assert.match(await stats.text(), /upstream_rq_200: 1\n/);
     },
   },
 ];

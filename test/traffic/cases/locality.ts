@@ -138,6 +138,18 @@ export const localityCases: readonly TrafficCase[] = [
     run: fallsTo('e1', 'e3'),
   },
   {
+    name: 'loadBalancer.zoneAwareLbSetting.enabled false: all regions alike',
+    proves: [`${lb}.zoneAwareLbSetting.enabled`],
+    resources: (place) => [
+      spread(place),
+      destinationRule('near', {
+        ...near,
+        trafficPolicy: { outlierDetection, loadBalancer: { zoneAwareLbSetting: { enabled: false } } },
+      }),
+    ],
+    run: async (mesh) => assert.equal(Object.keys(await mesh.tally(60, '/', near)).length, 3),
+  },
+  {
     name: 'loadBalancer.zoneAwareLbSetting.failoverPriority by labels',
     proves: [`${lb}.zoneAwareLbSetting.failoverPriority`],
     resources: (place) => [

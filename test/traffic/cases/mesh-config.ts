@@ -7,6 +7,7 @@ import type { CaseMesh, Place, TrafficCase } from '../case.ts';
 import { exchange } from '../client.ts';
 import { assertBetween, assertShare, ejection } from '../expectations.ts';
 import { destinationRule, type Manifest, meshConfig, serviceEntry, virtualService } from '../resources.ts';
+import { startMute } from '../silent-servers.ts';
 
 const fields = (...names: readonly string[]) => names.map((name) => `MeshConfig.${name}`);
 const logFile = ({ files }: Pick<Place, 'files'>, name: string) => join(dirname(files.ca), name);
@@ -224,6 +225,58 @@ export const meshConfigCases: readonly TrafficCase[] = [
     run: async (mesh) => {
       assert.equal((await mesh.get('/', { host: 'echo.shop' })).status, 502);
       assert.equal((await mesh.get('/')).status, 200);
+    },
+  },
+  {
+    name: 'connectTimeout, where no rule says otherwise',
+    proves: fields('connectTimeout'),
+    resources: ({ ports }) => [
+      meshConfig({ connectTimeout: '300ms' }),
+      serviceEntry('silent', {
+        hosts: ['silent.example.com'],
+        ports: [{ number: ports.http, name: 'http', protocol: 'HTTP' }],
+        resolution: 'STATIC',
+        endpoints: [{ address: '127.66.0.98', ports: { http: ports.spare[5] } }],
+      }),
+      destinationRule('silent', {
+        host: 'silent.example.com',
+        trafficPolicy: { tls: { mode: 'SIMPLE', insecureSkipVerify: true } },
+      }),
+    ],
+    run: async (mesh) => {
+      const server = await startMute(mesh.silentAddress, mesh.ports.spare[5]);
+      try {
+        const { status, ms } = await mesh.get('/', { host: 'silent.example.com' });
+        assert.equal(status, 503);
+        assertBetween(ms, 290, 8_000);
+      } finally {
+        await server.stop();
+      }
+    },
+  },
+  {
+    name: 'dnsRefreshRate: names are looked up so often',
+    proves: fields('dnsRefreshRate'),
+    resources: ({ ports, instances: { app } }) => [
+      meshConfig({ dnsRefreshRate: '100ms' }),
+      serviceEntry('named', {
+        hosts: ['named.example.com'],
+        ports: [{ number: ports.http, name: 'http', protocol: 'HTTP' }],
+        resolution: 'DNS',
+        endpoints: [{ address: 'localhost', ports: { http: app.port } }],
+      }),
+    ],
+    run: async (mesh) => {
+      assert.equal((await mesh.get('/', { host: 'named.example.com' })).echo.instance, 'app');
+      const lookUps = async () => {
+        const stats = await fetch(
+          `http://127.0.0.1:${mesh.admin.sidecar}/stats?filter=named.example.com.*update_attempt`,
+        );
+        const text = await stats.text();
+        return Number(/update_attempt: (\d+)/.exec(text)?.[1] ?? 0);
+      };
+      // Istio's default is a minute.
+      await waitFor(async () => (await lookUps()) >= 4, { what: 'four look-ups', limitMs: 10_000, everyMs: 20 });
     },
   },
 ];

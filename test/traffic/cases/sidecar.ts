@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { SidecarSpec } from '../../../mesh/config/schemas/sidecar.ts';
 import type { CaseMesh, Place, TrafficCase } from '../case.ts';
 import { exchange, send } from '../client.ts';
+import { versions } from '../expectations.ts';
 import { type Manifest, meshConfig, sidecar } from '../resources.ts';
 
 function own(spec: (place: Place) => SidecarSpec): (place: Place) => Manifest[] {
@@ -83,6 +84,24 @@ export const sidecarCases: readonly TrafficCase[] = [
       },
     })),
     run: async (mesh) => assert.equal((await mesh.get('/', { host: 'unknown.example.org' })).echo.instance, 'o1'),
+  },
+  {
+    name: 'outboundTrafficPolicy.egressProxy.subset',
+    proves: fields('outboundTrafficPolicy.egressProxy.subset'),
+    resources: (place) => [
+      versions(),
+      ...own(({ ports }) => ({
+        egress: [{ hosts: ['*/*'] }],
+        outboundTrafficPolicy: {
+          mode: 'ALLOW_ANY',
+          egressProxy: { host: 'echo.default.svc.cluster.local', subset: 'v2', port: { number: ports.http } },
+        },
+      }))(place),
+    ],
+    run: async (mesh) => {
+      const seen = await mesh.tally(10, '/', { host: 'unknown.example.org' });
+      assert.deepEqual(seen, { e2: 10 });
+    },
   },
   {
     name: 'egress listeners with a port and an address of their own',
