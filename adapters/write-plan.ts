@@ -214,9 +214,11 @@ function isTooSudden({ memory, pending, lossPolicy, nowMs }: PlanContext, draft:
     const count = counts.get(observed.kind) ?? { before: 0, lost: 0 };
     counts.set(observed.kind, { ...count, lost: count.lost + 1 });
   }
+  // What this step takes out on purpose, or believes at last, is not there to be lost: the rest of it may still be everything.
+  const settled = new Set(draft.deregistered.map(({ event }) => event.subject));
   for (const [subject, { observed }] of memory.said) {
     const count = counts.get(observed.kind);
-    if (count && pending.get(subject)?.reason !== 'held') count.before++;
+    if (count && pending.get(subject)?.reason !== 'held' && !settled.has(subject)) count.before++;
   }
   const kinds = [...counts].map(([kind, count]): KindLoss => ({ kind, ...count, added: draft.added.get(kind) ?? 0 }));
   const before = kinds.reduce((sum, kind) => sum + kind.before, 0);

@@ -22,6 +22,7 @@ import { file_envoy_extensions_filters_common_matcher_action_v3_skip_action } fr
 import { file_envoy_extensions_filters_common_set_filter_state_v3_value } from '../../../gen/envoy/extensions/filters/common/set_filter_state/v3/value_pb.js';
 import { file_envoy_extensions_filters_http_adaptive_concurrency_v3_adaptive_concurrency } from '../../../gen/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency_pb.js';
 import { file_envoy_extensions_filters_http_admission_control_v3_admission_control } from '../../../gen/envoy/extensions/filters/http/admission_control/v3/admission_control_pb.js';
+import { file_envoy_extensions_filters_http_api_key_auth_v3_api_key_auth } from '../../../gen/envoy/extensions/filters/http/api_key_auth/v3/api_key_auth_pb.js';
 import { file_envoy_extensions_filters_http_bandwidth_limit_v3_bandwidth_limit } from '../../../gen/envoy/extensions/filters/http/bandwidth_limit/v3/bandwidth_limit_pb.js';
 import { file_envoy_extensions_filters_http_basic_auth_v3_basic_auth } from '../../../gen/envoy/extensions/filters/http/basic_auth/v3/basic_auth_pb.js';
 import { file_envoy_extensions_filters_http_buffer_v3_buffer } from '../../../gen/envoy/extensions/filters/http/buffer/v3/buffer_pb.js';
@@ -167,6 +168,7 @@ export const anyTypes: Registry = createRegistry(
   file_envoy_extensions_filters_http_adaptive_concurrency_v3_adaptive_concurrency,
   file_envoy_extensions_filters_http_admission_control_v3_admission_control,
   file_envoy_extensions_filters_http_bandwidth_limit_v3_bandwidth_limit,
+  file_envoy_extensions_filters_http_api_key_auth_v3_api_key_auth,
   file_envoy_extensions_filters_http_basic_auth_v3_basic_auth,
   file_envoy_extensions_filters_http_buffer_v3_buffer,
   file_envoy_extensions_filters_http_cdn_loop_v3_cdn_loop,
