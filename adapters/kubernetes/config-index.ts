@@ -123,6 +123,12 @@ export class ConfigIndex {
     this.#onProblem(scope, undefined);
   }
 
+  /** Has versions of the kind judged again that were before: it is served in another way now. */
+  reread(kind: string): void {
+    const known = this.#of(kind);
+    for (const scope of known.keys()) known.set(scope, undefined);
+  }
+
   /** Every scope that exists, those with a problem included. */
   scopes(): readonly string[] {
     return [...this.#known.values()].flatMap((scopes) => [...scopes.keys()]);

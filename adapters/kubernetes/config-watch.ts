@@ -84,8 +84,10 @@ export class ConfigWatch {
       const { path, hasStatus } = served.get(kind) ?? {};
       const isSame = path === followed.path && hasStatus === followed.hasStatus;
       if (isSame || uncertain.has(kind)) followed.misses = 0;
-      else if (served.has(kind)) this.#unfollow(kind, followed);
-      else if (++followed.misses >= missesUntilGone) {
+      else if (served.has(kind)) {
+        this.#unfollow(kind, followed);
+        this.#options.index.reread(kind);
+      } else if (++followed.misses >= missesUntilGone) {
         this.#unfollow(kind, followed);
         this.#options.index.replace(kind, []);
         this.#options.onChange();
