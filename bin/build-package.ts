@@ -28,9 +28,9 @@ writeFileSync(
       '**/contract.ts',
       '**/contract-*.ts',
       '**/*-fixture.ts',
-      // All contract suites but that of adapters, which third parties run on their own.
+      // All contract suites but those of adapters and handlers, which third parties run on their own.
       ...globSync('{lib,events,mesh,adapters,services,agent,run,cli}/**/*-contract.ts', { cwd: root }).filter(
-        (file) => file !== 'adapters/adapter-contract.ts',
+        (file) => file !== 'adapters/adapter-contract.ts' && file !== 'services/mixer/handlers/handler-contract.ts',
       ),
       '**/*.child.ts',
       '**/testdata/**',

@@ -124,6 +124,13 @@ describe('the packed package', () => {
     expect(output).toMatch(/Tests +\d+ passed .*\(\d+\)/);
   });
 
+  it("passes the contract suite of handlers with the example of a third party's", () => {
+    cpSync(join(root, 'examples/handler-module'), join(folder, 'guests'), { recursive: true });
+    const args = ['vitest', 'run', '--root', 'guests'];
+    const output = execFileSync('npx', args, { cwd: folder, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } });
+    expect(output).toMatch(/Tests +\d+ passed .*\(\d+\)/);
+  });
+
   it('runs the installed example: DNS answers become endpoints, follow, and stay when the server is silent', async () => {
     const { openDnsServer } = (await import(join(root, 'examples/dns-srv-adapter/dns-server.js'))) as {
       openDnsServer: () => Promise<DnsServer>;

@@ -1,46 +1,15 @@
 // The thread of an adapter module: loads it, runs its adapter, and hands what that says to the control plane's thread.
-import { registerHooks } from 'node:module';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { loadModule } from '../../lib/load-module.ts';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
 import type { Adapter } from '../adapter.ts';
 import type { FromModule, SentError, ThreadData, ToModule } from './messages.ts';
 import { adapterPortVersion } from './port-version.ts';
 import { ThreadSink } from './thread-sink.ts';
 
-/** What is looked for in a module; anything may be there. */
-interface LoadedModule {
-  readonly portVersion?: unknown;
-  readonly createAdapter?: unknown;
-}
-
-/** Imports `module` as a file in one of the folders `from` would, so that packages are found where the user installed them. */
-async function load({ module, from }: ThreadData): Promise<LoadedModule> {
-  let parentURL = '';
-  registerHooks({
-    resolve: (specifier, context, next) =>
-      specifier === module && context.parentURL === import.meta.url
-        ? next(specifier, { ...context, parentURL })
-        : next(specifier, context),
-  });
-  let failure: unknown;
-  for (parentURL of from) {
-    try {
-      return (await import(module)) as LoadedModule;
-    } catch (error) {
-      failure ??= error;
-      if (!isNotFound(error)) throw error;
-    }
-  }
-  throw failure;
-}
-
-function isNotFound(error: unknown): boolean {
-  return (error as { readonly code?: unknown } | null)?.code === 'ERR_MODULE_NOT_FOUND';
-}
-
 async function create(data: ThreadData): Promise<Adapter> {
   const { module } = data;
-  const { portVersion, createAdapter } = await load(data).catch((error) => {
+  const { portVersion, createAdapter } = await loadModule(module, data.from).catch((error) => {
     throw new MeshError('usage', `the adapter module ${module} can't be loaded: ${messageOf(error)}`);
   });
   if (portVersion !== adapterPortVersion) {
