@@ -3,7 +3,7 @@ import type { RecordedEvent } from '../events/envelope.ts';
 import type { IdentityBanned, IdentityUnbanned } from '../events/identity-facts.ts';
 import type { Projection } from '../events/projection.ts';
 import type { MeshConfig } from './config/mesh-config.ts';
-import { noGraves, put, unapply, type Versioned } from './versioned.ts';
+import { type KeyedView, noKeyedView, putInView } from './versioned.ts';
 
 /** One ban. */
 export interface Ban {
@@ -17,11 +17,8 @@ export interface Ban {
 /** Bans by SPIFFE ID, in its order; replaced and never changed. */
 export type Bans = ReadonlyMap<string, Ban>;
 
-/** Mutable; readers get `view`. */
-export interface BanState {
-  readonly byId: Map<string, Versioned<Ban>>;
-  view: Bans;
-}
+/** By SPIFFE ID. */
+export type BanState = KeyedView<Ban>;
 
 /** Nobody is banned. */
 export const noBans: Bans = new Map();
@@ -29,7 +26,7 @@ export const noBans: Bans = new Map();
 /** Folds IdentityBanned and IdentityUnbanned. */
 export const banProjection: Projection<BanState> = {
   name: 'bans',
-  init: () => ({ byId: new Map(), view: noBans }),
+  init: noKeyedView<Ban>,
   evolve: evolveBans,
 };
 
@@ -39,19 +36,8 @@ function evolveBans(state: BanState, event: RecordedEvent): BanState {
   if (!isBan && fact.type !== 'io.periplus.identity.identity-unbanned') return state;
   const { spiffeId, reason } = fact.data;
   const { actor, time } = event;
-  put(state.byId, spiffeId, event.position, isBan ? { spiffeId, reason, actor, time } : undefined, noGraves());
-  refresh(state);
+  putInView(state, spiffeId, event.position, isBan ? { spiffeId, reason, actor, time } : undefined);
   return state;
-}
-
-/** Un-applies the event at `position` if it is about a ban. */
-export function unapplyFromBans(state: BanState, position: number): void {
-  if (unapply(state.byId, position) !== undefined) refresh(state);
-}
-
-function refresh(state: BanState): void {
-  const entries = [...state.byId].flatMap(([id, { value }]) => (value ? [[id, value] as const] : []));
-  state.view = new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Whether a workload is banned under any of the mesh's trust domains. */

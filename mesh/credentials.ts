@@ -2,7 +2,7 @@
 import type { CredentialObserved, ObservedCredential } from '../events/credential-facts.ts';
 import type { RecordedEvent } from '../events/envelope.ts';
 import type { Projection } from '../events/projection.ts';
-import { noGraves, put, unapply, type Versioned } from './versioned.ts';
+import { type KeyedView, noKeyedView, putInView } from './versioned.ts';
 
 /** The newest word on a credential. */
 export interface Credential extends ObservedCredential {
@@ -10,16 +10,13 @@ export interface Credential extends ObservedCredential {
   readonly position: number;
 }
 
-/** Mutable; readers get `view`, which is replaced and never changed. */
-export interface CredentialState {
-  readonly byKey: Map<string, Versioned<Credential>>;
-  view: ReadonlyMap<string, Credential>;
-}
+/** By `NAMESPACE/NAME`. */
+export type CredentialState = KeyedView<Credential>;
 
 /** Folds CredentialObserved. */
 export const credentialProjection: Projection<CredentialState> = {
   name: 'credentials',
-  init: () => ({ byKey: new Map(), view: new Map() }),
+  init: noKeyedView<Credential>,
   evolve: evolveCredentials,
 };
 
@@ -27,17 +24,6 @@ function evolveCredentials(state: CredentialState, event: RecordedEvent): Creden
   const fact = event as unknown as CredentialObserved;
   if (fact.type !== 'io.periplus.policy.credential-observed') return state;
   const value: Credential = { ...fact.data, position: event.position };
-  put(state.byKey, `${value.namespace}/${value.name}`, event.position, value, noGraves());
-  refresh(state);
+  putInView(state, `${value.namespace}/${value.name}`, event.position, value);
   return state;
-}
-
-/** Un-applies the event at `position` if it is about a credential. */
-export function unapplyFromCredentials(state: CredentialState, position: number): void {
-  if (unapply(state.byKey, position) !== undefined) refresh(state);
-}
-
-function refresh(state: CredentialState): void {
-  const entries = [...state.byKey].flatMap(([key, { value }]) => (value ? [[key, value] as const] : []));
-  state.view = new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -7,12 +7,13 @@
 import type { EventQuarantined } from '../events/config-facts.ts';
 import type { RecordedEvent } from '../events/envelope.ts';
 import type { Projection } from '../events/projection.ts';
-import { type BanState, banProjection, unapplyFromBans } from './bans.ts';
+import { type BanState, banProjection } from './bans.ts';
 import { type ConfigState, configProjection, unapplyFromConfig } from './config-store.ts';
-import { type CredentialState, credentialProjection, unapplyFromCredentials } from './credentials.ts';
-import { type KeySetState, keySetProjection, unapplyFromKeySets } from './key-sets.ts';
+import { type CredentialState, credentialProjection } from './credentials.ts';
+import { type KeySetState, keySetProjection } from './key-sets.ts';
 import { type RegistryState, registryProjection, unapplyFromRegistry } from './registry.ts';
 import { type TrustState, trustProjection, unapplyFromTrust } from './trust-bundles.ts';
+import { unapplyFromView } from './versioned.ts';
 
 /** Everything translation is made from. Mutable; readers get snapshots of it. */
 export interface MeshState {
@@ -70,8 +71,8 @@ function quarantine(state: MeshState, fact: EventQuarantined): void {
   state.quarantined.add(position);
   unapplyFromConfig(state.config, position);
   unapplyFromRegistry(state.registry, position);
-  unapplyFromKeySets(state.keySets, position);
-  unapplyFromBans(state.bans, position);
+  unapplyFromView(state.keySets, position);
+  unapplyFromView(state.bans, position);
   unapplyFromTrust(state.trust, position);
-  unapplyFromCredentials(state.credentials, position);
+  unapplyFromView(state.credentials, position);
 }

@@ -2,7 +2,7 @@
 import type { RecordedEvent } from '../events/envelope.ts';
 import type { BundlePublished, FederatedBundleUpdated, FederationEnded } from '../events/identity-facts.ts';
 import type { Projection } from '../events/projection.ts';
-import { noGraves, put, unapply, type Versioned } from './versioned.ts';
+import { type KeyedView, noKeyedView, putInView, unapplyFromView } from './versioned.ts';
 
 /** Roots (PEM) by trust domain, in its order; the maps are replaced and never changed. */
 export interface TrustBundles {
@@ -14,8 +14,8 @@ export interface TrustBundles {
 
 /** Mutable; readers get `view`. */
 export interface TrustState {
-  readonly own: Map<string, Versioned<readonly string[]>>;
-  readonly federated: Map<string, Versioned<readonly string[]>>;
+  readonly own: KeyedView<readonly string[]>;
+  readonly federated: KeyedView<readonly string[]>;
   view: TrustBundles;
 }
 
@@ -25,7 +25,7 @@ export const noTrustBundles: TrustBundles = { own: new Map(), federated: new Map
 /** Folds BundlePublished, FederatedBundleUpdated and FederationEnded. */
 export const trustProjection: Projection<TrustState> = {
   name: 'trust-bundles',
-  init: () => ({ own: new Map(), federated: new Map(), view: noTrustBundles }),
+  init: () => ({ own: noKeyedView(), federated: noKeyedView(), view: noTrustBundles }),
   evolve: evolveTrust,
 };
 
@@ -34,13 +34,13 @@ function evolveTrust(state: TrustState, event: RecordedEvent): TrustState {
   const { position } = event;
   switch (fact.type) {
     case 'io.periplus.identity.bundle-published':
-      put(state.own, fact.data.trustDomain, position, fact.data.roots, noGraves());
+      putInView(state.own, fact.data.trustDomain, position, fact.data.roots);
       break;
     case 'io.periplus.identity.federated-bundle-updated':
-      put(state.federated, fact.data.trustDomain, position, fact.data.roots, noGraves());
+      putInView(state.federated, fact.data.trustDomain, position, fact.data.roots);
       break;
     case 'io.periplus.identity.federation-ended':
-      put(state.federated, fact.data.trustDomain, position, undefined, noGraves());
+      putInView(state.federated, fact.data.trustDomain, position, undefined);
       break;
     default:
       return state;
@@ -51,16 +51,10 @@ function evolveTrust(state: TrustState, event: RecordedEvent): TrustState {
 
 /** Un-applies the event at `position` if it is about a bundle. */
 export function unapplyFromTrust(state: TrustState, position: number): void {
-  const changed = [unapply(state.own, position), unapply(state.federated, position)];
-  if (changed.some((key) => key !== undefined)) refresh(state);
+  const changed = [unapplyFromView(state.own, position), unapplyFromView(state.federated, position)];
+  if (changed.includes(true)) refresh(state);
 }
 
 function refresh(state: TrustState): void {
-  const viewOf = (values: ReadonlyMap<string, Versioned<readonly string[]>>) =>
-    new Map(
-      [...values]
-        .flatMap(([domain, { value }]) => (value ? [[domain, value] as const] : []))
-        .sort(([a], [b]) => (a < b ? -1 : 1)),
-    );
-  state.view = { own: viewOf(state.own), federated: viewOf(state.federated) };
+  state.view = { own: state.own.view, federated: state.federated.view };
 }

@@ -75,3 +75,33 @@ export function unapply<T>(leaves: Map<string, Versioned<T>>, position: number):
   }
   return undefined;
 }
+
+/** Values by key, each with the few before it, and what readers get of them. Mutable; `view` is replaced and never changed. */
+export interface KeyedView<T> {
+  readonly byKey: Map<string, Versioned<T>>;
+  /** By key, in the order of the keys. */
+  view: ReadonlyMap<string, T>;
+}
+
+/** Nothing yet. */
+export function noKeyedView<T>(): KeyedView<T> {
+  return { byKey: new Map(), view: new Map() };
+}
+
+/** Gives `key` the value that the event at `position` says; undefined removes it. For things so few that removed ones may stay. */
+export function putInView<T>(state: KeyedView<T>, key: string, position: number, value: T | undefined): void {
+  put(state.byKey, key, position, value, noGraves());
+  refresh(state);
+}
+
+/** Un-applies the event at `position` if a value came with it, and says whether one did. */
+export function unapplyFromView<T>(state: KeyedView<T>, position: number): boolean {
+  const isThere = unapply(state.byKey, position) !== undefined;
+  if (isThere) refresh(state);
+  return isThere;
+}
+
+function refresh<T>(state: KeyedView<T>): void {
+  const entries = [...state.byKey].flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value] as const]));
+  state.view = new Map(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}

@@ -1,11 +1,15 @@
 // Every port before anybody knows who asks: crowds, garbage and bombs. Memory and connections stay bounded, and who behaves is served.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, credentials } from '@grpc/grpc-js';
+import { type ChannelCredentials, Client, credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requestSvid } from '../../agent/identity/citadel-client.ts';
+import { mutualTls, mutualTlsChannel } from '../../agent/identity/mutual-tls.ts';
+import type { WorkloadSvid } from '../../agent/identity/workload-svid.ts';
 import { httpLimits } from '../../lib/bounded-http-server.ts';
 import { defaultConnectionLimits } from '../../lib/connection-guard.ts';
+import { type ControlPlanePart, controlPlaneId, formatSpiffeId } from '../../mesh/spiffe-id.ts';
 import { csrConnectionLimits } from '../../services/citadel/csr/csr-server.ts';
 import { AdsClient } from '../../services/pilot/xds/ads-client-fixture.ts';
 import {
@@ -27,22 +31,30 @@ import { waitFor } from '../support/wait-for.ts';
 /** What is held for a crowd by the kernel, V8 and TLS, beside the 64 MiB that strangers may send together. Without bounds it is gigabytes. */
 const mayGrowByMiB = 400;
 const adsPath = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+const checkPath = '/envoy.service.auth.v3.Authorization/Check';
+const nodeId = 'sidecar~10.9.9.9~web-0.shop~shop.svc.cluster.local';
+const controlPlane = (part: ControlPlanePart) => formatSpiffeId(controlPlaneId('cluster.local', part));
 const csrPath = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
 
 describe('a besieged port', () => {
   const folder = mkdtempSync(join(tmpdir(), 'periplus-siege-'));
-  const targets: Record<'xds' | 'citadel' | 'admin' | 'monitoring', Target> = {
+  const targets: Record<'xds' | 'xdsOverTls' | 'citadel' | 'mixer' | 'admin' | 'monitoring', Target> = {
     xds: { port: 0, tls: false },
+    xdsOverTls: { port: 0, tls: true },
     citadel: { port: 0, tls: true },
+    mixer: { port: 0, tls: false },
     admin: { port: 0, tls: false },
     monitoring: { port: 0, tls: false },
   };
   let server: RunningPeriplus;
+  let own: WorkloadSvid;
 
   beforeAll(async () => {
-    const [xds = 0, citadel = 0, admin = 0, monitoring = 0] = await freePorts(4);
+    const [xds = 0, citadel = 0, admin = 0, monitoring = 0, overTls = 0, mixer = 0] = await freePorts(6);
     targets.xds = { port: xds, tls: false, method: adsPath };
     targets.citadel = { port: citadel, tls: true, method: csrPath };
+    targets.xdsOverTls = { port: overTls, tls: true, method: adsPath };
+    targets.mixer = { port: mixer, tls: false, method: checkPath };
     targets.admin = { port: admin, tls: false };
     targets.monitoring = { port: monitoring, tls: false };
     const ports = [
@@ -55,11 +67,16 @@ describe('a besieged port', () => {
       '--metrics-port',
       monitoring,
       '--xds-mtls-port',
+      overTls,
+      '--mixer-port',
+      mixer,
+      '--citadel-web-port',
       0,
     ];
-    const args = ['--roles', 'pilot,citadel', '--log', 'memory:', '--data', folder, '--log-level', 'error'];
+    const args = ['--roles', 'pilot,citadel,mixer', '--log', 'memory:', '--data', folder, '--log-level', 'error'];
     server = new RunningPeriplus(['serve', ...args, ...ports.map(String)]);
     await server.untilServing(`http://127.0.0.1:${admin}/readyz`);
+    own = await svidOf('spiffe://cluster.local/ns/shop/sa/web');
   });
   afterAll(async () => {
     await server?.stop();
@@ -83,21 +100,52 @@ describe('a besieged port', () => {
         client.close();
       }
     },
+    xdsOverTls: async () => {
+      const credentials = mutualTls({ roots: own.roots, serverId: controlPlane('pilot'), own });
+      const client = new AdsClient(targets.xdsOverTls.port, 'delta', { id: nodeId, metadata: {}, credentials });
+      try {
+        client.delta({ typeUrl: 'type.googleapis.com/envoy.config.cluster.v3.Cluster' });
+        return await Promise.race([client.next().then(() => true), client.status.then(() => false)]);
+      } finally {
+        client.close();
+      }
+    },
+    mixer: async () => {
+      const credentials = mutualTls({ roots: own.roots, serverId: controlPlane('mixer'), own });
+      return (await refusal(targets.mixer, checkPath, credentials)) === 3;
+    },
     citadel: async () => {
       const root = readFileSync(join(folder, 'citadel', 'root-cert.pem'));
-      const client = new Client(`localhost:${targets.citadel.port}`, credentials.createSsl(root), {
-        'grpc.use_local_subchannel_pool': 1,
-      });
-      const same = (bytes: Buffer) => bytes;
-      return await new Promise<boolean>((resolve) => {
-        const deadline = Date.now() + 20_000;
-        // What is no signing request is told so: 3, INVALID_ARGUMENT.
-        client.makeUnaryRequest(csrPath, same, same, Buffer.alloc(0), { deadline }, (error) =>
-          resolve(error?.code === 3),
-        );
-      }).finally(() => client.close());
+      return (await refusal(targets.citadel, csrPath, credentials.createSsl(root))) === 3;
     },
   };
+  /** Status of an empty message: who is served is told that it is none, 3, INVALID_ARGUMENT. */
+  async function refusal({ port }: Target, path: string, security: ChannelCredentials): Promise<number | undefined> {
+    const client = new Client(`localhost:${port}`, security, {
+      'grpc.use_local_subchannel_pool': 1,
+      ...(path === checkPath && mutualTlsChannel),
+    });
+    const same = (bytes: Buffer) => bytes;
+    return await new Promise<number | undefined>((resolve) => {
+      const deadline = Date.now() + 20_000;
+      client.makeUnaryRequest(path, same, same, Buffer.alloc(0), { deadline }, (error) => resolve(error?.code));
+    }).finally(() => client.close());
+  }
+  async function tokenFor(spiffeId: string): Promise<string> {
+    const answer = await fetch(`http://127.0.0.1:${targets.admin.port}/api/v1/join-tokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ spiffeId }),
+    });
+    return String(Object(await answer.json()).token);
+  }
+  async function svidOf(spiffeId: string): Promise<WorkloadSvid> {
+    const file = join(folder, 'citadel', 'root-cert.pem');
+    await waitFor(() => existsSync(file), { what: 'the trust bundle file' });
+    const proof = { token: await tokenFor(spiffeId) };
+    const address = `localhost:${targets.citadel.port}`;
+    return await requestSvid({ address, roots: readFileSync(file, 'utf8'), citadelId: controlPlane('citadel'), proof });
+  }
   async function healthy(port: number): Promise<boolean> {
     const answer = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(20_000) });
     return answer.status === 200;
@@ -162,24 +210,23 @@ describe('a besieged port', () => {
     });
   });
 
-  it.each(['xds', 'citadel'] as const)('%s: serves others while thousands of calls are half open', async (name) => {
-    await besieged(() => halfOpenCalls(targets[name], { sessions: 150, streams: 100 }));
-  });
+  it.each(['xds', 'citadel', 'mixer'] as const)(
+    '%s: serves others while thousands of calls are half open',
+    async (name) => {
+      await besieged(() => halfOpenCalls(targets[name], { sessions: 150, streams: 100 }));
+    },
+  );
 
-  it.each(['xds', 'citadel'] as const)('%s: holds a bounded part of messages that never end', async (name) => {
-    await besieged(() => halfOpenCalls(targets[name], { sessions: 60, streams: 16, bytes: 3 * 1024 * 1024 }));
-  });
+  it.each(['xds', 'xdsOverTls', 'citadel', 'mixer'] as const)(
+    '%s: holds a bounded part of messages that never end',
+    async (name) => {
+      await besieged(() => halfOpenCalls(targets[name], { sessions: 60, streams: 16, bytes: 3 * 1024 * 1024 }));
+    },
+  );
 
   it('citadel: gives hundreds of workloads that ask at once their certificates, each the first time', async () => {
     const tokens: string[] = [];
-    for (let i = 0; i < 300; i++) {
-      const answer = await fetch(`http://127.0.0.1:${targets.admin.port}/api/v1/join-tokens`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ spiffeId: `spiffe://cluster.local/ns/crowd/sa/web-${i}` }),
-      });
-      tokens.push(Object(await answer.json()).token);
-    }
+    for (let i = 0; i < 300; i++) tokens.push(await tokenFor(`spiffe://cluster.local/ns/crowd/sa/web-${i}`));
     const crowd = await crowdOf(tokens);
     const roots = readFileSync(join(folder, 'citadel', 'root-cert.pem'), 'utf8');
     await besieged(async () => {
