@@ -77,7 +77,10 @@ export async function shout(target: Target, count: number, bytesOf: (index: numb
   const sockets = await open(target, count);
   await Promise.all(
     sockets.map(async (socket, index) => {
-      const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+      // Who shows no certificate may have been turned away already.
+      const closed = new Promise<void>((resolve) =>
+        socket.closed ? resolve() : socket.once('close', () => resolve()),
+      );
       const timer = setTimeout(() => socket.destroy(), 2_000);
       socket.write(bytesOf(index));
       await closed;
