@@ -123,6 +123,9 @@ spec: { mtls: { mode: STRICT } }
     expect(String((await once(open.http, 'data'))[0])).toContain('200 OK');
     const { session, status } = await ask('mallory');
     expect(status).toBe(200);
+    // No connection goes by an earlier one's handshake, banned or not.
+    const second = await ask('mallory', session);
+    expect([second.status, second.reused]).toEqual([200, false]);
 
     const answers = new Set<number>();
     let watching = true;
