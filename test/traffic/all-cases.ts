@@ -4,11 +4,14 @@ import { connectionPoolCases } from './cases/connection-pool.ts';
 import { destinationRuleCases } from './cases/destination-rule.ts';
 import { envoyFilterCases } from './cases/envoy-filter.ts';
 import { envoyFilterListenerCases } from './cases/envoy-filter-listeners.ts';
+import { envoyFilterProxyCases } from './cases/envoy-filter-proxies.ts';
 import { extAuthzCases } from './cases/ext-authz.ts';
 import { gatewayCases } from './cases/gateway.ts';
 import { gatewayCredentialCases } from './cases/gateway-credentials.ts';
 import { gradualCases } from './cases/gradual.ts';
+import { httpChangeCases } from './cases/http-change.ts';
 import { httpMatchCases } from './cases/http-match.ts';
+import { httpMatchRuleCases } from './cases/http-match-rules.ts';
 import { httpPolicyCases } from './cases/http-policy.ts';
 import { httpRetryCases } from './cases/http-retries.ts';
 import { httpRouteCases } from './cases/http-route.ts';
@@ -42,7 +45,9 @@ const atOneLevel = [
 /** Cases by the name of their area, which is their file's. */
 export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'http-match': httpMatchCases,
+  'http-match-rules': httpMatchRuleCases,
   'http-route': httpRouteCases,
+  'http-change': httpChangeCases,
   'http-retries': httpRetryCases,
   'http-policy': httpPolicyCases,
   locality: localityCases,
@@ -82,6 +87,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
     'connectionPool.tcp.maxConnectionDuration for HTTP',
   ]),
   'envoy-filter': envoyFilterCases,
+  'envoy-filter-proxies': envoyFilterProxyCases,
   'envoy-filter-listeners': envoyFilterListenerCases,
   'ext-authz': extAuthzCases,
   providers: providerCases,

@@ -173,6 +173,19 @@ export async function exchange(
   });
 }
 
+/** Whether nobody listens: at once, for where nobody is expected to open a listener. */
+export async function isRefused(to: Parameters<typeof openSocket>[0]): Promise<boolean> {
+  const socket = openSocket(to);
+  try {
+    return await new Promise((resolve) => {
+      socket.once('connect', () => resolve(false));
+      socket.once('error', (error) => resolve(Reflect.get(error, 'code') === 'ECONNREFUSED'));
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
 /** A raw connection. */
 export function openSocket(to: {
   readonly port: number;

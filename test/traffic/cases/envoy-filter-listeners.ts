@@ -145,41 +145,4 @@ export const envoyFilterListenerCases: readonly TrafficCase[] = [
       assert.equal((await mesh.get('/')).status, 218, 'other ports know HTTP');
     },
   },
-  {
-    name: 'targetRefs: the proxies of one Gateway of the Gateway API, by their label',
-    proves: ['group', 'kind', 'name'].map((field) => `EnvoyFilter.targetRefs.${field}`),
-    resources: () => {
-      const named = (name: string) =>
-        envoyFilter(
-          name,
-          {
-            targetRefs: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name }],
-            configPatches: [
-              {
-                applyTo: 'VIRTUAL_HOST',
-                match: { context: 'GATEWAY' },
-                patch: {
-                  operation: 'MERGE',
-                  value: { response_headers_to_add: [{ header: { key: `x-${name}`, value: 'seen' } }] },
-                },
-              },
-            ],
-          },
-          { namespace: 'istio-system' },
-        );
-      return [
-        named('edge'),
-        named('another'),
-        virtualService('web', {
-          hosts: ['web.example.com'],
-          gateways: ['base'],
-          http: [{ directResponse: { status: 218 } }],
-        }),
-      ];
-    },
-    run: async (mesh) => {
-      const { status, headers } = await mesh.ingress('/');
-      assert.deepEqual([status, headers['x-edge'], headers['x-another']], [218, 'seen', undefined]);
-    },
-  },
 ];

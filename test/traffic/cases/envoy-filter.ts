@@ -274,41 +274,4 @@ export const envoyFilterCases: readonly TrafficCase[] = [
       );
     },
   },
-  {
-    name: 'workloadSelector: other workloads are left alone',
-    proves: ['EnvoyFilter.workloadSelector.labels'],
-    resources: () => {
-      const any = (key: string) => virtualHosts({ context: 'SIDECAR_OUTBOUND' }, key);
-      return [
-        envoyFilter('ours', { workloadSelector: { labels: { app: 'client' } }, configPatches: [any('x-ours')] }),
-        envoyFilter('theirs', { workloadSelector: { labels: { app: 'other' } }, configPatches: [any('x-theirs')] }),
-      ];
-    },
-    run: async (mesh) => {
-      const { headers } = await mesh.get('/');
-      assert.deepEqual([headers['x-ours'], headers['x-theirs']], ['seen', undefined]);
-    },
-  },
-  {
-    name: 'match.proxy: version and metadata',
-    proves: [`${match}.proxy.proxyVersion`, `${match}.proxy.metadata`],
-    resources: () => {
-      const of = (proxy: NonNullable<Patch['match']>['proxy'], key: string) =>
-        virtualHosts({ context: 'SIDECAR_OUTBOUND', ...(proxy && { proxy }) }, key);
-      return [
-        filter(
-          'proxies',
-          of({ proxyVersion: '^1\\.28.*' }, 'x-version'),
-          of({ proxyVersion: '^1\\.1\\..*' }, 'x-other-version'),
-          of({ metadata: { TEAM: 'blue' } }, 'x-team'),
-          of({ metadata: { TEAM: 'red' } }, 'x-other-team'),
-        ),
-      ];
-    },
-    run: async (mesh) => {
-      const { headers } = await mesh.get('/');
-      assert.deepEqual([headers['x-version'], headers['x-team']], ['seen', 'seen']);
-      assert.deepEqual([headers['x-other-version'], headers['x-other-team']], [undefined, undefined]);
-    },
-  },
 ];

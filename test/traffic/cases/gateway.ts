@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Server } from '../../../mesh/config/schemas/gateway.ts';
 import type { CaseMesh, Place, TrafficCase } from '../case.ts';
-import { type Answer, type Call, exchange, send } from '../client.ts';
+import { type Answer, type Call, exchange, isRefused, send } from '../client.ts';
 import { gateway, gatewaySelector, type Manifest, virtualService } from '../resources.ts';
 
 const servers = 'Gateway.servers';
@@ -53,7 +53,7 @@ export const gatewayCases: readonly TrafficCase[] = [
       const call = { port: mesh.ports.spare[0], address: '127.77.9.9' };
       assert.equal((await mesh.ingress('/', call)).status, 210);
       assert.equal((await mesh.ingress('/', { ...call, host: 'api.example.com' })).status, 404);
-      await assert.rejects(exchange('x', { port: mesh.ports.spare[0], address: '127.77.9.8' }));
+      assert.equal(await isRefused({ port: mesh.ports.spare[0], address: '127.77.9.8' }), true);
     },
   },
   {
@@ -120,7 +120,7 @@ export const gatewayCases: readonly TrafficCase[] = [
     ],
     run: async (mesh) => {
       assert.equal((await mesh.ingress('/', { port: mesh.ports.spare[0] })).status, 210);
-      await assert.rejects(exchange('x', { port: mesh.ports.spare[1], timeoutMs: 500 }), /ECONNREFUSED/);
+      assert.equal(await isRefused({ port: mesh.ports.spare[1] }), true);
     },
   },
   {

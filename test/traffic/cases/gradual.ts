@@ -6,7 +6,7 @@ import type { CaseMesh, InstanceName, Place, TrafficCase } from '../case.ts';
 import { ejection } from '../expectations.ts';
 import { fail, fast } from '../outliers.ts';
 import { atLevel, levelNames, rulePorts } from '../policy-levels.ts';
-import { destinationRule, type Manifest, serviceEntry } from '../resources.ts';
+import { destinationRule, type Manifest, meshConfig, serviceEntry } from '../resources.ts';
 
 /** A service of its own for a check at a level. */
 const hostOf = (check: string, level: string) => `${check}-${levelNames.indexOf(level)}.example.com`;
@@ -44,6 +44,9 @@ const warmups: Readonly<
 };
 /** Long enough for the first instances to be well ahead of the third. */
 const headStartMs = 3_000;
+
+const ending = { consecutive5xxErrors: 1, ...fast, baseEjectionTime: '2500ms' };
+const awayByDefault = 'away-mesh.example.com';
 
 async function shareOfNewest(mesh: CaseMesh, host: string): Promise<number> {
   const seen = await mesh.tally(100, '/', { host });
@@ -87,15 +90,19 @@ export const gradualCases: readonly TrafficCase[] = [
   },
   {
     name: 'outlierDetection.baseEjectionTime ends, as soon as the next interval',
-    proves: proved('outlierDetection.baseEjectionTime', 'outlierDetection.interval'),
-    resources: (place) =>
-      atEveryLevel(
-        'away',
-        { outlierDetection: { consecutive5xxErrors: 1, ...fast, baseEjectionTime: '2500ms' } },
-        place,
-      ),
+    proves: [
+      ...proved('outlierDetection.baseEjectionTime', 'outlierDetection.interval'),
+      'MeshConfig.defaultTrafficPolicy.outlierDetection.baseEjectionTime',
+      'MeshConfig.defaultTrafficPolicy.outlierDetection.interval',
+    ],
+    resources: (place) => [
+      ...atEveryLevel('away', { outlierDetection: ending }, place),
+      // And where no rule says anything, the mesh's default.
+      service(awayByDefault, place, ['e1', 'e2']),
+      meshConfig({ defaultTrafficPolicy: { outlierDetection: ending } }),
+    ],
     run: async (mesh) => {
-      const hosts = levelNames.map((level) => hostOf('away', level));
+      const hosts = [...levelNames.map((level) => hostOf('away', level)), awayByDefault];
       const instancesOf = (host: string) => mesh.tally(20, '/', { host }).then((seen) => Object.keys(seen).sort());
       // 501 is nothing that is tried again.
       await Promise.all(hosts.map((host) => fail(mesh, { times: 1, status: '501', host })));
