@@ -1,4 +1,5 @@
 // Quotas on a real Envoy: counted by Mixer for each combination of dimensions, in both kinds of files; Mixer away.
+import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
 import { PolicyMesh, type Sidecar } from './policy-mesh.ts';
@@ -114,6 +115,44 @@ spec:
     expect(await statuses(3, 'bob', `/old-${attempt}`)).toEqual([200, 200, 429]);
     expect(await statuses(3, 'dave', `/old-${attempt}`)).toEqual([200, 200, 429]);
     expect(await statuses(5, 'bob', '/free')).toEqual([200, 200, 200, 200, 200]);
+  });
+
+  it('counts alike by the rate limit service and in a check: random requests get the same answers', async () => {
+    const quotaFor = (app: string, more: string) => `
+apiVersion: policy.periplus.io/v1
+kind: Policy
+metadata: { name: ${app}, namespace: default }
+spec:
+  selector: { matchLabels: { app: ${app} } }
+  rules:
+    - when: request.path.startsWith("/q${attempt}") && (request.headers["x-plan"] | "free") != "paid"
+      quota:
+        limit: 4
+        window: ${window}
+        charge: 2
+        by: { user: 'request.headers["x-user"]', plan: 'request.headers["x-plan"] | request.method' }
+        overrides: [{ by: { user: a }, limit: 6 }]
+${more}`;
+    // A header that Envoy's CEL is not asked for: this workload asks for checks.
+    const check = `    - { when: 'request.headers["cookie"] == "none"', deny: {} }\n`;
+    await mesh.apply(`${quotaFor('lowered', '')}---${quotaFor('checked', check)}`);
+    const [lowered, checked] = [
+      await mesh.sidecar('lowered', { app: 'lowered' }),
+      await mesh.sidecar('checked', { app: 'checked' }),
+    ];
+    const request = fc.record({
+      path: fc.constantFrom(`/q${attempt}`, `/q${attempt}/more`, '/other'),
+      user: fc.constantFrom(undefined, '', 'a', 'b'),
+      plan: fc.constantFrom(undefined, 'paid', 'free', 'GET'),
+    });
+    const seen = new Set<number>();
+    for (const { path, user, plan } of fc.sample(request, { numRuns: 120, seed: 1 })) {
+      const headers = { ...(user === undefined ? {} : { 'x-user': user }), ...(plan && { 'x-plan': plan }) };
+      const [one, other] = await Promise.all([lowered.send(path, { headers }), checked.send(path, { headers })]);
+      expect([path, user, plan, one.status]).toEqual([path, user, plan, other.status]);
+      seen.add(one.status);
+    }
+    expect([...seen].sort()).toEqual([200, 429]);
   });
 
   it('a proxy that counts for itself needs no Mixer', async () => {
