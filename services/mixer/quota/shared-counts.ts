@@ -30,6 +30,9 @@ interface Known {
 interface Entry {
   readonly key: string;
   readonly limit: QuotaLimit;
+  /** The newest that this Mixer has seen: others may have taken more since. */
+  last: QuotaState | undefined;
+  /** What the next write is made from; undefined: to be read. */
   known: Known | undefined;
   waiting: Waiting[];
   writing: boolean;
@@ -83,9 +86,9 @@ export class SharedQuotaCounts implements QuotaCounting {
     });
   }
 
-  #refusal({ known, limit }: Entry, { amount, bestEffort }: QuotaDemand): QuotaTaken | undefined {
-    if (known?.state === undefined) return undefined;
-    const left = new QuotaCount(limit, known.state).left(this.#options.nowMs());
+  #refusal({ last, limit }: Entry, { amount, bestEffort }: QuotaDemand): QuotaTaken | undefined {
+    if (last === undefined) return undefined;
+    const left = new QuotaCount(limit, last).left(this.#options.nowMs());
     return left.left < (bestEffort ? 1 : amount) ? { granted: 0, ...left } : undefined;
   }
 
@@ -103,28 +106,36 @@ export class SharedQuotaCounts implements QuotaCounting {
     entry.writing = false;
   }
 
-  /** Until it is this Mixer's turn: at each conflict another one's charges were written. */
+  /** Until it is this Mixer's turn: at each conflict another one's charges were written. Who is refused by what was read need not wait for that. */
   async #write(entry: Entry, batch: Waiting[]): Promise<void> {
     const { store } = this.#options;
     const { key, limit } = entry;
     for (;;) {
       entry.known ??= await this.#read(key);
+      entry.last = entry.known.state;
       batch.push(...entry.waiting.splice(0));
       const { state, revision } = entry.known;
-      const nowMs = this.#options.nowMs();
       const count = new QuotaCount(limit, state);
-      const outcomes = batch.map((one) => ({ resolve: one.resolve, taken: takeFor(one, count, nowMs) }));
-      let full = false;
-      if (outcomes.some(({ taken }) => taken.granted > 0)) {
-        const keepMs = limit.windowMs === 0 ? undefined : 2 * limit.windowMs;
-        const written = await store.write(key, JSON.stringify(count.state()), { revision, keepMs });
-        entry.known = typeof written === 'number' ? { state: count.state(), revision: written } : undefined;
-        if (written === 'conflict') continue;
-        full = written === 'full';
-      }
-      for (const { resolve, taken } of outcomes) resolve(full && taken.granted > 0 ? 'full' : taken);
+      const granted = this.#grant(batch, count);
+      if (granted.length === 0) return;
+      const keepMs = limit.windowMs === 0 ? undefined : 2 * limit.windowMs;
+      const written = await store.write(key, JSON.stringify(count.state()), { revision, keepMs });
+      if (typeof written === 'number') entry.known = { state: (entry.last = count.state()), revision: written };
+      else entry.known = undefined;
+      if (written === 'conflict') continue;
+      for (const { resolve, taken } of granted) resolve(written === 'full' ? 'full' : taken);
       return;
     }
+  }
+
+  /** Answers those that get nothing and takes them out of the batch; gives the others with what they get once that is written. */
+  #grant(batch: Waiting[], count: QuotaCount) {
+    const nowMs = this.#options.nowMs();
+    const outcomes = batch.splice(0).map((one) => ({ one, resolve: one.resolve, taken: takeFor(one, count, nowMs) }));
+    const granted = outcomes.filter(({ taken }) => taken.granted > 0);
+    for (const { resolve, taken } of outcomes) if (taken.granted === 0) resolve(taken);
+    batch.push(...granted.map(({ one }) => one));
+    return granted;
   }
 
   async #read(key: string): Promise<Known> {
@@ -137,7 +148,7 @@ export class SharedQuotaCounts implements QuotaCounting {
     const known = this.#entries.get(key);
     if (known !== undefined) return known;
     if (this.#entries.size >= maxRemembered) this.#forgetOldest();
-    const entry: Entry = { key, limit, known: undefined, waiting: [], writing: false };
+    const entry: Entry = { key, limit, last: undefined, known: undefined, waiting: [], writing: false };
     this.#entries.set(key, entry);
     return entry;
   }
