@@ -125,11 +125,12 @@ spec:
     });
     const { passed, seconds, failed } = await load('/strict', restart('mixer-1'));
     expect(passed).toBeLessThanOrEqual(allowed(seconds, 0.02));
-    // Not all is admitted that could be: a busy machine answers late.
-    expect(passed).toBeGreaterThan((size.limit * seconds) / 2);
-    // The stated policy: what no Mixer answers in time is refused with 503.
+    expect(passed).toBeGreaterThan(0);
+    // The stated policy: what no Mixer answers within 200 ms is refused with 503, on a busy machine many.
     expect(failed.filter((line) => !line.includes('status 503'))).toEqual([]);
-    expect(failed.length).toBeLessThan((size.perSecond * seconds) / 10);
+    if (!soak) return;
+    expect(passed).toBeGreaterThan((size.limit * seconds) / 2);
+    expect(failed.length).toBeLessThan((size.perSecond * seconds) / 100);
   });
 
   it('leased: at most 10 % over the limit, and no request fails while a Mixer is killed and started again', async () => {
@@ -137,7 +138,7 @@ spec:
       await waitFor(async () => (await sidecar.send('/leased')).status === 200, { what: 'a lease', limitMs: 60_000 });
     const { passed, seconds, failed } = await load('/leased', restart('mixer-2'));
     expect(passed).toBeLessThanOrEqual(allowed(seconds, 0.1));
-    expect(passed).toBeGreaterThan((size.limit * seconds) / 2);
+    expect(passed).toBeGreaterThan(soak ? (size.limit * seconds) / 2 : 0);
     expect(failed).toEqual([]);
   });
 
@@ -145,5 +146,11 @@ spec:
     await killMixer('mixer-0');
     await waitFor(async () => (await registered()) === 2, { what: 'two Mixers in the registry', limitMs: 90_000 });
     expect((await sidecars[0]?.send('/strict'))?.status).toBe(200);
+  });
+
+  it('NATS away: leases hold, strict quotas refuse with 503 as they say', async () => {
+    await server.kill();
+    await waitFor(async () => (await sidecars[0]?.send('/strict'))?.status === 503, { what: '503', limitMs: 60_000 });
+    expect((await sidecars[0]?.send('/leased'))?.status).toBe(200);
   });
 });

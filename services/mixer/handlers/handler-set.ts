@@ -7,9 +7,16 @@ import { messageOf } from '../../../lib/mesh-error.ts';
 import type { Service } from '../../../lib/service.ts';
 import type { HandlerRef, PolicySet } from '../../../mesh/policy/rules.ts';
 import type { MixerMetrics } from '../metrics.ts';
+import type { BreakerLimits } from './circuit-breaker.ts';
 import type { Handler } from './handler.ts';
 import { type HandlerKinds, kindOf } from './handler-kinds.ts';
 import { type HandlerMetrics, HandlerRunner, handlerMetrics } from './handler-runner.ts';
+
+/**
+ * Counts that are shared fail at once while their store is away, and charges of one count are late together: leaving it alone for as long as a
+ * back end that hangs would refuse requests for nothing.
+ */
+const countingBreaker: BreakerLimits = { failures: 50, openMs: 250 };
 
 interface Running {
   readonly runner: HandlerRunner;
@@ -70,7 +77,10 @@ export class HandlerSet implements Service {
     const runner = new HandlerRunner({
       ...{ handler: this.#lazily(ref), name, onFailure },
       ...{ metrics: this.#metrics, clock: this.#clock, logger: this.#logger },
-      ...(deadlineMs === undefined ? {} : { limits: { deadlineMs } }),
+      limits: {
+        ...(deadlineMs === undefined ? {} : { deadlineMs }),
+        ...(ref.adapter === 'memquota' ? { breaker: countingBreaker } : {}),
+      },
     });
     const stop = new AbortController();
     this.#running.set(key, { runner, stop, ended: runner.run(stop.signal) });
