@@ -152,7 +152,7 @@ ${more}`;
       expect([path, user, plan, one.status]).toEqual([path, user, plan, other.status]);
       seen.add(one.status);
     }
-    expect([...seen].sort()).toEqual([200, 429]);
+    expect(seen).toEqual(new Set([200, 429]));
   });
 
   it('a proxy that counts for itself needs no Mixer', async () => {
