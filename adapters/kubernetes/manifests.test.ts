@@ -36,7 +36,7 @@ const istioPlural = (kind: string) => `${kind.toLowerCase()}s`.replace(/(?<!a)ys
 
 describe('deploy/kubernetes', () => {
   it.each(configKinds.filter(({ apiVersions }) => !isIstios(apiVersions[0])))(
-    'defines $kind',
+    'crds.yaml defines $kind',
     ({ kind, apiVersions }) => {
       const found = definitions.find(({ names }) => names.kind === kind);
       expect(found?.versions.map(({ name }) => `${found.group}/${name}`)).toEqual([apiVersions[0]]);
@@ -44,15 +44,18 @@ describe('deploy/kubernetes', () => {
     },
   );
 
-  it.each(configKinds)('lets the adapter read $kind and write its status, and no more', ({ kind, apiVersions }) => {
-    const [group = ''] = apiVersions[0]?.split('/') ?? [];
-    const plural = definitions.find(({ names }) => names.kind === kind)?.names.plural ?? istioPlural(kind);
-    expect(ruleOf('periplus-adapter', group, plural)?.verbs).toEqual(['list', 'watch']);
-    expect(ruleOf('periplus-status', group, `${plural}/status`)?.verbs).toEqual(['patch']);
-    expect(ruleOf('periplus-status', group, plural)).toBeUndefined();
-  });
+  it.each(configKinds)(
+    'rbac.yaml lets the adapter read $kind and write its status, and no more',
+    ({ kind, apiVersions }) => {
+      const [group = ''] = apiVersions[0]?.split('/') ?? [];
+      const plural = definitions.find(({ names }) => names.kind === kind)?.names.plural ?? istioPlural(kind);
+      expect(ruleOf('periplus-adapter', group, plural)?.verbs).toEqual(['list', 'watch']);
+      expect(ruleOf('periplus-status', group, `${plural}/status`)?.verbs).toEqual(['patch']);
+      expect(ruleOf('periplus-status', group, plural)).toBeUndefined();
+    },
+  );
 
-  it('grants nothing by a wildcard', () => {
+  it('rbac.yaml grants nothing by a wildcard', () => {
     const granted = read('rbac.yaml').flatMap(({ rules }) => rules ?? []);
     expect(granted.length).toBeGreaterThan(10);
     expect(JSON.stringify(granted)).not.toContain('*');
