@@ -105,6 +105,9 @@ describe.skipIf(why !== '')(`docker compose${why}`, () => {
       seeds.push(...others);
     }
     expect(new Set(seeds).size).toBe(4);
+    // The guide's way to the key of who watches.
+    const guide = ['run', '--rm', '-T', '--entrypoint', 'cat', 'nats-keys', '/services/keys/reader.nk'];
+    expect((await mesh.compose(guide)).trim()).toMatch(/^SU[A-Z2-7]{56}$/);
   });
 
   it('gives a capability to the pods alone, and no writable file system', async () => {
