@@ -12,6 +12,8 @@ import { waitFor } from './support/wait-for.ts';
 
 /** Short, so that renewals and the end of the old CA's certificates are seen; PERIPLUS_LONG_TESTS=1 has the minute that the aim speaks of. */
 const lifeSeconds = process.env.PERIPLUS_LONG_TESTS ? 60 : 20;
+/** Of cases that wait for certificates to end. */
+const patience = { timeout: 60_000 + lifeSeconds * 5_000 };
 const perSecond = 200;
 
 describe('mutual TLS between sidecars, under load', () => {
@@ -91,7 +93,7 @@ spec: { mtls: { mode: ${mode} } }
     expect(load.sent()).toBeGreaterThan(100);
   });
 
-  it('replaces the CA by one with a new key, waiting for a proxy that lags and naming it', async () => {
+  it('replaces the CA by one with a new key, waiting for a proxy that lags and naming it', patience, async () => {
     const { admin } = mesh.citadel;
     const step = async () => {
       const decision = await admin.rotate('user:test');
@@ -141,7 +143,7 @@ spec: { mtls: { mode: ${mode} } }
     expect(sent).toBeGreaterThan(perSecond * lifeSeconds);
   });
 
-  it('serves on without a control plane, and a sidecar starts anew from the SVID that it kept', async () => {
+  it('serves on without a control plane, and a sidecar starts anew from the SVID that it kept', patience, async () => {
     load = startLoad(loadOptions);
     const { notAfterMs } = agents.web.svid ?? { notAfterMs: 0 };
     await mesh.stopControlPlane();

@@ -16,13 +16,13 @@ export function serveCommand(context: CliContext): Command {
     )
     .option(
       '--citadel <host:port>',
-      "another process's Citadel, which gives Pilot its certificate; may be repeated",
+      "another process's Citadel, which gives Pilot and Mixer their certificate; may be repeated",
       collect,
     )
     .option('--citadel-roots <file>', "that Citadel's root certificate (its DATA/citadel/root-cert.pem)")
     .option(
       '--join-token-file <file>',
-      `one-time token for spiffe://TRUST-DOMAIN/ns/periplus-system/sa/pilot; or $${joinTokenVariable}`,
+      `one-time token for spiffe://TRUST-DOMAIN/ns/periplus-system/sa/pilot, of a Mixer on its own …/sa/mixer; or $${joinTokenVariable}`,
     )
     .option('--token-file <file>', "the platform's token for that identity, read anew each time")
     .option('--config <dir>', 'folder of YAML to watch: services, endpoints and Istio resources')
