@@ -56,6 +56,8 @@ export class PolicyMesh {
     const [appPort = 0, xdsPort = 0] = await freePorts(2);
     [this.#appPort, this.#xdsPort] = [appPort, xdsPort];
     this.#app = http.createServer((request, response) => response.end(JSON.stringify(request.headers)));
+    // By default it closes a connection after 5 s, perhaps while Envoy sends on it.
+    this.#app.keepAliveTimeout = 300_000;
     await new Promise<void>((resolve) => this.#app?.listen(appPort, '127.0.0.1', resolve));
     const deliveries = new MemoryLog();
     const means = { facts: this.facts, clock: systemClock, logger: silentLogger };

@@ -137,7 +137,9 @@ spec:
     for (const sidecar of sidecars)
       await waitFor(async () => (await sidecar.send('/leased')).status === 200, { what: 'a lease', limitMs: 60_000 });
     const { passed, seconds, failed } = await load('/leased', restart('mixer-2'));
-    expect(passed).toBeLessThanOrEqual(allowed(seconds, 0.1));
+    // Envoy fills a bucket anew when its lease changes: in a short time each such window counts.
+    const refilled = soak ? 0 : 2 * size.limit;
+    expect(passed).toBeLessThanOrEqual(allowed(seconds, 0.1) + refilled);
     expect(passed).toBeGreaterThan(soak ? (size.limit * seconds) / 2 : 0);
     expect(failed).toEqual([]);
   });
