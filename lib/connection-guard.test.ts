@@ -45,6 +45,16 @@ describe('a guarded port', () => {
     await once(server, 'close');
   });
 
+  it('closes the connection that is to end, and no other', async () => {
+    await listen({});
+    const [ended, other] = [await join(), await join()];
+    const { remoteAddress, remotePort } = accepted[0] as Socket;
+    guard.end(`${remoteAddress}:${remotePort}`);
+    await ended.closed;
+    expect(other.client.closed).toBe(false);
+    await vi.waitFor(() => expect(guard.count().all).toBe(1));
+  });
+
   it('closes a connection that sends nothing', async () => {
     await listen({ firstByteMs: 20 });
     await (await join()).closed;

@@ -37,6 +37,8 @@ const bytesCheckMs = 20;
 export interface ConnectionGuard {
   /** This connection is useful: it sent a whole request. A text names it by its peer, `ADDRESS:PORT`. */
   prove(connection: Socket | string): void;
+  /** Closes a connection, named as for `prove`: what it was let in by holds no more, and its client would go on using it. */
+  end(peer: string): void;
   /** Open connections. */
   count(): { readonly all: number; readonly unproven: number };
 }
@@ -75,9 +77,8 @@ class Strangers {
 export function guardConnections(server: Server, limits: ConnectionLimits = defaultConnectionLimits): ConnectionGuard {
   const strangers = new Strangers();
   const ofAddress = new Map<string, number>();
-  let all = 0;
+  const open = new Map<string, Socket>();
   const count = (address: string, by: 1 | -1) => {
-    all += by;
     const left = (ofAddress.get(address) ?? 0) + by;
     if (left === 0) ofAddress.delete(address);
     else ofAddress.set(address, left);
@@ -86,12 +87,13 @@ export function guardConnections(server: Server, limits: ConnectionLimits = defa
   server.on('connection', (socket: Socket) => {
     const [peer, address] = [peerOf(socket), socket.remoteAddress ?? ''];
     if ((ofAddress.get(address) ?? 0) >= limits.maxPerAddress) return void socket.destroy();
-    if (strangers.byPeer.size >= limits.maxUnproven || all >= limits.maxConnections) {
+    if (strangers.byPeer.size >= limits.maxUnproven || open.size >= limits.maxConnections) {
       const oldest = strangers.oldestOfMost;
       (oldest ?? socket).destroy();
       if (!oldest) return;
     }
     count(address, 1);
+    open.set(peer, socket);
     strangers.add(peer, socket, address);
     checkBytes();
     const isStranger = () => strangers.byPeer.get(peer)?.socket === socket;
@@ -99,6 +101,7 @@ export function guardConnections(server: Server, limits: ConnectionLimits = defa
     const useless = setTimeout(() => isStranger() && socket.destroy(), limits.provenMs).unref();
     socket.once('close', () => {
       count(address, -1);
+      if (open.get(peer) === socket) open.delete(peer);
       clearTimeout(silent);
       clearTimeout(useless);
       if (isStranger()) strangers.remove(peer);
@@ -106,7 +109,8 @@ export function guardConnections(server: Server, limits: ConnectionLimits = defa
   });
   return {
     prove: (connection) => strangers.remove(typeof connection === 'string' ? connection : peerOf(connection)),
-    count: () => ({ all, unproven: strangers.byPeer.size }),
+    end: (peer) => void open.get(peer)?.destroy(),
+    count: () => ({ all: open.size, unproven: strangers.byPeer.size }),
   };
 }
 

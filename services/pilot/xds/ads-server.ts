@@ -255,11 +255,21 @@ export class AdsServer {
         if (!stream.identity && nowMs - stream.openedMs > this.#limits.firstRequestMs) {
           stream.end('unavailable', 'no request came');
         } else if (stream.provenUntilMs <= nowMs) {
-          stream.end('unavailable', 'the client certificate has expired: connect again with a newer one');
+          this.#endConnection(stream, 'the client certificate has expired: connect again with a newer one');
         } else stream.tick();
       }
       this.#watchStalled(nowMs);
     }
+  }
+
+  /** Envoy would open its next stream on the connection that it has, which shows the old certificate for as long as it lasts. */
+  #endConnection(stream: AdsStream, reason: string): void {
+    const peer = this.#streams.get(stream)?.peer ?? '';
+    stream.end('unavailable', reason);
+    // After the status, which is under way by then.
+    setImmediate(() => {
+      for (const { guard } of this.#ports) guard.end(peer);
+    });
   }
 
   #watchStalled(nowMs: number): void {
