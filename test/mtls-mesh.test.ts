@@ -153,8 +153,8 @@ spec: { mtls: { mode: ${mode} } }
   it('asks Mixer over mutual TLS', async () => {
     const answer = (userAgent: string) =>
       new Promise<string>((resolve, reject) => {
-        get(url, { headers: { ...headers, 'user-agent': userAgent } }, async (response) => {
-          resolve(`${response.statusCode} ${await text(response)}`);
+        get(url, { headers: { ...headers, 'user-agent': userAgent } }, (response) => {
+          text(response).then((body) => resolve(`${response.statusCode} ${body}`), reject);
         }).on('error', reject);
       });
     await apply(`
