@@ -80,19 +80,22 @@ describe('a guarded port', () => {
     expect([other, crowd[2], crowd[3]].map((one) => one?.client.destroyed)).toEqual([false, false, false]);
   });
 
-  it('refuses one more connection of an address that has its share, useful or not, and serves others', async () => {
+  it('has an address with its share make room among its own strangers, refuses it without any, and serves others', async () => {
     await listen({ maxPerAddress: 2 });
-    const first = await join('127.0.0.2');
-    for (const socket of accepted) guard.prove(socket);
+    const other = await join('127.0.0.4');
+    const useful = await join('127.0.0.2');
+    guard.prove(accepted[1] as Socket);
+    const stranger = await join('127.0.0.2');
     await join('127.0.0.2');
+    await stranger.closed;
+    guard.prove(accepted[3] as Socket);
     await (await join('127.0.0.2')).closed;
     expect((await join('127.0.0.3')).client.destroyed).toBe(false);
-    first.client.destroy();
-    await once(accepted[0] as Socket, 'close');
+    useful.client.destroy();
+    await once(accepted[1] as Socket, 'close');
     const next = await join('127.0.0.2');
-    next.client.write('x');
-    await vi.waitFor(() => expect(guard.count().all).toBe(3));
-    expect(next.client.destroyed).toBe(false);
+    await vi.waitFor(() => expect(guard.count().all).toBe(4));
+    expect([next, other].map(({ client }) => client.destroyed)).toEqual([false, false]);
   });
 
   it('makes room by closing the oldest stranger, never one that is useful', async () => {

@@ -5,7 +5,7 @@ import type { Server, Socket } from 'node:net';
 export interface ConnectionLimits {
   /** Open at once. One more closes the oldest that has not shown to be useful; if all have, itself. */
   readonly maxConnections: number;
-  /** Of one address, open at once; one more is refused. */
+  /** Of one address, open at once. One more closes the address's oldest that has not shown to be useful; if all have, itself. */
   readonly maxPerAddress: number;
   /**
    * Open at once that have not shown to be useful yet: one more closes the oldest of the address that has most of them, so that a crowd
@@ -64,6 +64,11 @@ class Strangers {
     if (same?.size === 0) this.#byAddress.delete(known.address);
   }
 
+  oldestOf(address: string): Socket | undefined {
+    const [oldest] = this.#byAddress.get(address) ?? [];
+    return oldest;
+  }
+
   /** The oldest of the address that has most of them: a crowd gives way to others before it makes them give way. */
   get oldestOfMost(): Socket | undefined {
     let most: ReadonlySet<Socket> = new Set();
@@ -86,9 +91,9 @@ export function guardConnections(server: Server, limits: ConnectionLimits = defa
   const checkBytes = byteCheck(strangers, limits.maxUnprovenBytes);
   server.on('connection', (socket: Socket) => {
     const [peer, address] = [peerOf(socket), socket.remoteAddress ?? ''];
-    if ((ofAddress.get(address) ?? 0) >= limits.maxPerAddress) return void socket.destroy();
-    if (strangers.byPeer.size >= limits.maxUnproven || open.size >= limits.maxConnections) {
-      const oldest = strangers.oldestOfMost;
+    const isCrowded = (ofAddress.get(address) ?? 0) >= limits.maxPerAddress;
+    if (isCrowded || strangers.byPeer.size >= limits.maxUnproven || open.size >= limits.maxConnections) {
+      const oldest = isCrowded ? strangers.oldestOf(address) : strangers.oldestOfMost;
       (oldest ?? socket).destroy();
       if (!oldest) return;
     }
