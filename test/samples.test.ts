@@ -54,7 +54,8 @@ describe.concurrent('Envoy accepts', () => {
   }
 
   describe('the examples', () => {
-    const files = globSync('examples/*/*.yaml', { cwd: root }).sort();
+    // An adapter's own settings are no resources.
+    const files = globSync('examples/*/*.yaml', { cwd: root, exclude: ['examples/adapter-template/**'] }).sort();
     for (const [name, context] of Object.entries(proxies)) {
       for (const file of files) {
         it(`${file}, ${name}`, async () => {
