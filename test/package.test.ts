@@ -112,8 +112,9 @@ describe('the packed package', () => {
     for (const path of [module, file]) expect(existsSync(join(folder, path)), path).toBe(true);
     const strict = ['--noEmit', '--allowJs', '--checkJs', '--strict', '--skipLibCheck', '--target', 'es2024'];
     const modules = ['--module', 'nodenext', '--types', 'node'];
-    run('npx', ['tsc', ...strict, ...modules, 'periplus-shop/adapter.js']);
-    run('npx', ['tsc', ...strict, ...modules, 'node_modules/periplus-dns-srv/adapter.js']);
+    const tsc = join(root, 'node_modules/.bin/tsc');
+    run(tsc, [...strict, ...modules, 'periplus-shop/adapter.js']);
+    run(tsc, [...strict, ...modules, 'node_modules/periplus-dns-srv/adapter.js']);
     expect(() => run('npx', ['periplus', 'adapter', 'new', 'shop'])).toThrow(/periplus-shop exists/);
   });
 
