@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryLog } from '../../events/logs/memory.ts';
 import { systemClock } from '../../lib/clock.ts';
+import { guestEnvironment } from '../../lib/guest-thread.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { type AdapterFixture, describeAdapterContract, snapshotOf } from '../adapter-contract.ts';
 import { platformRules } from '../platform-rules.ts';
 import { AdapterRunner } from '../runner.ts';
 import { loadModuleAdapter } from './module-adapter.ts';
-import { type ModuleLimits, moduleEnvironment } from './module-thread.ts';
+import type { ModuleLimits } from './module-thread.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -186,5 +187,5 @@ it('a module says what was taken out on purpose: that is believed at once, the r
 
 it('a module sees no variables but its own', () => {
   const env = { PATH: '/bin', CONSUL_HTTP_TOKEN: 'secret', PERIPLUS_ADAPTER_KEY: 'own', PERIPLUS_TOKEN: 'secret' };
-  expect(moduleEnvironment(env)).toEqual({ PATH: '/bin', PERIPLUS_ADAPTER_KEY: 'own' });
+  expect(guestEnvironment(env, 'PERIPLUS_ADAPTER_')).toEqual({ PATH: '/bin', PERIPLUS_ADAPTER_KEY: 'own' });
 });

@@ -1,5 +1,6 @@
 // One thread with an adapter module in it: started, asked whether it lives, listened to, ended. Nothing in it can stop the control plane.
 import { Worker } from 'node:worker_threads';
+import { guestEnvironment, Watchdog } from '../../lib/guest-thread.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { FromModule, ThreadData, ToModule } from './messages.ts';
@@ -27,12 +28,6 @@ export const defaultModuleLimits: ModuleLimits = {
   maxHeapMiB: 512,
 };
 
-/** Environment that a module sees: what programs need to run, and variables of its own. Never the other adapters' tokens. */
-export function moduleEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const shared = /^(PATH|HOME|TMPDIR|TZ|LANG|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|PERIPLUS_ADAPTER_\w+)$/;
-  return Object.fromEntries(Object.entries(env).filter(([name]) => shared.test(name)));
-}
-
 /** See the file's first line. */
 export class ModuleThread {
   readonly #worker: Worker;
@@ -43,8 +38,7 @@ export class ModuleThread {
   readonly #created = Promise.withResolvers<{ readonly platform: unknown; readonly instance: unknown }>();
   readonly #ended = Promise.withResolvers<void>();
   #onCall: ((message: Extract<FromModule, { type: 'call' }>) => void) | undefined;
-  #missed = 0;
-  readonly #watchdog: NodeJS.Timeout;
+  readonly #watchdog: Watchdog;
 
   constructor(data: ThreadData, { limits, logger }: { readonly limits: ModuleLimits; readonly logger: Logger }) {
     this.#module = data.module;
@@ -56,13 +50,17 @@ export class ModuleThread {
     this.#worker = new Worker(file, {
       workerData: data,
       execArgv: [],
-      env: moduleEnvironment(process.env),
+      env: guestEnvironment(process.env, 'PERIPLUS_ADAPTER_'),
       resourceLimits: { maxOldGenerationSizeMb: limits.maxHeapMiB },
       ...{ stdin: false, stdout: true, stderr: true },
     });
     this.#listen(logger);
-    // Two in a row, so that a control plane that was itself busy does not judge.
-    this.#watchdog = setInterval(() => this.#ask(), limits.answerMs / 2).unref();
+    const { answerMs } = limits;
+    this.#watchdog = new Watchdog({
+      answerMs,
+      ask: () => this.send({ type: 'ping' }),
+      stuck: () => this.#fail(`does not answer for ${answerMs} ms: its thread is stuck, and is ended`),
+    });
   }
 
   /** What `createAdapter` gave. Rejects with MeshError: `usage` when the module can't be used, `unavailable` when it hangs or ends. */
@@ -106,15 +104,8 @@ export class ModuleThread {
 
   /** Ends the thread, whatever it does. */
   async end(): Promise<void> {
-    clearInterval(this.#watchdog);
+    this.#watchdog.stop();
     await this.#worker.terminate();
-  }
-
-  #ask(): void {
-    if (++this.#missed > 2) {
-      const waitedMs = this.#limits.answerMs;
-      this.#fail(`does not answer for ${waitedMs} ms: its thread is stuck, and is ended`);
-    } else this.send({ type: 'ping' });
   }
 
   #fail(what: string): void {
@@ -124,7 +115,7 @@ export class ModuleThread {
   #listen(logger: Logger): void {
     this.#worker
       .on('message', (message: FromModule) => {
-        this.#missed = 0;
+        this.#watchdog.heard();
         if (message.type === 'created') this.#created.resolve(message);
         else if (message.type === 'ended') this.#ended.resolve();
         else if (message.type === 'call') this.#onCall?.(message);
@@ -134,7 +125,7 @@ export class ModuleThread {
       .on('error', (error) => this.#fail(`failed: ${error instanceof Error ? error.message : String(error)}`))
       .on('messageerror', () => this.#fail('sent something that can not be sent between threads'))
       .on('exit', (code) => {
-        clearInterval(this.#watchdog);
+        this.#watchdog.stop();
         this.#fail(`ended its thread with code ${code}`);
       });
     for (const stream of [this.#worker.stdout, this.#worker.stderr])

@@ -1,5 +1,6 @@
 // The thread of an adapter module: loads it, runs its adapter, and hands what that says to the control plane's thread.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { portVersionProblem } from '../../lib/guest-thread.ts';
 import { loadModule } from '../../lib/load-module.ts';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
 import type { Adapter } from '../adapter.ts';
@@ -12,14 +13,9 @@ async function create(data: ThreadData): Promise<Adapter> {
   const { portVersion, createAdapter } = await loadModule(module, data.from).catch((error) => {
     throw new MeshError('usage', `the adapter module ${module} can't be loaded: ${messageOf(error)}`);
   });
-  if (portVersion !== adapterPortVersion) {
-    const written =
-      portVersion === undefined ? 'exports no portVersion' : `is written for version ${JSON.stringify(portVersion)}`;
-    throw new MeshError(
-      'usage',
-      `the adapter module ${module} ${written}; this Periplus has version ${adapterPortVersion} of the adapter port: install a release of the module for it`,
-    );
-  }
+  const problem = portVersionProblem(portVersion, 'adapter', adapterPortVersion);
+  if (problem !== undefined)
+    throw new MeshError('usage', `the adapter module ${module} ${problem}: install a release of the module for it`);
   if (typeof createAdapter !== 'function')
     throw new MeshError('usage', `the adapter module ${module} exports no function createAdapter`);
   try {

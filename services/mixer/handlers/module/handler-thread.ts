@@ -1,5 +1,6 @@
 // A handler module's thread as Mixer sees it: calls with answers, a watchdog, and an end that ends every call.
 import { Worker } from 'node:worker_threads';
+import { guestEnvironment, Watchdog } from '../../../../lib/guest-thread.ts';
 import type { Logger } from '../../../../lib/logger.ts';
 import { MeshError, messageOf } from '../../../../lib/mesh-error.ts';
 import type { FromModule, HandlerCall, ThreadData, ToModule } from './messages.ts';
@@ -18,9 +19,6 @@ export interface ThreadLimits {
 /** A thread starts within some seconds on a very busy machine; 256 MiB hold a large table; Mixer itself drains for a second. */
 export const defaultThreadLimits: ThreadLimits = { answerMs: 5_000, startMs: 30_000, maxHeapMiB: 256, stopMs: 1_000 };
 
-/** What a module may see of the environment: nothing that may be a secret of Mixer's. */
-const environment = /^(PATH|HOME|TMPDIR|TZ|LANG|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|PERIPLUS_HANDLER_\w+)$/;
-
 /** See the file's first line. */
 export class HandlerThread {
   readonly #worker: Worker;
@@ -28,9 +26,8 @@ export class HandlerThread {
   readonly #limits: ThreadLimits;
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #ended = Promise.withResolvers<MeshError | undefined>();
-  readonly #watchdog: NodeJS.Timeout;
+  readonly #watchdog: Watchdog;
   #calls = 0;
-  #missed = 0;
   #isOver = false;
 
   constructor(data: ThreadData, limits: ThreadLimits, logger: Logger) {
@@ -41,15 +38,18 @@ export class HandlerThread {
     this.#worker = new Worker(file, {
       workerData: data,
       execArgv: [],
-      env: Object.fromEntries(Object.entries(process.env).filter(([name]) => environment.test(name))),
+      env: guestEnvironment(process.env, 'PERIPLUS_HANDLER_'),
       resourceLimits: { maxOldGenerationSizeMb: limits.maxHeapMiB },
     });
-    this.#missed = 2 - Math.ceil(limits.startMs / (limits.answerMs / 2));
     this.#worker.unref();
     this.#worker.on('message', (message: FromModule) => this.#take(message, logger));
     this.#worker.on('error', (error) => this.#end(messageOf(error)));
     this.#worker.on('exit', (code) => this.#end(`its thread ended with code ${code}`));
-    this.#watchdog = setInterval(() => this.#ping(), limits.answerMs / 2).unref();
+    this.#watchdog = new Watchdog({
+      ...limits,
+      ask: () => this.#say({ type: 'ping' }),
+      stuck: () => this.#end('its thread is stuck: it gives no sign of life'),
+    });
   }
 
   /** Resolves when the thread is over, with the reason unless it was told to stop. */
@@ -92,15 +92,8 @@ export class HandlerThread {
     this.#worker.postMessage(message);
   }
 
-  #ping(): void {
-    // Two in a row, so that a Mixer that was itself busy does not judge.
-    if (this.#missed >= 2) this.#end('its thread is stuck: it gives no sign of life');
-    this.#missed++;
-    this.#say({ type: 'ping' });
-  }
-
   #take(message: FromModule, logger: Logger): void {
-    this.#missed = 0;
+    this.#watchdog.heard();
     switch (message.type) {
       case 'answer':
         this.#pending.get(message.id)?.resolve(message.value);
@@ -129,7 +122,7 @@ export class HandlerThread {
   #end(why: string | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearInterval(this.#watchdog);
+    this.#watchdog.stop();
     const reason = why === undefined ? undefined : new MeshError('unavailable', `handler ${this.#name}: ${why}`);
     for (const { reject } of this.#pending.values())
       reject(reason ?? new MeshError('unavailable', `handler ${this.#name} stops`));

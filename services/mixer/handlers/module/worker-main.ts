@@ -1,6 +1,7 @@
 // The thread of a handler module: loads it, makes its handler, and has that answer what Mixer asks.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../../../lib/clock.ts';
+import { portVersionProblem } from '../../../../lib/guest-thread.ts';
 import { loadModule } from '../../../../lib/load-module.ts';
 import { messageOf } from '../../../../lib/mesh-error.ts';
 import type { Handler } from '../handler.ts';
@@ -15,13 +16,8 @@ async function create({ module, from, name, params }: ThreadData, say: Say): Pro
   const { portVersion, createHandler } = await loadModule(module, from).catch((error) => {
     throw new Error(`the module ${module} can't be loaded: ${messageOf(error)}; install it beside Periplus`);
   });
-  if (portVersion !== handlerPortVersion) {
-    const written =
-      portVersion === undefined ? 'exports no portVersion' : `is written for version ${JSON.stringify(portVersion)}`;
-    throw new Error(
-      `the module ${module} ${written}; this Periplus has version ${handlerPortVersion} of the handler port`,
-    );
-  }
+  const problem = portVersionProblem(portVersion, 'handler', handlerPortVersion);
+  if (problem !== undefined) throw new Error(`the module ${module} ${problem}`);
   if (typeof createHandler !== 'function') throw new Error(`the module ${module} exports no function createHandler`);
   const log = (level: 'info' | 'warn' | 'error') => (fields: unknown, message?: string) =>
     say({ type: 'log', level, message: `${message ?? ''} ${JSON.stringify(fields)}`.trim().slice(0, maxMessage) });
