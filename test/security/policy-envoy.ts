@@ -4,7 +4,7 @@ import type { Filter } from '../../gen/envoy/config/listener/v3/listener_compone
 import { FilterSchema } from '../../gen/envoy/config/listener/v3/listener_components_pb.js';
 import type { HttpFilter } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { HttpFilterSchema } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
-import { anyTypes } from '../../services/pilot/translate/any-types.ts';
+import { anyTypes } from '../../mesh/envoy/any-types.ts';
 
 /** A certificate and its key, in PEM. */
 export interface KeyPair {

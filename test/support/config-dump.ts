@@ -3,7 +3,7 @@ import { create, type DescMessage, fromJson, type JsonObject, type JsonValue, to
 import { ClusterSchema } from '../../gen/envoy/config/cluster/v3/cluster_pb.js';
 import { ListenerSchema } from '../../gen/envoy/config/listener/v3/listener_pb.js';
 import { RouteConfigurationSchema } from '../../gen/envoy/config/route/v3/route_pb.js';
-import { anyTypes } from '../../services/pilot/translate/any-types.ts';
+import { anyTypes } from '../../mesh/envoy/any-types.ts';
 
 /** Dynamic resources by name, as canonical JSON text. */
 export interface HeldResources {

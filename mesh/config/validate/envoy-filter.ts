@@ -1,71 +1,125 @@
-// Validates an EnvoyFilter (istio.io/latest/docs/reference/config/networking/envoy-filter).
+// Validates an EnvoyFilter (istio.io/latest/docs/reference/config/networking/envoy-filter): refuses and warns as Istio's own validation does.
+import { messageOf } from '../../../lib/mesh-error.ts';
+import { patchSchemas, readPatchValue, untypedExtensions } from '../../envoy/patch-value.ts';
+import { type PatchTarget, patchEffect } from '../envoy-filter-operations.ts';
 import type {
   EnvoyConfigObjectMatch,
   EnvoyConfigObjectPatch,
-  EnvoyFilterPatch,
   EnvoyFilterSpec,
+  ListenerMatch,
 } from '../schemas/envoy-filter.ts';
 import { checkTargetRef, checkWorkloadSelector } from './labels.ts';
 import { checkOneOf, forEachAt, type Place, type SpecValidator } from './place.ts';
-import { checkPort } from './ports.ts';
 import { checkRegex } from './string-match.ts';
 
-/** See the file's first line. Whether a patch's value fits Envoy's message is seen when it is applied. */
+/** See the file's first line. */
 export const validateEnvoyFilter: SpecValidator<EnvoyFilterSpec> = (spec, place) => {
+  place.warn(
+    'EnvoyFilters depend on how Envoy is configured inside, which may change: prefer other resources where possible',
+  );
   checkOneOf(spec, ['workloadSelector', 'targetRefs'], place);
   checkWorkloadSelector(spec.workloadSelector, place.at('workloadSelector'));
+  if (spec.workloadSelector && Object.keys(spec.workloadSelector.labels ?? {}).length === 0)
+    place.at('workloadSelector').warn('has no labels: it is applied to all workloads of the namespace');
   forEachAt(spec.targetRefs, place.at('targetRefs'), checkTargetRef);
   forEachAt(spec.configPatches, place.at('configPatches'), checkConfigPatch);
 };
 
-const listenerClass = ['LISTENER', 'FILTER_CHAIN', 'NETWORK_FILTER', 'HTTP_FILTER', 'LISTENER_FILTER'];
-const routeClass = ['ROUTE_CONFIGURATION', 'VIRTUAL_HOST', 'HTTP_ROUTE'];
-const inserts = ['INSERT_BEFORE', 'INSERT_AFTER', 'INSERT_FIRST'];
-const ordered = ['NETWORK_FILTER', 'HTTP_FILTER', 'LISTENER_FILTER', 'HTTP_ROUTE', 'VIRTUAL_HOST', 'FILTER_CHAIN'];
+const connectionManagers = ['envoy.filters.network.http_connection_manager', 'envoy.http_connection_manager'];
+/** `applyTo`s that match on a listener, a route configuration, a cluster. LISTENER_FILTER is not checked by Istio. */
+const listenerClass: readonly string[] = ['LISTENER', 'FILTER_CHAIN', 'NETWORK_FILTER', 'HTTP_FILTER'];
+const routeClass: readonly string[] = ['ROUTE_CONFIGURATION', 'VIRTUAL_HOST', 'HTTP_ROUTE'];
+/** Longer expressions match no proxy: compiling them costs too much (Istio's limit, which only warns). */
+const maxVersionPatternLength = 1024;
 
-function checkConfigPatch(configPatch: EnvoyConfigObjectPatch, place: Place): void {
-  const { applyTo = 'INVALID', match, patch } = configPatch;
+/** Istio looks no further than the first fault of a patch; here all are said. */
+function checkConfigPatch({ applyTo = 'INVALID', match, patch }: EnvoyConfigObjectPatch, place: Place): void {
+  // Waypoints are no proxies of this mesh; Istio checks nothing of their patches.
+  if (match?.context === 'WAYPOINT') {
+    place.at('match', 'context').warn('has no effect: there are no waypoints here');
+    return;
+  }
   if (applyTo === 'INVALID') place.at('applyTo').error('is required');
+  const { operation = 'INVALID', value } = patch ?? {};
   if (patch === undefined) place.at('patch').error('is required');
-  else checkPatch(patch, applyTo, place.at('patch'));
+  else if (operation === 'INVALID') place.at('patch', 'operation').error('is required');
+  else if (value === undefined && operation !== 'REMOVE')
+    place.at('patch', 'value').error(`is required for ${operation}`);
   if (match) checkMatch(match, applyTo, place.at('match'));
-}
-
-function checkPatch(patch: EnvoyFilterPatch, applyTo: string, place: Place): void {
-  const { operation = 'INVALID', value, filterClass = 'UNSPECIFIED' } = patch;
-  if (operation === 'INVALID') place.at('operation').error('is required');
-  else if (operation === 'REMOVE' && value !== undefined) place.at('value').warn('REMOVE has no use for a value');
-  else if (operation !== 'REMOVE' && value === undefined) place.at('value').error(`is required for ${operation}`);
-  if (applyTo === 'BOOTSTRAP' && operation !== 'MERGE')
-    place.at('operation').error(`BOOTSTRAP can only be merged, found ${operation}`);
-  if (applyTo === 'EXTENSION_CONFIG' && operation !== 'ADD')
-    place.at('operation').error(`EXTENSION_CONFIG can only be added, found ${operation}`);
-  if (inserts.includes(operation) && !ordered.includes(applyTo))
-    place.at('operation').error(`${operation} is for ordered lists; ${applyTo} is not in one`);
-  if (operation === 'REPLACE' && applyTo !== 'NETWORK_FILTER' && applyTo !== 'HTTP_FILTER')
-    place.at('operation').error(`REPLACE is for NETWORK_FILTER and HTTP_FILTER, found ${applyTo}`);
-  if (filterClass !== 'UNSPECIFIED' && operation !== 'ADD')
-    place.at('filterClass').error(`is for ADD, found ${operation}`);
+  if (applyTo === 'INVALID') return;
+  if (operation !== 'INVALID' && patchEffect(applyTo, operation) === 'no effect')
+    place.at('patch', 'operation').warn(`${operation} has no effect on ${applyTo}`);
+  if (value !== undefined) checkValue(applyTo, value, place.at('patch', 'value'));
 }
 
 function checkMatch(match: EnvoyConfigObjectMatch, applyTo: string, place: Place): void {
   checkOneOf(match, ['listener', 'routeConfiguration', 'cluster', 'waypoint'], place);
-  if ((match.context === 'WAYPOINT') !== (match.waypoint !== undefined))
-    place.at('waypoint').error('waypoint and context WAYPOINT belong together');
-  if (match.proxy?.proxyVersion) checkRegex(match.proxy.proxyVersion, place.at('proxy', 'proxyVersion'));
-  if (listenerClass.includes(applyTo) && (match.routeConfiguration || match.cluster))
-    place.error(`applyTo ${applyTo} can only match on listener`);
-  if (routeClass.includes(applyTo) && (match.listener || match.cluster))
-    place.error(`applyTo ${applyTo} can only match on routeConfiguration`);
-  if (applyTo === 'CLUSTER' && (match.listener || match.routeConfiguration))
-    place.error('applyTo CLUSTER can only match on cluster');
+  const { proxyVersion = '' } = match.proxy ?? {};
+  if (proxyVersion.length > maxVersionPatternLength)
+    place.at('proxy', 'proxyVersion').warn(`is longer than ${maxVersionPatternLength} characters: it matches no proxy`);
+  else if (proxyVersion !== '') checkRegex(proxyVersion, place.at('proxy', 'proxyVersion'));
+  const wanted = objectOf(applyTo);
+  const others = (['listener', 'routeConfiguration', 'cluster', 'waypoint'] as const).filter((name) => match[name]);
+  if (wanted !== undefined && others.some((name) => name !== wanted))
+    place.error(`applyTo ${applyTo} can only match on ${wanted}`);
   const filter = match.listener?.filterChain?.filter;
-  if (filter?.subFilter && !filter.name)
-    place.at('listener', 'filterChain', 'filter', 'name').error('is required with subFilter');
-  if (filter?.subFilter && applyTo === 'NETWORK_FILTER')
-    place.at('listener', 'filterChain', 'filter', 'subFilter').error('is for HTTP_FILTER');
-  for (const name of ['listener', 'routeConfiguration', 'cluster'] as const) {
-    const port = match[name]?.portNumber;
-    if (port !== undefined && port !== 0) checkPort(port, place.at(name, 'portNumber'));
+  if (filter && listenerClass.includes(applyTo))
+    checkFilterMatch(filter, applyTo, place.at('listener', 'filterChain', 'filter'));
+}
+
+function objectOf(applyTo: string): 'listener' | 'routeConfiguration' | 'cluster' | undefined {
+  if (listenerClass.includes(applyTo)) return 'listener';
+  if (routeClass.includes(applyTo)) return 'routeConfiguration';
+  return applyTo === 'CLUSTER' ? 'cluster' : undefined;
+}
+
+type FilterMatch = NonNullable<NonNullable<ListenerMatch['filterChain']>['filter']>;
+
+function checkFilterMatch({ name = '', subFilter }: FilterMatch, applyTo: string, place: Place): void {
+  if (applyTo === 'LISTENER' || applyTo === 'FILTER_CHAIN') place.warn(`has no effect with applyTo ${applyTo}`);
+  if (name === '') place.at('name').error('is required');
+  warnOldName(name, place.at('name'));
+  if (subFilter === undefined) return;
+  if (applyTo !== 'HTTP_FILTER') place.at('subFilter').error('is for applyTo HTTP_FILTER');
+  else if (name !== '' && !connectionManagers.includes(name))
+    place.at('name').error(`with subFilter, the filter is ${connectionManagers[0]}, found ${name}`);
+  if (!subFilter.name) place.at('subFilter', 'name').error('is required');
+  else warnOldName(subFilter.name, place.at('subFilter', 'name'));
+}
+
+/** Names that Envoy's filters had before version 1.14 where they are not just without `filters.TYPE`. */
+const oldHttpNames: Readonly<Record<string, string>> = {
+  'envoy.http_dynamo_filter': 'envoy.filters.http.dynamo',
+  'envoy.rate_limit': 'envoy.filters.http.ratelimit',
+};
+const oldHttp =
+  /^envoy\.(buffer|cors|csrf|ext_authz|fault|grpc_http1_bridge|grpc_json_transcoder|grpc_web|gzip|health_check|ip_tagging|lua|router|squash)$/;
+const oldListener = /^envoy\.listener\.(http_inspector|original_dst|original_src|proxy_protocol|tls_inspector)$/;
+const oldNetwork = /^envoy\.(client_ssl_auth|http_connection_manager|mongo_proxy|ratelimit|redis_proxy|tcp_proxy)$/;
+
+function warnOldName(name: string, place: Place): void {
+  const renamed =
+    oldHttpNames[name] ??
+    (oldHttp.test(name) ? name.replace('envoy.', 'envoy.filters.http.') : undefined) ??
+    (oldListener.test(name) ? name.replace('envoy.listener.', 'envoy.filters.listener.') : undefined) ??
+    (oldNetwork.test(name) ? name.replace('envoy.', 'envoy.filters.network.') : undefined);
+  if (renamed !== undefined) place.warn(`${name} is a deprecated name; use ${renamed}`);
+}
+
+function checkValue(applyTo: PatchTarget, value: unknown, place: Place): void {
+  const schema = patchSchemas[applyTo];
+  try {
+    const { message, problem } = readPatchValue(schema, value);
+    if (problem !== undefined) place.warn(problem);
+    const untyped = untypedExtensions(schema, message);
+    if (untyped.length > 0)
+      place.warn(`extensions are found by the type of their typed_config, not by name: ${untyped.join(', ')}`);
+  } catch (error) {
+    const message = messageOf(error);
+    // Types of filters that are not in ours may be in a user's Envoy: such a patch is left out, not refused.
+    if (/type registry/.test(message) && /envoy\.[\w.]+\.v3|istio\./.test(message))
+      place.warn(`${message}: the patch is left out`);
+    else if (message.includes('.v2.')) place.error(`${message} (Envoy's v3 API is what proxies speak)`);
+    else place.error(message);
   }
 }

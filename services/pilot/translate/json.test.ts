@@ -10,7 +10,8 @@ const read = (file: string) => readFileSync(`${folder}/${file}`, 'utf8');
 
 describe('resourceToJson', () => {
   it('knows every extension that translation imports', () => {
-    const listed = read('any-types.ts') + read('envoy-filter/rarer-any-types.ts');
+    const types = '../../../mesh/envoy';
+    const listed = read(`${types}/any-types.ts`) + read(`${types}/rarer-any-types.ts`);
     const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
       (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),
     );

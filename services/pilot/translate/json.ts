@@ -7,7 +7,7 @@ import { ListenerSchema } from '../../../gen/envoy/config/listener/v3/listener_p
 import { RouteConfigurationSchema } from '../../../gen/envoy/config/route/v3/route_pb.js';
 import { SecretSchema } from '../../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.js';
 import { ProxyConfigSchema } from '../../../gen/istio/mesh/v1alpha1/proxy_config_pb.js';
-import { anyTypes } from './any-types.ts';
+import { anyTypes } from '../../../mesh/envoy/any-types.ts';
 import { type EncodedResource, type ResourceSet, type Translation, type TypeUrl, typeUrls } from './translation.ts';
 
 /** A translation for people and programs; each list in name order. Equal translations print equally. */

@@ -2,7 +2,7 @@
 import { clone, type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import { type ReflectList, type ReflectMap, type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
-import { anyTypes } from '../any-types.ts';
+import { anyTypes } from '../../../../mesh/envoy/any-types.ts';
 
 /** What MERGE does with a repeated field (`append`), and MERGE_AND_REPLACE_LIST (`replace`). */
 export type ListMerge = 'append' | 'replace';

@@ -1,6 +1,7 @@
 // The patches that apply to a proxy, in the order in which they are applied.
 import type { ConfigResource } from '../../../../events/model.ts';
 import type { EnvoyConfigObjectMatch, EnvoyFilterSpec } from '../../../../mesh/config/schemas/envoy-filter.ts';
+import { compilePattern } from '../../../../mesh/policy/expression/patterns.ts';
 import type { Snapshot } from '../../../../mesh/snapshot.ts';
 import { matchesLabels } from '../compute-proxy-scope.ts';
 import type { Memo } from '../memo.ts';
@@ -16,9 +17,7 @@ export interface PatchSet {
   readonly problems: readonly string[];
 }
 
-/** Longer expressions match no proxy (Istio's limit): compiling them costs too much. */
-const maxVersionPatternLength = 1024;
-/** Longer versions match nothing: they come from proxies, and expressions may take long over them. */
+/** Longer versions match nothing: they come from proxies. */
 const maxVersionLength = 64;
 
 /** Undefined where no EnvoyFilter selects the proxy: nothing else is then done for EnvoyFilters. */
@@ -120,12 +119,9 @@ function metadataOf(context: ProxyContext): Readonly<Record<string, string>> {
 }
 
 function matchesVersion(pattern: string, version: string): boolean {
-  if (version === '' || version.length > maxVersionLength || pattern.length > maxVersionPatternLength) return false;
-  try {
-    return new RegExp(pattern).test(version);
-  } catch {
-    return false;
-  }
+  if (version === '' || version.length > maxVersionLength) return false;
+  const matches = compilePattern(pattern);
+  return typeof matches !== 'string' && matches(version);
 }
 
 function newPatchSet(read: readonly ReadPatch[]): PatchSet {
