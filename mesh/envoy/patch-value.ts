@@ -63,6 +63,7 @@ function untypedIn(message: ReflectMessage): readonly string[] {
     field.fieldKind === 'message' && message.isSet(field) ? untypedIn(message.get(field)) : [],
   );
   if (!needsType || isTyped) return inside;
-  const name = message.findNumber(1);
-  return [...inside, name?.jsonName === 'name' ? String(message.get(name)) : ''];
+  const field = fields.find(({ jsonName }) => jsonName === 'name');
+  const name: unknown = field && message.get(field);
+  return [...inside, typeof name === 'string' ? name : ''];
 }
