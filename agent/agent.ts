@@ -4,6 +4,9 @@ import type { Logger } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import { defaultBackoff, type Service, supervise } from '../lib/service.ts';
 import { bootstrapOf } from './bootstrap.ts';
+import { ConnectionCounts } from './connections/connection-counts.ts';
+import { ConnectionLogServer, connectionSocketIn } from './connections/connection-log-server.ts';
+import { PeerDirectory } from './connections/peer-directory.ts';
 import type { EnvoyAdmin, Readiness } from './envoy-admin.ts';
 import { envoyEnvironment } from './envoy-environment.ts';
 import { EnvoyProcess } from './envoy-process.ts';
@@ -73,6 +76,8 @@ export class Agent implements Service {
   readonly #status: StatusServer;
   readonly #reporter: HealthReporter;
   readonly #identity: AgentIdentity | undefined;
+  readonly #connections: ConnectionCounts;
+  readonly #connectionLog: ConnectionLogServer;
   #health: Health | undefined;
   #stopping = false;
 
@@ -93,6 +98,8 @@ export class Agent implements Service {
       logger,
       clock,
     });
+    this.#connections = new ConnectionCounts(ownFacts(options.identity));
+    this.#connectionLog = this.#newConnectionLog();
     const sources = {
       readiness: () => this.readiness(),
       appHealth: () => this.#health,
@@ -141,12 +148,29 @@ export class Agent implements Service {
     signal.addEventListener('abort', () => this.#beginStop(probe !== undefined && announceStop), { once: true });
     const backoff = { ...defaultBackoff, maxMs: 5_000 };
     const until = (end: AbortSignal) => ({ signal: end, clock, logger: logger.child({ proxy: this.name }), backoff });
-    const besideEnvoy = [this.#status, ...(probe ? [this.#reporter] : []), ...this.#identityServices()];
+    const besideEnvoy = [
+      this.#status,
+      this.#connectionLog,
+      ...(probe ? [this.#reporter] : []),
+      ...this.#identityServices(),
+    ];
     const lasting = supervise(besideEnvoy, until(afterDrain.signal));
     const probing = probe ? supervise([this.#probe(probe)], until(signal)) : undefined;
     await this.#identity?.listening(signal);
     await supervise([this.#envoy], until(signal)).finally(() => afterDrain.abort());
     await Promise.all([lasting, probing]);
+  }
+
+  #newConnectionLog(): ConnectionLogServer {
+    const { folder, clock } = this.#options;
+    const endpoints = async () => await this.#runningEnvoy().endpointDump();
+    const peers = new PeerDirectory({ endpoints, clock });
+    return new ConnectionLogServer({ socket: connectionSocketIn(folder), counts: this.#connections, peers });
+  }
+
+  #runningEnvoy(): EnvoyAdmin {
+    if (!this.#envoy.admin) throw new MeshError('unavailable', 'Envoy does not run');
+    return this.#envoy.admin;
   }
 
   #identityServices(): readonly Service[] {
@@ -175,8 +199,9 @@ export class Agent implements Service {
   }
 
   async #envoyMetrics(): Promise<string> {
-    if (!this.#envoy.admin) throw new MeshError('unavailable', 'Envoy does not run');
-    return istioMetrics(await this.#envoy.admin.metrics(), ownFacts(this.#options.identity));
+    const requests = istioMetrics(await this.#runningEnvoy().metrics(), ownFacts(this.#options.identity));
+    const connections = this.#connections.text();
+    return connections === '' ? requests : `${requests.trimEnd()}\n${connections}`;
   }
 
   #ownMetrics(): string {
@@ -184,6 +209,9 @@ export class Agent implements Service {
       '# HELP periplus_agent_envoy_starts_total How often the agent started its Envoy.',
       '# TYPE periplus_agent_envoy_starts_total counter',
       `periplus_agent_envoy_starts_total ${this.#envoy.starts}`,
+      '# HELP periplus_agent_connections_uncounted_total Counts of TCP connections for which there was no room.',
+      '# TYPE periplus_agent_connections_uncounted_total counter',
+      `periplus_agent_connections_uncounted_total ${this.#connections.uncounted}`,
       ...svidMetrics(this.#identity),
       ...(this.#health
         ? [
@@ -229,6 +257,7 @@ export function agentBootstrap(options: AgentOptions): ReturnType<typeof bootstr
     identity: nodeIdentityOf(options),
     pilotAddresses,
     ...(source && { sdsSocket: sdsSocketIn(folder) }),
+    connectionSocket: connectionSocketIn(folder),
     ...(pilotId !== undefined && { pilotId }),
     admin: { address: adminHost, port: ports.admin },
     agentStatus: { address: reachable(host), port: ports.status },

@@ -15,6 +15,7 @@ export const sidecarOptions: BootstrapOptions = {
   pilotAddresses: ['127.0.0.1:15010', 'pilot-b.mesh:15010'],
   admin: { address: '127.0.0.1', port: 15000 },
   agentStatus: { address: '127.0.0.1', port: 15020 },
+  connectionSocket: '/run/periplus/als.sock',
   readiness: { address: '127.0.0.1', port: 15021 },
   prometheus: { address: '127.0.0.1', port: 15090 },
   maxHeapBytes: 512 * 1024 * 1024,

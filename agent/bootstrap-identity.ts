@@ -7,8 +7,13 @@ const httpOptions = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
 /** The static cluster that reaches the agent's SDS socket. */
 export function sdsCluster(socket: string): Json {
+  return socketCluster(sdsClusterName, socket);
+}
+
+/** A static cluster that speaks gRPC to the agent's unix socket. */
+export function socketCluster(name: string, socket: string): Json {
   return {
-    name: sdsClusterName,
+    name,
     type: 'STATIC',
     connect_timeout: '1s',
     typed_extension_protocol_options: {
@@ -18,7 +23,7 @@ export function sdsCluster(socket: string): Json {
       },
     },
     load_assignment: {
-      cluster_name: sdsClusterName,
+      cluster_name: name,
       endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: socket } } } }] }],
     },
   };

@@ -1,5 +1,6 @@
 // Envoy's bootstrap for a sidecar or gateway: who it is, where Pilot is, its admin port; everything else comes by ADS. Pure.
-import { sdsCluster } from './bootstrap-identity.ts';
+import { connectionLog } from '../mesh/telemetry/metric-tags.ts';
+import { sdsCluster, socketCluster } from './bootstrap-identity.ts';
 import { scrapeListener, statusListener, xdsCluster } from './bootstrap-static.ts';
 import { type Json, type ProxyIdentity, proxyNode } from './proxy-node.ts';
 import { type StatsInclusion, statsConfig } from './stats-config.ts';
@@ -11,6 +12,8 @@ export interface BootstrapOptions {
   readonly pilotAddresses: readonly [string, ...string[]];
   /** The agent's socket with the workload's SVID and trust bundle; absent: it has no identity and speaks plaintext. */
   readonly sdsSocket?: string;
+  /** The agent's socket for what Envoy tells of TCP connections; absent: they are not counted. */
+  readonly connectionSocket?: string;
   /** SPIFFE ID of Pilot: xDS is then spoken over mutual TLS, with the secrets from `sdsSocket`. */
   readonly pilotId?: string;
   /** Where the admin interface listens: loopback, because it can stop the proxy. */
@@ -65,6 +68,9 @@ export function bootstrapOf(options: BootstrapOptions): Record<string, Json> {
       clusters: [
         xdsCluster(options.pilotAddresses, options.pilotId),
         ...(options.sdsSocket === undefined ? [] : [sdsCluster(options.sdsSocket)]),
+        ...(options.connectionSocket === undefined
+          ? []
+          : [socketCluster(connectionLog.cluster, options.connectionSocket)]),
         loopbackCluster('agent', options.agentStatus),
       ],
       listeners: [

@@ -39,6 +39,11 @@ export class EnvoyAdmin {
     return JSON.parse(await this.get('/config_dump?include_eds'));
   }
 
+  /** The ClusterLoadAssignments that it was given, as proto3 JSON (envoy.admin.v3.EndpointsConfigDump's `dynamic_endpoint_configs`). */
+  async endpointDump(): Promise<unknown> {
+    return JSON.parse(await this.get('/config_dump?include_eds&resource=dynamic_endpoint_configs'));
+  }
+
   /** Connections that clients have open to listeners that Pilot gave. */
   async activeConnections(): Promise<number> {
     const text = await this.get(

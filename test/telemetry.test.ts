@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
-import { connect } from 'node:net';
+import { connect, type NetConnectOpts } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,6 +15,7 @@ const gateway = 'http://127.0.0.1:8080';
 /** Addresses of the demo's proxies (run/demo-plan.ts). */
 const proxies = {
   productpage: '127.10.0.1',
+  details: '127.10.0.2',
   reviewsV1: '127.10.0.3',
   reviewsV3: '127.10.0.5',
   gateway: '127.10.0.10',
@@ -57,6 +58,7 @@ describe('telemetry of the demo mesh', () => {
   let up: RunningPeriplus;
   let otlpPort = 0;
   let tcpPort = 0;
+  let serverPort = 0;
 
   async function apply(name: string, yaml: string): Promise<void> {
     const file = join(scratch, `${name}.yaml`);
@@ -67,7 +69,7 @@ describe('telemetry of the demo mesh', () => {
 
   beforeAll(async () => {
     otlpPort = await receiver.startGrpc();
-    [tcpPort = 0] = await freePorts(1);
+    [tcpPort = 0, serverPort = 0] = await freePorts(2);
     up = new RunningPeriplus(['up', '--data', join(scratch, 'data')]);
     await up.untilServing(`${gateway}/productpage`, 90_000);
   }, 120_000);
@@ -122,7 +124,7 @@ describe('telemetry of the demo mesh', () => {
     expect(received?.value).toBe(sent?.value);
   });
 
-  it('counts TCP connections and bytes, and messages of gRPC streams', async () => {
+  it('counts TCP connections, their bytes while they are open, on both sides, and messages of gRPC streams', async () => {
     await apply(
       'tcp',
       `apiVersion: networking.istio.io/v1
@@ -142,28 +144,74 @@ spec:
   tcp:
     - match: [{ port: ${tcpPort} }]
       route: [{ destination: { host: details, port: { number: 9080 } } }]
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: details-v1, namespace: default }
+spec:
+  workloadSelector: { labels: { app: details, version: v1 } }
+  ingress:
+    - port: { number: 9080, protocol: HTTP, name: http }
+      bind: 127.10.0.2
+      captureMode: NONE
+      defaultEndpoint: 127.0.0.1:19082
+    - port: { number: ${serverPort}, protocol: TCP, name: tcp }
+      bind: 127.10.0.2
+      captureMode: NONE
+      defaultEndpoint: 127.0.0.1:19082
+  egress:
+    - { port: { number: 9080, protocol: HTTP, name: http }, bind: 127.20.0.2, captureMode: NONE, hosts: [./*] }
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: { name: details, namespace: default }
+spec:
+  selector: { matchLabels: { app: details } }
+  metrics: [{ reportingInterval: 500ms }]
 `,
     );
-    const sent = 'GET /details/0 HTTP/1.1\r\nhost: details:9080\r\nconnection: close\r\n\r\n';
-    const received = await new Promise<number>((resolve, reject) => {
-      let bytes = 0;
-      const socket = connect(tcpPort, '127.0.0.1', () => socket.write(sent));
-      socket.on('data', (chunk) => (bytes += chunk.length)).on('error', reject);
-      socket.on('close', () => resolve(bytes));
-    });
+    const open = 'GET /details/0 HTTP/1.1\r\nhost: details:9080\r\n';
+    const rest = 'connection: close\r\n\r\n';
+    const totalOf = async (proxy: keyof typeof proxies, metric: string) =>
+      (await seriesOf(proxy, `istio_tcp_${metric}_total`)).reduce((sum, { value }) => sum + value, 0);
     await grpcCall();
-    await waitFor(async () => (await seriesOf('gateway', 'istio_tcp_connections_closed_total')).length > 0, {
-      what: 'the connection to be counted',
-      limitMs: 20_000,
-    });
+    // Through the gateway, and past it straight to the server's proxy, from another workload's address.
+    for (const [proxy, at] of [
+      ['gateway', { port: tcpPort, host: '127.0.0.1' }],
+      ['details', { port: serverPort, host: '127.10.0.2', localAddress: '127.10.0.3' }],
+    ] as const) {
+      const connection = openConnection(at);
+      connection.write(open);
+      await waitFor(async () => (await totalOf(proxy, 'received_bytes')) === open.length, {
+        what: `bytes of an open connection at ${proxy}`,
+        limitMs: 60_000,
+      });
+      expect(await totalOf(proxy, 'connections_closed')).toBe(0);
+      connection.write(rest);
+      const received = await connection.ended;
+      await waitFor(async () => (await totalOf(proxy, 'connections_closed')) === 1, {
+        what: `the connection's end at ${proxy}`,
+        limitMs: 60_000,
+      });
+      expect(await totalOf(proxy, 'connections_opened')).toBe(1);
+      expect(await totalOf(proxy, 'received_bytes')).toBe(open.length + rest.length);
+      expect(await totalOf(proxy, 'sent_bytes')).toBe(received);
+      for (const metric of ['connections_opened', 'connections_closed', 'sent_bytes', 'received_bytes'])
+        for (const { labels } of await seriesOf(proxy, `istio_tcp_${metric}_total`))
+          expect(Object.keys(labels)).toEqual(expect.arrayContaining(documented));
+    }
     const [opened] = await seriesOf('gateway', 'istio_tcp_connections_opened_total');
-    expect(opened).toMatchObject({ value: 1, labels: { request_protocol: 'tcp', destination_workload: 'details-v1' } });
-    for (const label of documented) expect(Object.keys(opened?.labels ?? {})).toContain(label);
-    expect((await seriesOf('gateway', 'istio_tcp_received_bytes_total'))[0]?.value).toBe(sent.length);
-    expect((await seriesOf('gateway', 'istio_tcp_sent_bytes_total'))[0]?.value).toBe(received);
+    const client = { reporter: 'source', source_workload: 'istio-ingressgateway', request_protocol: 'tcp' };
+    expect(opened?.labels).toMatchObject({ ...client, destination_workload: 'details-v1' });
+    const [accepted] = await seriesOf('details', 'istio_tcp_connections_opened_total');
+    const server = { reporter: 'destination', destination_workload: 'details-v1', request_protocol: 'tcp' };
+    expect(accepted?.labels).toMatchObject({
+      ...{ ...server, source_workload: 'reviews-v1', source_workload_namespace: 'default' },
+      ...{ source_app: 'reviews', source_version: 'v1', source_canonical_service: 'reviews' },
+    });
     const [messages] = await seriesOf('gateway', 'istio_request_messages_total');
     expect(messages).toMatchObject({ value: 2, labels: { request_protocol: 'grpc' } });
-  });
+  }, 180_000);
 
   it('gives what a Telemetry asks of metrics, logs and spans, and one trace of a page with every hop', async () => {
     await apply('providers', providers(otlpPort, join(scratch, 'access.log')));
@@ -227,6 +275,17 @@ function pathTo(
   byId: ReadonlyMap<string, { readonly service: string; readonly parentSpanId: string }>,
 ): string[] {
   return span === undefined ? [] : [...pathTo(byId.get(span.parentSpanId), byId), span.service];
+}
+
+/** A TCP connection; `ended` resolves with the number of bytes that came. */
+function openConnection(at: NetConnectOpts): { write(text: string): void; readonly ended: Promise<number> } {
+  const socket = connect(at);
+  const ended = new Promise<number>((resolve, reject) => {
+    let bytes = 0;
+    socket.on('data', (chunk) => (bytes += chunk.length)).on('error', reject);
+    socket.on('close', () => resolve(bytes));
+  });
+  return { write: (text) => socket.write(text), ended };
 }
 
 /** A stream of two messages; the application behind the route answers as it likes. */

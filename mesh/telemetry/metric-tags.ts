@@ -48,3 +48,24 @@ export const peerState = 'periplus.peer';
 export const ownFactsVariable = 'PERIPLUS_WORKLOAD';
 /** Value of the node metadata PERIPLUS_TELEMETRY of a proxy whose Envoy has the stats logger and whose agent reads these tags. */
 export const statsCapability = 'STATS';
+
+/**
+ * How an Envoy tells its agent of TCP connections (the agent's socket is the cluster; entries are gRPC access logs), because a counter
+ * of Envoy's can't take the bytes of a connection that is still open: what it would add is all of them, each time.
+ */
+export const connectionLog = {
+  /** Static cluster of the bootstrap. */
+  cluster: 'agent-connections',
+  /** Name of the log in the stream. */
+  name: 'periplus-connections',
+  /** Custom tag with the metrics that are wanted, joined by commas. A tag `METRIC/TAG` is for that metric alone. */
+  metrics: 'periplus_metrics',
+} as const;
+
+/** Metrics of connections. */
+export const connectionMetrics = [
+  'TCP_OPENED_CONNECTIONS',
+  'TCP_CLOSED_CONNECTIONS',
+  'TCP_SENT_BYTES',
+  'TCP_RECEIVED_BYTES',
+] as const satisfies readonly StandardMetric[];

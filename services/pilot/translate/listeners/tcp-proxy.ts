@@ -9,7 +9,7 @@ import {
   TcpProxySchema,
 } from '../../../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
 import { type MergedRule, subsetOf } from '../destination-rules.ts';
-import { durationOf } from '../routes/duration.ts';
+import { durationOf, durationOfMs } from '../routes/duration.ts';
 import { tcpHashPolicy } from '../routes/hash-policy.ts';
 import type { ReportPlace } from '../telemetry/stats-loggers.ts';
 import type { WorkloadTelemetry } from '../telemetry/workload-telemetry.ts';
@@ -41,7 +41,7 @@ export function tcpProxyFilter(target: TcpTarget, report: TcpReport | undefined)
     statPrefix,
     clusterSpecifier: clusterSpecifier(target),
     accessLog: report ? [...report.telemetry.tcpLogs(report.place), ...(report.reportLogs ?? [])] : [],
-    ...(report?.telemetry.reportsOpened ? { accessLogOptions: { flushAccessLogOnConnected: true } } : {}),
+    ...connectionReports(report?.telemetry.connectionReportMs),
     hashPolicy: tcpHashPolicy(rule, target.subset),
     ...(tcp?.idleTimeout === undefined ? {} : { idleTimeout: durationOf(tcp.idleTimeout) }),
     ...(tcp?.maxConnectionDuration === undefined
@@ -53,6 +53,13 @@ export function tcpProxyFilter(target: TcpTarget, report: TcpReport | undefined)
     name: 'envoy.filters.network.tcp_proxy',
     configType: { case: 'typedConfig', value: anyPack(TcpProxySchema, proxy) },
   });
+}
+
+/** Entries when a connection opens and while it is open, beside the one when it ends. */
+function connectionReports(intervalMs: number | undefined) {
+  if (intervalMs === undefined) return {};
+  const accessLogOptions = { flushAccessLogOnConnected: true, accessLogFlushInterval: durationOfMs(intervalMs) };
+  return { accessLogOptions };
 }
 
 /** Everything to one cluster, which is its statistics' name too. */

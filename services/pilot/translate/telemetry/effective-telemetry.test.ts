@@ -2,7 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { defaultMeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { TelemetrySpec } from '../../../../mesh/config/schemas/telemetry.ts';
-import { accessLogChoices, metricChoices, metricProviders, tracingChoice } from './effective-telemetry.ts';
+import {
+  accessLogChoices,
+  metricChoices,
+  metricProviders,
+  reportingIntervalMs,
+  tracingChoice,
+} from './effective-telemetry.ts';
 import { celFormat } from './stats-loggers.ts';
 
 const mesh = defaultMeshConfig;
@@ -74,5 +80,13 @@ describe('tracing', () => {
       disableSpanReporting: true,
     });
     expect(tracingChoice([narrow], 'CLIENT', mesh)).toBeUndefined();
+  });
+
+  it('reports open connections every five seconds, or as often as the narrowest level says', () => {
+    const every = (reportingInterval: string) => ({ metrics: [{ reportingInterval }] });
+    expect(reportingIntervalMs([])).toBe(5_000);
+    expect(reportingIntervalMs([every('15s'), { metrics: [{}] }])).toBe(15_000);
+    expect(reportingIntervalMs([every('15s'), every('1s')])).toBe(1_000);
+    expect(reportingIntervalMs([every('1ms')])).toBe(100);
   });
 });

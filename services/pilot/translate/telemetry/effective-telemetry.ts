@@ -1,5 +1,6 @@
 // What the Telemetries of a proxy add up to, for its client or its server side (istio.io/latest/docs/reference/config/telemetry). Pure.
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import { durationMs } from '../../../../mesh/config/quantities.ts';
 import type { AccessLogging, Metrics, TelemetrySpec, Tracing } from '../../../../mesh/config/schemas/telemetry.ts';
 import { type StandardMetric, standardMetrics } from '../../../../mesh/telemetry/metric-tags.ts';
 
@@ -81,6 +82,20 @@ export function metricProviders(specs: readonly TelemetrySpec[], mesh: MeshConfi
     return names.length > 0 ? [names] : [];
   });
   return named.at(-1) ?? mesh.defaultProviders?.metrics ?? ['prometheus'];
+}
+
+/** Istio's default (istio.io/latest/docs/reference/config/telemetry/#Metrics). */
+const defaultReportingMs = 5_000;
+/** Envoy's least for its timers; anything near it is a burden for nothing. */
+const leastReportingMs = 100;
+
+/** Time between two reports of a TCP connection that is open, in ms: the narrowest level's that has one. */
+export function reportingIntervalMs(specs: readonly TelemetrySpec[]): number {
+  const named = specs.flatMap(({ metrics }) =>
+    (metrics ?? []).flatMap(({ reportingInterval }) => reportingInterval ?? []),
+  );
+  const ms = durationMs(named.at(-1) ?? '') ?? defaultReportingMs;
+  return Math.max(ms, leastReportingMs);
 }
 
 function metricsOf({ match }: NonNullable<Metrics['overrides']>[number]): readonly StandardMetric[] {

@@ -5,7 +5,6 @@ import {
   type AccessLogFilter,
   AccessLogFilterSchema,
 } from '../../../../gen/envoy/config/accesslog/v3/accesslog_pb.js';
-import { AccessLogType } from '../../../../gen/envoy/data/accesslog/v3/accesslog_pb.js';
 import {
   type Config,
   Config_Histogram_Unit,
@@ -19,7 +18,7 @@ import {
   statNames,
   statsPrefix,
 } from '../../../../mesh/telemetry/metric-tags.ts';
-import { accessLog, allOf, atType } from './access-log.ts';
+import { accessLog } from './access-log.ts';
 import type { MetricChoice, Side } from './effective-telemetry.ts';
 
 /** What a listener's chain tells its loggers. */
@@ -70,27 +69,8 @@ const histogramValues = {
   RESPONSE_SIZE: '%BYTES_SENT%',
 } as const;
 
-/** Loggers of a TCP proxy whose `flush_access_log_on_connected` is on; bytes are counted when a connection ends. */
-export function tcpStatsLoggers(place: ReportPlace, choices: MetricChoices): readonly AccessLog[] {
-  const tags: Tags = { ...peerTags(place), response_flags: '%RESPONSE_FLAGS%' };
-  const opened = wanted(['TCP_OPENED_CONNECTIONS'], choices).map((metric) => count(metric, tags, choices));
-  const closed = [
-    ...wanted(['TCP_CLOSED_CONNECTIONS'], choices).map((metric) => count(metric, tags, choices)),
-    ...wanted(['TCP_SENT_BYTES', 'TCP_RECEIVED_BYTES'], choices).map((metric) => ({
-      stat: statOf(metric, tags, choices),
-      valueFormat: metric === 'TCP_SENT_BYTES' ? '%BYTES_SENT%' : '%BYTES_RECEIVED%',
-    })),
-  ];
-  const of = (counters: Config['counters'] | typeof closed) => create(ConfigSchema, { ...loggerScope, counters });
-  return [
-    ...logger(of(opened), atType(AccessLogType.TcpUpstreamConnected)),
-    // A connection that found no upstream was never reported as connected.
-    ...logger(of(opened), allOf(atType(AccessLogType.TcpConnectionEnd), withoutUpstream)),
-    ...logger(of(closed), atType(AccessLogType.TcpConnectionEnd)),
-  ];
-}
-
-type Tags = Readonly<Record<string, string>>;
+/** Format strings by tag. */
+export type Tags = Readonly<Record<string, string>>;
 
 const responseTags: Tags = {
   response_code: '%RESPONSE_CODE%',
@@ -98,7 +78,8 @@ const responseTags: Tags = {
   grpc_response_status: '%GRPC_STATUS_NUMBER%',
 };
 
-function peerTags({ side, service, isMutualTls }: ReportPlace): Tags {
+/** Tags that tell both ends of a request or a connection. */
+export function peerTags({ side, service, isMutualTls }: ReportPlace): Tags {
   if (side === 'CLIENT') {
     const known = ['UPSTREAM_METADATA(istio:workload)', 'UPSTREAM_METADATA(periplus:app)'];
     const parts = ['UPSTREAM_CLUSTER_RAW', 'CLUSTER_METADATA(periplus:service)', ...known];
@@ -119,7 +100,11 @@ function peerTags({ side, service, isMutualTls }: ReportPlace): Tags {
   };
 }
 
-function wanted<Metric extends StandardMetric>(metrics: readonly Metric[], choices: MetricChoices): readonly Metric[] {
+/** Those that no Telemetry switches off. */
+export function wanted<Metric extends StandardMetric>(
+  metrics: readonly Metric[],
+  choices: MetricChoices,
+): readonly Metric[] {
   return metrics.filter((metric) => choices.get(metric)?.isDisabled !== true);
 }
 
@@ -168,9 +153,4 @@ const isGrpc = create(AccessLogFilterSchema, {
       },
     },
   },
-});
-
-/** No host, none healthy, none reached, none allowed (envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage). */
-const withoutUpstream = create(AccessLogFilterSchema, {
-  filterSpecifier: { case: 'responseFlagFilter', value: { flags: ['NR', 'NC', 'UH', 'UF', 'UO', 'URX', 'UAEX'] } },
 });

@@ -1,6 +1,5 @@
 // Envoy's tracing as a Telemetry asks for it: provider, sampling and tags of a connection manager.
 import { create, type DescMessage, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { OpenTelemetryConfigSchema } from '../../../../gen/envoy/config/trace/v3/opentelemetry_pb.js';
 import {
@@ -16,6 +15,7 @@ import { type CustomTag, CustomTagSchema } from '../../../../gen/envoy/type/trac
 import { compareNames } from '../names.ts';
 import { durationOf, durationOfMs } from '../routes/duration.ts';
 import type { TracingChoice } from './effective-telemetry.ts';
+import { formattedTag } from './formatted-tag.ts';
 import { grpcServiceOf, type ProviderTarget } from './providers.ts';
 
 /** Istio's default: 1 % of the requests that nobody decided about before. */
@@ -121,12 +121,4 @@ function customTags(choice: TracingChoice): CustomTag[] {
     else if (formatter) tags.set(tag, formattedTag(tag, formatter.value));
   }
   return [...tags].sort(([a], [b]) => compareNames(a, b)).map(([, tag]) => tag);
-}
-
-/** Field 6 of CustomTag, `value`: newer than the API that our protobuf code is made from. */
-function formattedTag(tag: string, format: string): CustomTag {
-  const message = create(CustomTagSchema, { tag });
-  const data = new BinaryWriter().string(format).finish();
-  message.$unknown = [{ no: 6, wireType: WireType.LengthDelimited, data }];
-  return message;
 }

@@ -12,19 +12,21 @@ import type { Lookups } from '../routes/lookups.ts';
 import { atType } from './access-log.ts';
 import { accessLoggers } from './access-loggers.ts';
 import { appliedTelemetries } from './applied-telemetries.ts';
+import { connectionLoggers } from './connection-log.ts';
 import {
   accessLogChoices,
   builtinLog,
   type LogChoice,
   metricChoices,
   metricProviders,
+  reportingIntervalMs,
   type Side,
   type TracingChoice,
   tracingChoice,
 } from './effective-telemetry.ts';
 import { peerFilters } from './peer-filters.ts';
 import { type ProviderTarget, providerTargets } from './providers.ts';
-import { httpStatsLoggers, type MetricChoices, type ReportPlace, tcpStatsLoggers } from './stats-loggers.ts';
+import { httpStatsLoggers, type MetricChoices, type ReportPlace } from './stats-loggers.ts';
 import { tracing } from './tracing.ts';
 
 /** See the file's first line. The same object for all proxies for which it is the same. */
@@ -33,8 +35,8 @@ export interface WorkloadTelemetry {
   httpLogs(place: ReportPlace): AccessLog[];
   /** Access logs of a TCP proxy. */
   tcpLogs(place: ReportPlace): AccessLog[];
-  /** Whether TCP proxies have to report connections when they open. */
-  readonly reportsOpened: boolean;
+  /** TCP proxies report connections when they open and, while they are, every so many ms; undefined: when they end alone. */
+  readonly connectionReportMs: number | undefined;
   /** Access logs of a listener: connections that no chain takes. */
   listenerLogs(side: Side): AccessLog[];
   /** Come before all other HTTP filters. */
@@ -50,7 +52,12 @@ export function workloadTelemetry(lookups: Lookups): WorkloadTelemetry {
   const applied = appliedTelemetries(lookups);
   const sides = memo.get('telemetry-choices', [applied, mesh, hasStats], () => {
     const specs = applied.map(({ spec }) => spec);
-    return { CLIENT: sideOf(specs, 'CLIENT', mesh, hasStats), SERVER: sideOf(specs, 'SERVER', mesh, hasStats) };
+    const intervalMs = reportingIntervalMs(specs);
+    return {
+      intervalMs,
+      CLIENT: sideOf(specs, 'CLIENT', mesh, hasStats),
+      SERVER: sideOf(specs, 'SERVER', mesh, hasStats),
+    };
   });
   const names = memo.get('telemetry-providers', [sides], () =>
     [...new Set([...namesOf(sides.CLIENT), ...namesOf(sides.SERVER)])].sort(),
@@ -68,7 +75,10 @@ interface SideChoices {
   readonly tracing: TracingChoice | undefined;
 }
 
-type Sides = Readonly<Record<Side, SideChoices>>;
+type Sides = Readonly<Record<Side, SideChoices>> & {
+  /** Between two reports of a connection that is open. */
+  readonly intervalMs: number;
+};
 
 function sideOf(specs: readonly TelemetrySpec[], side: Side, mesh: MeshConfig, hasStats: boolean): SideChoices {
   const toPrometheus = metricProviders(specs, mesh).some((name) => isPrometheus(name, mesh));
@@ -92,7 +102,7 @@ function namesOf({ logs, tracing: choice }: SideChoices): readonly string[] {
 function telemetryOf(sides: Sides, targets: readonly ProviderTarget[], mesh: MeshConfig): WorkloadTelemetry {
   const reportsOpened = sides.CLIENT.metrics !== undefined || sides.SERVER.metrics !== undefined;
   return {
-    reportsOpened,
+    connectionReportMs: reportsOpened ? sides.intervalMs : undefined,
     httpLogs: (place) => {
       const { logs, metrics } = sides[place.side];
       const own = logs ? accessLoggers(logs, targets, { protocol: 'http' }) : meshFileLog(mesh);
@@ -100,10 +110,10 @@ function telemetryOf(sides: Sides, targets: readonly ProviderTarget[], mesh: Mes
     },
     tcpLogs: (place) => {
       const { logs, metrics } = sides[place.side];
-      // Where connections are reported twice, people's logs still have them once.
+      // Where connections are reported several times, people's logs still have them once.
       const filter = reportsOpened ? atType(AccessLogType.TcpConnectionEnd) : undefined;
       const own = logs ? accessLoggers(logs, targets, { protocol: 'tcp', filter }) : meshFileLog(mesh, filter);
-      return [...own, ...(metrics ? tcpStatsLoggers(place, metrics) : [])];
+      return [...own, ...(metrics ? connectionLoggers(place, metrics) : [])];
     },
     listenerLogs: (side) => {
       const { logs } = sides[side];
