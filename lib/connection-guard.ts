@@ -1,5 +1,6 @@
 // Bounds the connections of a port while nobody knows who they are: their number, their silence and what they may send.
 import type { Server, Socket } from 'node:net';
+import { defaultRoomLimits, StrangerRoom } from './stranger-room.ts';
 
 /** Bounds of one port. */
 export interface ConnectionLimits {
@@ -14,7 +15,7 @@ export interface ConnectionLimits {
   readonly maxUnproven: number;
   /** A connection that has sent nothing by then is closed. */
   readonly firstByteMs: number;
-  /** A connection that has not shown to be useful by then is closed. */
+  /** A connection that has not shown to be useful by then, counted from when it was let in where that is later, is closed. */
   readonly provenMs: number;
   /** What all that have not shown to be useful may have sent together; beyond it those that sent most are closed. */
   readonly maxUnprovenBytes: number;
@@ -24,7 +25,7 @@ export interface ConnectionLimits {
 export const defaultConnectionLimits: ConnectionLimits = {
   maxConnections: 10_000, // as many as Pilot serves streams; some 400 MB when each is used
   maxPerAddress: 5_000, // half: a whole mesh may be behind one address, and yet leaves room for others
-  maxUnproven: 1_000, // a mesh that reconnects at once proves itself in milliseconds each
+  maxUnproven: 5_000, // as of one address: a whole mesh that connects at once waits to be let in, as bare sockets of some KB
   firstByteMs: 5_000, // clients send with the connection's first packet; a bad network repeats it within 3 s
   provenMs: 30_000, // a first request of 4 MiB over a slow line
   maxUnprovenBytes: 64 * 1024 * 1024, // 16 of the largest first requests at once
@@ -35,6 +36,8 @@ const bytesCheckMs = 20;
 
 /** The bounds at work. */
 export interface ConnectionGuard {
+  /** Whether a connection may be served now, before it has shown to be useful (stranger-room.ts); if so it counts as let in. */
+  letIn(socket: Socket): boolean;
   /** This connection is useful: it sent a whole request. A text names it by its peer, `ADDRESS:PORT`. */
   prove(connection: Socket | string): void;
   /** Closes a connection, named as for `prove`: what it was let in by holds no more, and its client would go on using it. */
@@ -43,13 +46,22 @@ export interface ConnectionGuard {
   count(): { readonly all: number; readonly unproven: number };
 }
 
+interface Stranger {
+  readonly socket: Socket;
+  readonly address: string;
+  /** Closes it. */
+  readonly useless: NodeJS.Timeout;
+}
+
 /** Connections that have not shown to be useful, by peer and by address, the oldest first. */
 class Strangers {
-  readonly byPeer = new Map<string, { readonly socket: Socket; readonly address: string }>();
+  readonly byPeer = new Map<string, Stranger>();
+  readonly room = new StrangerRoom(defaultRoomLimits, () => performance.now());
   readonly #byAddress = new Map<string, Set<Socket>>();
 
-  add(peer: string, socket: Socket, address: string): void {
-    this.byPeer.set(peer, { socket, address });
+  add(peer: string, stranger: Stranger): void {
+    const { socket, address } = stranger;
+    this.byPeer.set(peer, stranger);
     const same = this.#byAddress.get(address);
     if (same) same.add(socket);
     else this.#byAddress.set(address, new Set([socket]));
@@ -59,6 +71,8 @@ class Strangers {
     const known = this.byPeer.get(peer);
     if (!known) return;
     this.byPeer.delete(peer);
+    clearTimeout(known.useless);
+    this.room.leave(known.socket, known.address);
     const same = this.#byAddress.get(known.address);
     same?.delete(known.socket);
     if (same?.size === 0) this.#byAddress.delete(known.address);
@@ -99,20 +113,25 @@ export function guardConnections(server: Server, limits: ConnectionLimits = defa
     }
     count(address, 1);
     open.set(peer, socket);
-    strangers.add(peer, socket, address);
-    checkBytes();
     const isStranger = () => strangers.byPeer.get(peer)?.socket === socket;
+    const useless = setTimeout(() => socket.destroy(), limits.provenMs).unref();
+    strangers.add(peer, { socket, address, useless });
+    checkBytes();
     const silent = setTimeout(() => socket.bytesRead === 0 && socket.destroy(), limits.firstByteMs).unref();
-    const useless = setTimeout(() => isStranger() && socket.destroy(), limits.provenMs).unref();
     socket.once('close', () => {
       count(address, -1);
       if (open.get(peer) === socket) open.delete(peer);
       clearTimeout(silent);
-      clearTimeout(useless);
       if (isStranger()) strangers.remove(peer);
     });
   });
   return {
+    letIn: (socket) => {
+      const stranger = strangers.byPeer.get(peerOf(socket));
+      const isIn = !stranger || strangers.room.enter(socket, stranger.address);
+      if (isIn) stranger?.useless.refresh();
+      return isIn;
+    },
     prove: (connection) => strangers.remove(typeof connection === 'string' ? connection : peerOf(connection)),
     end: (peer) => void open.get(peer)?.destroy(),
     count: () => ({ all: open.size, unproven: strangers.byPeer.size }),

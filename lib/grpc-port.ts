@@ -64,7 +64,7 @@ export async function openGrpcPort(
   const injector = server.createConnectionInjector(credentials);
   const plain = plaintextToo ? server.createConnectionInjector(ServerCredentials.createInsecure()) : undefined;
   const admit = (socket: Socket) => (plain && !beginsTls(socket) ? plain : injector).injectConnection(socket);
-  const offer = admitInTurn({ perTurn, hasRoom, admit });
+  const offer = admitInTurn({ perTurn, hasRoom: (socket) => hasRoom() && guard.letIn(socket), admit });
   listener.on('connection', (socket) => {
     if (socket.destroyed) return;
     // Resets are the peer's business; without a listener they would end the process.

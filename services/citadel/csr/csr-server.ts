@@ -53,7 +53,6 @@ export const defaultCsrLimits: CsrLimits = {
 /** A request is small and agents ask seldom: fewer connections than Pilot, and less of what nobody vouches for. */
 export const csrConnectionLimits: ConnectionLimits = {
   ...defaultConnectionLimits,
-  maxUnproven: 5_000, // a whole mesh that starts at once waits to be let in, as bare sockets
   maxUnprovenBytes: 16 * 1024 * 1024, // 256 of the largest requests at once
 };
 
