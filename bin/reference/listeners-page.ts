@@ -1,6 +1,7 @@
 // docs/reference/listeners.md: what every port holds for those of whom nobody knows who they are, from the constants that bound it.
 import { httpLimits } from '../../lib/bounded-http-server.ts';
 import { defaultConnectionLimits } from '../../lib/connection-guard.ts';
+import { defaultRoomLimits } from '../../lib/stranger-room.ts';
 import { csrConnectionLimits, defaultCsrLimits } from '../../services/citadel/csr/csr-server.ts';
 import { mixerLimits } from '../../services/mixer/grpc-server.ts';
 import { adminLimits } from '../../services/pilot/admin/app.ts';
@@ -21,7 +22,7 @@ export function listenersPage(): string {
     defaultConnectionLimits,
     csrConnectionLimits,
   ];
-  const mixer = mixerLimits;
+  const [mixer, room] = [mixerLimits, defaultRoomLimits];
   const same = (text: string) => [text, text, text, text];
   const rows = [
     [
@@ -37,6 +38,13 @@ export function listenersPage(): string {
       'connections that have not sent a whole request',
       ...[all, all, strict, all].map(
         ({ maxUnproven }) => `${count(maxUnproven)}; the oldest of the address with most gives way`,
+      ),
+    ],
+    [
+      'of those, served at once; the others wait as sockets',
+      '-',
+      ...Array(3).fill(
+        `${room.maxInside}; for one that waits one that is inside gives way after ${seconds(room.turnMs)}, to a smaller address after ${seconds(room.crowdTurnMs)}`,
       ),
     ],
     ['time to the first byte', ...same(seconds(all.firstByteMs))],

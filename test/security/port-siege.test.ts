@@ -22,6 +22,7 @@ import {
   silence,
   type Target,
   unpackingMessage,
+  whisper,
 } from '../support/crowd.ts';
 import { askAtOnce, crowdOf } from '../support/csr-crowd.ts';
 import { freePorts } from '../support/free-port.ts';
@@ -187,6 +188,30 @@ describe('a besieged port', () => {
         });
       },
     );
+  });
+
+  it.each(['xds', 'xdsOverTls', 'citadel', 'mixer'] as const)(
+    '%s: serves others while thousands have begun and say no more',
+    async (name) => {
+      await besieged(() => whisper(targets[name], 3_000));
+    },
+  );
+
+  it('xds: serves a mesh of 2,000 proxies that connect in one instant, none of them twice', async () => {
+    await besieged(async () => {
+      const clients = Array.from(
+        { length: 2_000 },
+        (_, i) => new AdsClient(targets.xds.port, 'delta', { id: nodeId.replace('web-0', `web-${i}`), metadata: {} }),
+      );
+      const first = clients.map(async (client) => {
+        client.delta({ typeUrl: 'type.googleapis.com/envoy.config.cluster.v3.Cluster' });
+        return await Promise.race([client.next().then(() => 'served'), client.status.then(() => 'closed')]);
+      });
+      const ends = await Promise.all(first);
+      for (const client of clients) client.close();
+      expect(ends.filter((end) => end !== 'served')).toEqual([]);
+      return undefined;
+    });
   });
 
   it.each(['admin', 'monitoring'] as const)('%s: cuts off who dribbles', async (name) => {

@@ -56,6 +56,14 @@ export async function silence(target: Target, count: number): Promise<Release> {
   return releaseOf(await open({ ...target, tls: false }, count));
 }
 
+/** Connections that say the first byte of their protocol, and no more. */
+export async function whisper(target: Target, count: number): Promise<Release> {
+  const sockets = await open({ ...target, tls: false }, count);
+  const first = target.tls ? Buffer.of(0x16) : preface.subarray(0, 1);
+  for (const socket of sockets) if (socket.writable) socket.write(first);
+  return releaseOf(sockets);
+}
+
 /** Connections that send an HTTP/1 head a byte at a time, for ever. */
 export async function dribble(target: Target, count: number): Promise<Release> {
   const sockets = await open(target, count);
