@@ -61,9 +61,15 @@ const words: Readonly<Record<Place, string>> = {
 /** The table, and a line on how much of what is decided before a request goes on is decided in Envoy. */
 export function explainPolicies({ items, broken }: PolicyAnswer): string {
   if (items.length === 0 && broken.length === 0) return 'No policy rule is for any of these proxies\n';
-  const rows = items.map(({ proxy, rule, place, why }) => [proxy, rule, words[place], why]);
+  const rows = items.map(({ proxy, rule, place, tcp, why }) => [
+    proxy,
+    rule,
+    words[place],
+    tcp ? words[tcp.place] : '-',
+    why,
+  ]);
   const lines = broken.map(({ id, problem }) => `${id} has no effect: ${problem}\n`);
-  return `${table(['PROXY', 'RULE', 'RUNS IN', 'WHY'], rows)}${lines.join('')}${share(items)}`;
+  return `${table(['PROXY', 'RULE', 'RUNS IN', 'TCP', 'WHY'], rows)}${lines.join('')}${share(items)}`;
 }
 
 function share(items: readonly PlacedRule[]): string {

@@ -58,6 +58,8 @@ const leaf = fc.oneof(
     'source.ip == ip("127.0.0.1")',
     'source.ip != ip("127.0.0.1")',
     'connection.mtls',
+    'context.protocol == "http"',
+    'api.protocol == "grpc"',
     'destination.port > 1',
     'true',
     'source.principal == "a"',

@@ -22,6 +22,13 @@ const serverName: CelValue = (() => {
   return { present: celAnd(present, celCall('_!=_', [value, celConst('')])), value };
 })();
 
+/** By the request's content type. Connections never ask: theirs is known when they are placed. */
+const protocol: CelValue = (() => {
+  const { present, value } = fromPath('request', 'headers', 'content-type');
+  const isGrpc = celAnd(present, celCall('startsWith', [celConst('application/grpc')], value));
+  return { present: celTrue, value: celCall('_?_:_', [isGrpc, celConst('grpc'), celConst('http')]) };
+})();
+
 const attributes: ReadonlyMap<string, CelValue> = new Map([
   ['request.path', fromPath('request', 'path')],
   ['request.url_path', fromPath('request', 'url_path')],
@@ -33,6 +40,8 @@ const attributes: ReadonlyMap<string, CelValue> = new Map([
   ['connection.mtls', always('connection', 'mtls')],
   ['connection.requested_server_name', serverName],
   ['destination.port', always('destination', 'port')],
+  ['context.protocol', protocol],
+  ['api.protocol', protocol],
 ]);
 
 /** The value of an attribute. Throws NotLowerable. */

@@ -5,7 +5,7 @@ import { type Folded, fold } from '../expression/fold.ts';
 import { call, literal, type Tree } from '../expression/tree.ts';
 import { mayCharge } from '../quota-charges.ts';
 import type { Action, Denial, HeaderOperation, PolicyRule, PolicySet } from '../rules.ts';
-import { isFor, knownAttributes, type WorkloadFacts } from '../workload-facts.ts';
+import { isFor, type KnownAttributes, knownAttributes, type WorkloadFacts } from '../workload-facts.ts';
 import { listsApiKeys, lowerApiKeys, oneApiKeyRule } from './api-keys.ts';
 import { type Cel, celAnd, celNot, celTrue, isConst } from './cel.ts';
 import { conditionOf, listedAsText, listedByPattern } from './condition.ts';
@@ -74,7 +74,11 @@ export function placeRules(set: PolicySet, facts: WorkloadFacts, rootNamespace: 
 
 /** See the file's first line. */
 export function placeRule(rule: PolicyRule, facts: WorkloadFacts): Placement {
-  const known = knownAttributes(facts);
+  return placeWith(rule, facts, knownAttributes(facts));
+}
+
+/** As `placeRule`, where this is known: of requests, or of connections. */
+export function placeWith(rule: PolicyRule, facts: WorkloadFacts, known: KnownAttributes): Placement {
   const when = rule.when === undefined ? always : fold(rule.when.tree, known);
   if (when === 'absent' || (when.kind === 'literal' && when.value !== true)) {
     const why = when === 'absent' ? 'an attribute that `when` needs is absent' : '`when` does not hold';

@@ -69,11 +69,21 @@ function otherAttribute(name: string, { request, facts, nowMs }: RequestContext)
       return given(tlsSession?.sni);
     case 'context.time':
       return nowMs;
-    case 'context.protocol':
-      return protocolOf(request.attributes?.request?.http?.headers ?? {});
     default:
-      if (name.startsWith('api.'))
-        return apiAttribute(name, request.attributes?.request?.http ?? { path: '', headers: {} });
-      return serviceAttribute(name, facts, addressPort(destination?.address));
+      return protocolAttribute(name, request) ?? serviceAttribute(name, facts, addressPort(destination?.address));
   }
+}
+
+/** What a connection is asked about as, when its client has sent the first byte: Envoy's network filter says nothing of HTTP. */
+const ofConnections: Readonly<Record<string, string>> = {
+  'context.protocol': 'tcp',
+  'api.protocol': 'tcp',
+  'connection.event': 'open',
+};
+
+function protocolAttribute(name: string, { attributes }: CheckRequest): AttributeValue | undefined {
+  const http = attributes?.request?.http;
+  if (http === undefined) return ofConnections[name];
+  if (name === 'context.protocol') return protocolOf(http.headers);
+  return name.startsWith('api.') ? apiAttribute(name, http) : undefined;
 }

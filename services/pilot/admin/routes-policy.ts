@@ -8,7 +8,7 @@ import type { BrokenRule } from '../../../mesh/policy/rules.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { proxyScope } from '../translate/compute-proxy-scope.ts';
 import { createMemo, type Memo } from '../translate/memo.ts';
-import { policyPlacements } from '../translate/policy/policy-filters.ts';
+import { connectionPlacements, policyPlacements } from '../translate/policy/policy-filters.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
 import { type AdminContext, snapshotFor } from './context.ts';
 import { streamAt, timeOf } from './routes-proxies.ts';
@@ -23,6 +23,8 @@ export interface PlacedRule {
   readonly why: string;
   /** What Envoy evaluates, in CEL; absent where it evaluates nothing. */
   readonly condition?: string;
+  /** The same of TCP connections to the proxy; absent where the rule says nothing about them. */
+  readonly tcp?: Pick<PlacedRule, 'place' | 'why' | 'condition'>;
 }
 
 /** Answer of /policy. */
@@ -58,22 +60,37 @@ export function registerPolicyRoutes(app: FastifyInstance, context: AdminContext
       const contexts = await Promise.all(wanted.map(async (id) => ({ id, stream: await streamAt(context, id, time) })));
       const memo = createMemo();
       const items = contexts.flatMap(({ id, stream }) =>
-        placedRules(snapshot, stream.context as ProxyContext, memo).map((placement) => shown(id, placement)),
+        placedRules(id, { snapshot, context: stream.context as ProxyContext, memo }),
       );
       return { position: snapshot.position, items, broken: compilePolicies(snapshot.config).broken };
     },
   );
 }
 
-function placedRules(snapshot: Snapshot, context: ProxyContext, memo: Memo): readonly Placement[] {
-  return policyPlacements({ scope: proxyScope(snapshot, context, memo), memo });
+interface Where {
+  readonly snapshot: Snapshot;
+  readonly context: ProxyContext;
+  readonly memo: Memo;
 }
 
-function shown(id: string, { rule, place, why, lowered, quota }: Placement): PlacedRule {
-  const proxy = id.split('~')[2] ?? id;
+function placedRules(id: string, { snapshot, context, memo }: Where): readonly PlacedRule[] {
+  const lookups = { scope: proxyScope(snapshot, context, memo), memo };
+  const ofConnections = new Map(connectionPlacements(lookups).map((placement) => [placement.rule.id, placement]));
+  return policyPlacements(lookups).map((placement) => {
+    const connections = ofConnections.get(placement.rule.id);
+    const tcp = connections && isDecided(connections) ? { tcp: shown(connections) } : {};
+    return { proxy: id.split('~')[2] ?? id, rule: placement.rule.id, ...shown(placement), ...tcp };
+  });
+}
+
+function isDecided({ place }: Placement): boolean {
+  return place !== 'none' && place !== 'access-log';
+}
+
+function shown({ place, why, lowered, quota }: Placement): Pick<PlacedRule, 'place' | 'why' | 'condition'> {
   const { sourceIp } = lowered ?? {};
   const condition = lowered?.condition ?? quota?.condition;
   const address = sourceIp && `source.ip ${sourceIp.inside ? 'in' : 'not in'} ${sourceIp.cidrs.join(', ')}`;
   const parts = [...(address ? [address] : []), ...(condition ? [celText(condition)] : [])];
-  return { proxy, rule: rule.id, place, why, ...(parts.length > 0 ? { condition: parts.join(' && ') } : {}) };
+  return { place, why, ...(parts.length > 0 ? { condition: parts.join(' && ') } : {}) };
 }

@@ -1,7 +1,6 @@
 // The filter that asks Mixer: once a request, with what its rules read and nothing else.
 import { create } from '@bufbuild/protobuf';
 import { ApiVersion } from '../../../../gen/envoy/config/core/v3/config_source_pb.js';
-import { RBAC_Action, RBACSchema } from '../../../../gen/envoy/config/rbac/v3/rbac_pb.js';
 import { ExtAuthzSchema } from '../../../../gen/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.js';
 import { RBACSchema as HttpRbacSchema } from '../../../../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import type { HttpFilter } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
@@ -13,6 +12,7 @@ import type { WorkloadFacts } from '../../../../mesh/policy/workload-facts.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { httpFilter } from '../security/rbac-filters.ts';
 import { mixerQuestion } from './mixer-call.ts';
+import { refuseAll } from './rbac-policy.ts';
 
 /** How long a proxy waits for Mixer, in ms: Envoy's own default for ext_authz. */
 export const mixerTimeoutMs = 200;
@@ -23,7 +23,7 @@ export function mixerFilter(
   facts: WorkloadFacts,
   { isThere }: { readonly isThere: boolean },
 ): HttpFilter {
-  const failOpen = rules.every(({ action }) => action.kind === 'headers' || mayPass(action));
+  const failOpen = passesWithoutAnswer(rules);
   // Envoy refuses a filter that names a cluster it does not have.
   if (!isThere) return withoutMixer({ failOpen });
   const headers = referencedHeaders(rules);
@@ -40,9 +40,15 @@ export function mixerFilter(
   return httpFilter('envoy.filters.http.ext_authz', ExtAuthzSchema, authorizer);
 }
 
-/** What stands in for a filter that asks where there is nobody to ask. */
+/** What stands in for a filter that asks where there is nobody to ask; RBAC without rules decides nothing. */
 export function withoutMixer({ failOpen }: { readonly failOpen: boolean }): HttpFilter {
-  return failOpen ? nothing() : refuseAll();
+  const rbac = failOpen ? create(HttpRbacSchema) : create(HttpRbacSchema, { rules: refuseAll });
+  return httpFilter('envoy.filters.http.rbac.no-mixer', HttpRbacSchema, rbac);
+}
+
+/** Whether none of the rules could refuse. */
+export function passesWithoutAnswer(rules: readonly PolicyRule[]): boolean {
+  return rules.every(({ action }) => action.kind === 'headers' || mayPass(action));
 }
 
 function mayPass(action: PolicyRule['action']): boolean {
@@ -55,19 +61,4 @@ function exactly(names: readonly string[]) {
   return create(ListStringMatcherSchema, {
     patterns: wanted.map((value) => create(StringMatcherSchema, { matchPattern: { case: 'exact', value } })),
   });
-}
-
-/** Without any Mixer nobody can say that a request may pass. */
-function refuseAll(): HttpFilter {
-  const policy = {
-    permissions: [{ rule: { case: 'any' as const, value: true } }],
-    principals: [{ identifier: { case: 'any' as const, value: true } }],
-  };
-  const rules = create(RBACSchema, { action: RBAC_Action.DENY, policies: { 'no-mixer': policy } });
-  return httpFilter('envoy.filters.http.rbac.no-mixer', HttpRbacSchema, create(HttpRbacSchema, { rules }));
-}
-
-/** RBAC without rules decides nothing. */
-function nothing(): HttpFilter {
-  return httpFilter('envoy.filters.http.rbac.no-mixer', HttpRbacSchema, create(HttpRbacSchema));
 }

@@ -1,17 +1,8 @@
 // Policies as Envoy filters: what RBAC and header mutation carry out exactly, one call to Mixer for what is left, and a log for reports.
 import { create } from '@bufbuild/protobuf';
 import type { AccessLog } from '../../../../gen/envoy/config/accesslog/v3/accesslog_pb.js';
-import { CidrRangeSchema } from '../../../../gen/envoy/config/core/v3/address_pb.js';
 import { HeaderValueOption_HeaderAppendAction as AppendAction } from '../../../../gen/envoy/config/core/v3/base_pb.js';
-import {
-  PermissionSchema,
-  type Policy,
-  PolicySchema,
-  type Principal,
-  PrincipalSchema,
-  RBAC_Action,
-  RBACSchema,
-} from '../../../../gen/envoy/config/rbac/v3/rbac_pb.js';
+import type { Filter } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
 import { HeaderMutationSchema } from '../../../../gen/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.js';
 import { RBACSchema as HttpRbacSchema } from '../../../../gen/envoy/extensions/filters/http/rbac/v3/rbac_pb.js';
 import type {
@@ -19,23 +10,19 @@ import type {
   ResponseMapper,
 } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { compilePolicies } from '../../../../mesh/policy/compile-policies.ts';
-import { isConst } from '../../../../mesh/policy/lowering/cel.ts';
-import {
-  type LoweredDenial,
-  type LoweredHeader,
-  type Placement,
-  placeRules,
-} from '../../../../mesh/policy/lowering/placement.ts';
+import { placeConnectionRules } from '../../../../mesh/policy/lowering/connection-placement.ts';
+import { type LoweredHeader, type Placement, placeRules } from '../../../../mesh/policy/lowering/placement.ts';
 import { mixerHostname } from '../../../../mesh/policy/mixer-service.ts';
 import type { Snapshot } from '../../../../mesh/snapshot.ts';
 import type { Lookups } from '../routes/lookups.ts';
 import { httpFilter } from '../security/rbac-filters.ts';
 import { apiKeyFilter } from './api-key-filter.ts';
-import { celMessage } from './cel-message.ts';
+import { connectionFilters } from './connection-filters.ts';
 import { denialReplies } from './denial-replies.ts';
 import { leaseFilters } from './lease-filters.ts';
 import { mixerFilter } from './mixer-filter.ts';
 import { quotaFilters } from './quota-filters.ts';
+import { loweredRules } from './rbac-policy.ts';
 import { reportLog, tcpReportLog } from './report-log.ts';
 import { workloadFacts } from './workload-facts.ts';
 
@@ -47,11 +34,13 @@ export interface PolicyFilters {
   readonly replies: readonly ResponseMapper[];
   /** Tell Mixer of requests that have ended. */
   readonly logs: readonly AccessLog[];
-  /** Tell Mixer of connections that have ended. */
+  /** Tell Mixer of connections. */
   readonly tcpLogs: readonly AccessLog[];
+  /** Decide about connections, in their order. */
+  readonly networkFilters: readonly Filter[];
 }
 
-const none: PolicyFilters = { filters: [], replies: [], logs: [], tcpLogs: [] };
+const none: PolicyFilters = { filters: [], replies: [], logs: [], tcpLogs: [], networkFilters: [] };
 
 /** Everything of a snapshot that these filters are made of, beside the proxy's scope: for memos. */
 export function policyInputs({ config, registry }: Snapshot): readonly unknown[] {
@@ -65,7 +54,8 @@ export function policyFilters(lookups: Lookups): PolicyFilters {
   const [, mixer] = policyInputs(snapshot);
   const placements = policyPlacements(lookups);
   if (placements.length === 0) return none;
-  return memo.get('policy-filters', [placements, mixer], () => {
+  const connections = connectionPlacements(lookups);
+  return memo.get('policy-filters', [placements, connections, mixer], () => {
     const facts = workloadFacts(lookups);
     const left = placements.filter(({ place }) => place === 'ext-authz').map(({ rule }) => rule);
     const filters = [
@@ -82,7 +72,8 @@ export function policyFilters(lookups: Lookups): PolicyFilters {
     const isReporting = reports.length > 0 && mixer !== undefined;
     const logs = isReporting ? [reportLog(reports, facts)] : [];
     const tcpLogs = isReporting ? [tcpReportLog(reports, facts)] : [];
-    return { filters, replies: denialReplies(placements), logs, tcpLogs };
+    const networkFilters = connectionFilters(connections, facts, { isThere: mixer !== undefined });
+    return { filters, replies: denialReplies(placements), logs, tcpLogs, networkFilters };
   });
 }
 
@@ -96,37 +87,24 @@ export function policyPlacements(lookups: Lookups): readonly Placement[] {
   return memo.get('policy-placements', [set, facts, mesh], () => placeRules(set, facts, mesh.rootNamespace));
 }
 
+/** The same for its TCP connections. */
+export function connectionPlacements(lookups: Lookups): readonly Placement[] {
+  const { scope, memo } = lookups;
+  const { config, mesh } = scope.snapshot;
+  const set = compilePolicies(config);
+  if (set.rules.length === 0) return [];
+  const facts = workloadFacts(lookups);
+  const place = () => placeConnectionRules(set, facts, mesh.rootNamespace);
+  return memo.get('connection-placements', [set, facts, mesh], place);
+}
+
 /** Name of the filter in Envoy, beside Istio's `envoy.filters.http.rbac` of AuthorizationPolicies. */
 export const policyRbac = 'envoy.filters.http.rbac.policy';
 
 function rbacFilter(placements: readonly Placement[]): readonly HttpFilter[] {
-  const policies = placements.flatMap(({ rule, lowered }) =>
-    lowered === undefined ? [] : [[rule.id, rbacPolicy(lowered)] as const],
-  );
-  if (policies.length === 0) return [];
-  const rules = create(RBACSchema, { action: RBAC_Action.DENY, policies: Object.fromEntries(policies) });
+  const rules = loweredRules(placements);
+  if (rules === undefined) return [];
   return [httpFilter(policyRbac, HttpRbacSchema, create(HttpRbacSchema, { rules }))];
-}
-
-function rbacPolicy({ condition, sourceIp }: LoweredDenial): Policy {
-  return create(PolicySchema, {
-    permissions: [create(PermissionSchema, { rule: { case: 'any', value: true } })],
-    principals: [sourceIp === undefined ? anyone : fromAddresses(sourceIp)],
-    ...(isConst(condition, true) ? {} : { condition: celMessage(condition) }),
-  });
-}
-
-const anyone = create(PrincipalSchema, { identifier: { case: 'any', value: true } });
-
-function fromAddresses({ cidrs, inside }: NonNullable<LoweredDenial['sourceIp']>): Principal {
-  const ids = cidrs.map((cidr) => {
-    const [addressPrefix = '', length] = cidr.split('/');
-    const bits = length === undefined ? (addressPrefix.includes(':') ? 128 : 32) : Number(length);
-    const value = create(CidrRangeSchema, { addressPrefix, prefixLen: bits });
-    return create(PrincipalSchema, { identifier: { case: 'directRemoteIp', value } });
-  });
-  const one = create(PrincipalSchema, { identifier: { case: 'orIds', value: { ids } } });
-  return inside ? one : create(PrincipalSchema, { identifier: { case: 'notId', value: one } });
 }
 
 function headerFilter(placements: readonly Placement[]): readonly HttpFilter[] {

@@ -57,13 +57,15 @@ const noSecurity: WorkloadSecurity = {
 export function workloadSecurity(lookups: Lookups): WorkloadSecurity {
   const istio = istioSecurity(lookups);
   const policies = policyFilters(lookups);
-  if (policies.filters.length + policies.logs.length === 0) return istio;
+  const { filters, logs, networkFilters } = policies;
+  if (filters.length + logs.length + networkFilters.length === 0) return istio;
   return lookups.memo.get('with-policies', [istio, policies], () => ({
     ...istio,
     httpFilters: [...istio.httpFilters, ...policies.filters],
     denialReplies: policies.replies,
     reportLogs: policies.logs,
     tcpReportLogs: policies.tcpLogs,
+    networkFilters: [...istio.networkFilters, ...policies.networkFilters],
   }));
 }
 
