@@ -5,6 +5,7 @@ import { claims } from '../test/traffic/claims.ts';
 import { claimProblems, trafficReference } from '../test/traffic/reference.ts';
 import { adminApiPages } from './reference/admin-api-page.ts';
 import { cliPage } from './reference/cli-page.ts';
+import { envoyFilterPage } from './reference/envoy-filter-page.ts';
 import { eventsPage } from './reference/events-page.ts';
 import { listenersPage } from './reference/listeners-page.ts';
 import { liveEventsPage } from './reference/live-events-page.ts';
@@ -20,6 +21,7 @@ async function pages(): Promise<Readonly<Record<string, string>>> {
     'cli.md': cliPage(),
     'traffic.md': trafficReference(claims),
     'listeners.md': listenersPage(),
+    'envoy-filter.md': envoyFilterPage(claims),
     ...(await adminApiPages(root)),
   };
 }

@@ -4,7 +4,9 @@ import { connectionPoolCases } from './cases/connection-pool.ts';
 import { destinationRuleCases } from './cases/destination-rule.ts';
 import { envoyFilterCases } from './cases/envoy-filter.ts';
 import { envoyFilterListenerCases } from './cases/envoy-filter-listeners.ts';
+import { envoyFilterOperationCases } from './cases/envoy-filter-operations.ts';
 import { envoyFilterProxyCases } from './cases/envoy-filter-proxies.ts';
+import { envoyFilterRouteCases } from './cases/envoy-filter-routes.ts';
 import { extAuthzCases } from './cases/ext-authz.ts';
 import { gatewayCases } from './cases/gateway.ts';
 import { gatewayCredentialCases } from './cases/gateway-credentials.ts';
@@ -89,6 +91,8 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'envoy-filter': envoyFilterCases,
   'envoy-filter-proxies': envoyFilterProxyCases,
   'envoy-filter-listeners': envoyFilterListenerCases,
+  'envoy-filter-operations': envoyFilterOperationCases,
+  'envoy-filter-routes': envoyFilterRouteCases,
   'ext-authz': extAuthzCases,
   providers: providerCases,
   'mesh-config': meshConfigCases,
