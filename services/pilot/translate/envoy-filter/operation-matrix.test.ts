@@ -55,12 +55,17 @@ function at(value: unknown, [step, ...rest]: readonly (string | number)[]): unkn
   return at((value as Readonly<Record<string, unknown>>)[step], rest);
 }
 
+function textOf(value: unknown): string {
+  if (Array.isArray(value)) return value.map(textOf).join();
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+}
+
 function shown(row: MatrixRow, resources: object): readonly string[] {
   const list = at(resources, row.list);
   if (!Array.isArray(list)) throw new Error(`no list at ${row.list.join('.')}`);
   return list.map((item) =>
     row.show
-      .map((path) => String(at(item, path) ?? ''))
+      .map((path) => textOf(at(item, path)))
       .join(' ')
       .trimEnd(),
   );
