@@ -1,7 +1,7 @@
 // One service on every platform: names by rule, and what comes along with each instance, in one registry.
 import { describe, expect, it } from 'vitest';
 import { MemoryLog } from '../events/logs/memory.ts';
-import type { ConfigResource } from '../events/model.ts';
+import type { ConfigResource, Endpoint } from '../events/model.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
 import type { Observed } from './adapter.ts';
@@ -104,17 +104,24 @@ describe('the canonical model', () => {
     expect(health.sort()).toEqual(['consul unhealthy', 'docker unhealthy', 'nomad healthy']);
   });
 
-  it('has other names by ServiceEntry, whose workloads come from a platform', async () => {
+  it.each([
+    ['Docker', 'docker', docker()],
+    ['Consul', 'consul', consul(sameRule)],
+    ['Nomad', 'nomad', nomad()],
+  ] as const)('has other names by ServiceEntry, whose selector finds the workloads of %s', async (_, platform, items) => {
     const value: ConfigResource = {
       ...{ apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', namespace: 'default', name: 'alias' },
       spec: {
-        ...{ hosts: ['web.service.consul'], ports: [{ number: 80, name: 'http', protocol: 'HTTP', targetPort: 8080 }] },
+        ...{ hosts: ['web.example.com'], ports: [{ number: 80, name: 'http', protocol: 'HTTP', targetPort: 9 }] },
         ...{ resolution: 'STATIC', location: 'MESH_INTERNAL', workloadSelector: { labels: { app: 'web' } } },
       },
     };
-    const registry = await registryOf({ docker: docker(), files: [{ kind: 'config', value }] });
-    expect(registry.endpoints('default/web.service.consul')).toMatchObject([
-      { address: '10.0.0.3', ports: { http: 8080 }, locality: 'eu/a', network: 'east', serviceAccount: 'web-sa' },
+    const registry = await registryOf({ [platform]: items, files: [{ kind: 'config', value }] });
+    const [own] = registry.endpoints([...registry.services.keys()].find((key) => !key.endsWith('.com')) ?? '');
+    const { address, health, labels } = own as Endpoint;
+    expect(registry.endpoints('default/web.example.com')).toMatchObject([
+      // The instance's own port of that name, not the entry's.
+      { address, health, labels, ports: { http: 8080 }, locality: 'eu/a', network: 'east', serviceAccount: 'web-sa' },
     ]);
   });
 });

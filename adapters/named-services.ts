@@ -1,5 +1,5 @@
-// What adapters of platforms without ports and hostnames of their own share: hostnames by rule, ports' protocols, labels in common.
-import type { Protocol } from '../events/model.ts';
+// What adapters of platforms without ports and hostnames of their own share: hostnames by rule, ports' protocols, labels in common, workloads.
+import type { Endpoint, Protocol, Workload } from '../events/model.ts';
 import { parseProtocol } from '../mesh/protocol.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -34,4 +34,17 @@ export function commonLabels(all: readonly Labels[]): Labels {
   return Object.fromEntries(
     Object.entries(first).filter(([key, value]) => others.every((labels) => labels[key] === value)),
   );
+}
+
+/** The workload behind an endpoint that is an instance by itself: what selectors by label find, as they find pods. Named as the endpoint says. */
+export function workloadAt(endpoint: Endpoint): Workload {
+  const { address, id, workload, namespace, platform, clusterId, ports, labels, health } = endpoint;
+  const { serviceAccount, locality, network } = endpoint;
+  return {
+    ...{ name: workload ?? id, namespace, platform, addresses: [address], ports, labels, health },
+    ...(clusterId && { clusterId }),
+    ...(serviceAccount && { serviceAccount }),
+    ...(locality && { locality }),
+    ...(network && { network }),
+  };
 }

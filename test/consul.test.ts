@@ -158,10 +158,11 @@ describe.skipIf(why !== '')(`Consul${why}`, () => {
     expect(state()?.reason).toMatch(/ECONNREFUSED|reset|hang up/i);
     await consul.restart();
     registered.clear();
-    await until('the loss to be held', () => (state()?.heldCount ?? 0) === 6);
+    // Three services, each with an endpoint and a workload.
+    await until('the loss to be held', () => (state()?.heldCount ?? 0) === 9);
     expect(await endpoints()).toHaveLength(3);
     await register('a');
-    await until('the return', () => state()?.heldCount === 4);
+    await until('the return', () => state()?.heldCount === 6);
     await log.append([
       {
         event: {

@@ -99,11 +99,11 @@ function describeNomad(name: string, open: () => Promise<Platform>): void {
       }
       await jobs.run(web, { count: 3, tags, meta: { team: 'red', region: 'eu', zone: 'a' } });
       await until('three', healthy(3));
-      const stopped = (await ofWeb())[0]?.workload ?? '';
+      const stopped = allocationOf((await ofWeb())[0]);
       await jobs.stopAllocation(stopped);
       await until('the replacement', async () => {
         const all = await ofWeb();
-        return all.length === 3 && all.every(({ workload }) => workload !== stopped);
+        return all.length === 3 && all.every((endpoint) => allocationOf(endpoint) !== stopped);
       });
       await jobs.stop(web);
       await until('the end', async () => !(await services()).some((service) => service.name === web));
@@ -111,6 +111,10 @@ function describeNomad(name: string, open: () => Promise<Platform>): void {
     });
   });
 }
+
+/** Nomad names an instance `_nomad-task-ALLOCATION-…`. */
+const allocationOf = (endpoint: Endpoint | undefined) =>
+  /^_nomad-task-([0-9a-f-]{36})-/.exec(endpoint?.id ?? '')?.[1] ?? '';
 
 describeNomad('a stand-in for Nomad', async () => {
   const nomad = await FakeNomad.start();
@@ -137,7 +141,7 @@ describe('Nomad that fails, played by the stand-in', () => {
     // Six changes of one endpoint in a row would each wait for the window of flapping.
     const { endpoints, until, untilEndpoints } = follow(nomad.url, {}, { flapWindowMs: 0 });
     await untilEndpoints(1);
-    const id = (await endpoints())[0]?.workload ?? '';
+    const id = allocationOf((await endpoints())[0]);
     const health = (wanted: string) => until(wanted, async () => (await only(endpoints)) === wanted);
     await health('healthy');
     nomad.check(id, 'web', 'failure');
@@ -194,10 +198,10 @@ describe('Nomad that fails, played by the stand-in', () => {
     const followed = follow(nomad.url, { limits }, { flapWindowMs: 0 });
     await followed.untilEndpoints(3);
     nomad.wipe();
-    await followed.until('the loss to be held', () => followed.state()?.heldCount === 6);
+    await followed.until('the loss to be held', () => followed.state()?.heldCount === 9);
     await jobs.run('four');
     await followed.untilEndpoints(4);
-    expect(followed.state()).toMatchObject({ state: 'synced', heldCount: 6 });
+    expect(followed.state()).toMatchObject({ state: 'synced', heldCount: 9 });
   });
 
   it('holds what a partial list lacks until it is listed again', async () => {
@@ -208,7 +212,7 @@ describe('Nomad that fails, played by the stand-in', () => {
     await followed.untilEndpoints(10);
     nomad.hiddenServices = new Set(names.slice(0, 6));
     nomad.cut();
-    await followed.until('the loss to be held', () => followed.state()?.heldCount === 12);
+    await followed.until('the loss to be held', () => followed.state()?.heldCount === 18);
     expect(await followed.endpoints()).toHaveLength(10);
     nomad.hiddenServices = new Set();
     nomad.cut();

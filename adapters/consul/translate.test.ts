@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Endpoint, Service } from '../../events/model.ts';
+import type { Endpoint, Service, Workload } from '../../events/model.ts';
 import { type ConsulEntry, isEntries } from './consul-types.ts';
 import { type ConsulMapping, translateEntries } from './translate.ts';
 
@@ -21,6 +21,7 @@ function shown(entries: readonly ConsulEntry[], mapping?: ConsulMapping) {
     problem,
     services: items.flatMap(({ kind, value }) => (kind === 'service' ? [value as Service] : [])),
     endpoints: items.flatMap(({ kind, value }) => (kind === 'endpoint' ? [value as Endpoint] : [])),
+    workloads: items.flatMap(({ kind, value }) => (kind === 'workload' ? [value as Workload] : [])),
   };
 }
 
@@ -30,13 +31,15 @@ describe('translateEntries', () => {
   it('reads what a real Consul answers', () => {
     const answer: unknown = JSON.parse(readFileSync(join(import.meta.dirname, 'testdata/health-web.json'), 'utf8'));
     if (!isEntries(answer)) throw new Error('no list of instances');
-    const { services, endpoints } = shown(answer);
+    const { services, endpoints, workloads } = shown(answer);
     expect(services).toMatchObject([
       { hostname: 'web.service.consul', clusterId: 'dc1', ports: [{ name: 'http', port: 8080, protocol: 'HTTP' }] },
     ]);
     expect(endpoints).toMatchObject([
       { id: 'node-1/web-1', address: '10.1.0.1', labels: { app: 'web', version: 'v1' }, health: 'healthy' },
     ]);
+    const found = { addresses: ['10.1.0.1'], ports: { http: 8080 }, labels: { app: 'web', version: 'v1' } };
+    expect(workloads).toMatchObject([{ name: 'node-1/web-1', clusterId: 'dc1', health: 'healthy', ...found }]);
   });
 
   it.each([

@@ -1,8 +1,9 @@
-// Consul's instances of one service as services and endpoints of the mesh. README.md lists the rules.
+// Consul's instances of one service as services, endpoints and workloads of the mesh. README.md lists the rules.
 import type { Endpoint, Health, Protocol, Service, ServicePort } from '../../events/model.ts';
 import { compareStrings } from '../../mesh/compare.ts';
 import { parseProtocol } from '../../mesh/protocol.ts';
 import type { Observed } from '../adapter.ts';
+import { commonLabels, workloadAt } from '../named-services.ts';
 import type { ConsulEntry } from './consul-types.ts';
 
 /** The `platform` of what Consul shows. */
@@ -23,7 +24,7 @@ type Labels = Readonly<Record<string, string>>;
 const ownService = 'consul';
 
 /**
- * What the instances of one service are in the mesh: a service in each of their namespaces, and an endpoint for each of them. Proxies
+ * What the instances of one service are in the mesh: a service in each of their namespaces, an endpoint and a workload for each of them. Proxies
  * (sidecars and gateways of Consul's own mesh) and Consul's own service are not shown. A problem names what can't be: the name is no DNS name.
  */
 export function translateEntries(
@@ -46,7 +47,10 @@ export function translateEntries(
     if (!isDnsName(service.hostname))
       return { items: [], problem: `"${service.hostname}" is no DNS name: rename the service, or map its name` };
     items.push({ kind: 'service', value: service });
-    for (const entry of group) items.push({ kind: 'endpoint', value: endpointOf(entry, service) });
+    for (const entry of group) {
+      const endpoint = endpointOf(entry, service);
+      items.push({ kind: 'endpoint', value: endpoint }, { kind: 'workload', value: workloadAt(endpoint) });
+    }
   }
   return { items };
 }
@@ -137,14 +141,6 @@ function labelsOf({ Service }: ConsulEntry): Labels {
     else if (at < 0 && tag !== '') labels[tag] = 'true';
   }
   return { ...labels, ...Service.Meta };
-}
-
-/** What all instances agree on. */
-function commonLabels(all: readonly Labels[]): Labels {
-  const [first = {}, ...others] = all;
-  return Object.fromEntries(
-    Object.entries(first).filter(([key, value]) => others.every((labels) => labels[key] === value)),
-  );
 }
 
 /** Maintenance mode lets requests in flight finish; else the worst check decides, and the weight is that of the state. */

@@ -160,5 +160,6 @@ interface Means {
 
 /** IDs of registrations have no slash, keys of services have one. */
 function keyOf({ kind, value }: Observed): string {
-  return kind === 'endpoint' ? value.id : `${value.namespace}/${value.name}`;
+  if (kind === 'endpoint') return value.id;
+  return kind === 'workload' ? value.name : `${value.namespace}/${value.name}`;
 }

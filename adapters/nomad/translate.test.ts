@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Endpoint, Service } from '../../events/model.ts';
+import type { Endpoint, Service, Workload } from '../../events/model.ts';
 import { NomadState } from './nomad-state.ts';
 import type { NomadAllocation, NomadEvent, NomadRegistration } from './nomad-types.ts';
 import { type NomadInstance, type NomadRules, translateInstances } from './translate.ts';
@@ -16,20 +16,31 @@ const instance = (
 function shown(instances: readonly NomadInstance[], rules?: NomadRules) {
   const { items, problem } = translateInstances(instances, rules);
   const of = <T>(kind: string) => items.flatMap((item) => (item.kind === kind ? [item.value as T] : []));
-  return { services: of<Service>('service'), endpoints: of<Endpoint>('endpoint'), problem };
+  const workloads = of<Workload>('workload');
+  return { services: of<Service>('service'), endpoints: of<Endpoint>('endpoint'), workloads, problem };
 }
 
 describe('an instance of Nomad', () => {
-  it('is an endpoint with its job’s identity, its datacenter and its own port', () => {
-    const { services, endpoints } = shown([instance()], { region: 'eu' });
+  it('is an endpoint and a workload with its job’s identity, its datacenter and its own port', () => {
+    const { services, endpoints, workloads } = shown([instance()], { region: 'eu' });
     expect(services).toMatchObject([
       { hostname: 'web.default.svc.cluster.local', namespace: 'default', platform: 'nomad', clusterId: 'eu' },
     ]);
     expect(endpoints).toMatchObject([
       {
         ...{ id: 'r1', address: '10.0.0.1', ports: { default: 23_456 }, locality: 'eu/dc1', serviceAccount: 'shop' },
-        ...{ workload: 'a1', health: 'healthy', clusterId: 'eu' },
+        ...{ workload: 'r1', health: 'healthy', clusterId: 'eu' },
       },
+    ]);
+    const own = { labels: { app: 'Web' }, serviceAccount: 'shop', locality: 'eu/dc1', clusterId: 'eu' };
+    expect(workloads).toMatchObject([{ name: 'r1', addresses: ['10.0.0.1'], ports: { default: 23_456 }, ...own }]);
+  });
+
+  it('is a workload of its own for each of its allocation’s services', () => {
+    const both = [instance({ ID: 'r1' }), instance({ ID: 'r2', Port: 23_457 })];
+    expect(shown(both).workloads.map(({ name, ports }) => [name, ports.default])).toEqual([
+      ['r1', 23_456],
+      ['r2', 23_457],
     ]);
   });
 

@@ -1,9 +1,9 @@
-// Nomad's instances of one service as a service and endpoints of the mesh. README.md lists the rules.
+// Nomad's instances of one service as a service, endpoints and workloads of the mesh. README.md lists the rules.
 import type { Endpoint, Health, Service, ServicePort } from '../../events/model.ts';
 import { compareStrings } from '../../mesh/compare.ts';
 import { parseProtocol } from '../../mesh/protocol.ts';
 import type { Observed } from '../adapter.ts';
-import { commonLabels, hostnameByRule, isDnsName, portNumber, protocolOfPort } from '../named-services.ts';
+import { commonLabels, hostnameByRule, isDnsName, portNumber, protocolOfPort, workloadAt } from '../named-services.ts';
 import type { NomadAllocation, NomadChecks, NomadRegistration } from './nomad-types.ts';
 
 /** The `platform` of what Nomad shows. */
@@ -54,10 +54,14 @@ export function translateInstances(
     ...(rules.region && { clusterId: rules.region }),
     ...{ labels: commonLabels(sorted.map(labelsOf)), resolution: 'STATIC', location: 'MESH_INTERNAL' },
   };
-  const endpoints = sorted.map((instance) => endpointOf(instance, service, rules));
-  return {
-    items: [{ kind: 'service', value: service }, ...endpoints.map((value): Observed => ({ kind: 'endpoint', value }))],
+  const instancesOf = (instance: NomadInstance): readonly Observed[] => {
+    const endpoint = endpointOf(instance, service, rules);
+    return [
+      { kind: 'endpoint', value: endpoint },
+      { kind: 'workload', value: workloadAt(endpoint) },
+    ];
   };
+  return { items: [{ kind: 'service', value: service }, ...sorted.flatMap(instancesOf)] };
 }
 
 function endpointOf(instance: NomadInstance, service: Service, { region }: NomadRules): Endpoint {
@@ -78,7 +82,8 @@ function endpointOf(instance: NomadInstance, service: Service, { region }: Nomad
     ...(locality && { locality }),
     ...(labels.network && { network: labels.network }),
     ...(serviceAccount && { serviceAccount }),
-    ...(registration.AllocID && { workload: registration.AllocID }),
+    // Not the allocation: each of its services has labels of its own, by which selectors find it.
+    workload: registration.ID,
   };
 }
 
