@@ -108,20 +108,23 @@ describe('the canonical model', () => {
     ['Docker', 'docker', docker()],
     ['Consul', 'consul', consul(sameRule)],
     ['Nomad', 'nomad', nomad()],
-  ] as const)('has other names by ServiceEntry, whose selector finds the workloads of %s', async (_, platform, items) => {
-    const value: ConfigResource = {
-      ...{ apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', namespace: 'default', name: 'alias' },
-      spec: {
-        ...{ hosts: ['web.example.com'], ports: [{ number: 80, name: 'http', protocol: 'HTTP', targetPort: 9 }] },
-        ...{ resolution: 'STATIC', location: 'MESH_INTERNAL', workloadSelector: { labels: { app: 'web' } } },
-      },
-    };
-    const registry = await registryOf({ [platform]: items, files: [{ kind: 'config', value }] });
-    const [own] = registry.endpoints([...registry.services.keys()].find((key) => !key.endsWith('.com')) ?? '');
-    const { address, health, labels } = own as Endpoint;
-    expect(registry.endpoints('default/web.example.com')).toMatchObject([
-      // The instance's own port of that name, not the entry's.
-      { address, health, labels, ports: { http: 8080 }, locality: 'eu/a', network: 'east', serviceAccount: 'web-sa' },
-    ]);
-  });
+  ] as const)(
+    'has other names by ServiceEntry, whose selector finds the workloads of %s',
+    async (_, platform, items) => {
+      const value: ConfigResource = {
+        ...{ apiVersion: 'networking.istio.io/v1', kind: 'ServiceEntry', namespace: 'default', name: 'alias' },
+        spec: {
+          ...{ hosts: ['web.example.com'], ports: [{ number: 80, name: 'http', protocol: 'HTTP', targetPort: 9 }] },
+          ...{ resolution: 'STATIC', location: 'MESH_INTERNAL', workloadSelector: { labels: { app: 'web' } } },
+        },
+      };
+      const registry = await registryOf({ [platform]: items, files: [{ kind: 'config', value }] });
+      const [own] = registry.endpoints([...registry.services.keys()].find((key) => !key.endsWith('.com')) ?? '');
+      const { address, health, labels } = own as Endpoint;
+      expect(registry.endpoints('default/web.example.com')).toMatchObject([
+        // The instance's own port of that name, not the entry's.
+        { address, health, labels, ports: { http: 8080 }, locality: 'eu/a', network: 'east', serviceAccount: 'web-sa' },
+      ]);
+    },
+  );
 });

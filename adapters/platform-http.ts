@@ -23,6 +23,8 @@ export interface PlatformAddress {
   readonly tls?: PlatformTls;
   /** Headers of each request, such as its token; made anew each time, so that a token may be replaced. */
   readonly headers?: () => Promise<Readonly<Record<string, string>>>;
+  /** Reads it instead of PlatformHttp, where credentials are more than headers (Kubernetes). */
+  readonly connect?: (address: PlatformAddress) => PlatformReader;
 }
 
 /** Bounds of one request. */
@@ -32,6 +34,8 @@ export interface RequestBounds {
   readonly limitMs: number;
   /** Of the answer, or of one line. 64 MiB by default: tens of thousands of instances are some 15. */
   readonly maxBytes?: number;
+  /** Of this request alone, such as what it accepts. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** One answer, whatever its status. */
@@ -52,7 +56,8 @@ export interface PlatformReader {
   get(path: string, bounds: RequestBounds): Promise<PlatformAnswer>;
   /**
    * GET of `path` that is answered line by line without an end; resolves when it has begun. Any other status than 200 is an answer
-   * like `get`'s. The lines end with a MeshError `unavailable` when the server ends them, or is silent for `silenceMs`.
+   * like `get`'s. The lines end with a MeshError `unavailable` when the server is silent for `silenceMs`, and when it ends them, unless
+   * that is its way (Kubernetes).
    */
   lines(
     path: string,
@@ -64,7 +69,7 @@ export interface PlatformReader {
 export type OpenPlatform = (address: PlatformAddress) => PlatformReader;
 
 /** The platform itself. */
-export const openPlatform: OpenPlatform = (address) => new PlatformHttp(address);
+export const openPlatform: OpenPlatform = (address) => address.connect?.(address) ?? new PlatformHttp(address);
 
 /** See PlatformReader. */
 export class PlatformHttp implements PlatformReader {
@@ -83,13 +88,13 @@ export class PlatformHttp implements PlatformReader {
 
   async get(path: string, bounds: RequestBounds): Promise<PlatformAnswer> {
     return await this.#bounded(bounds, async (signal) => {
-      return await this.#answer(await this.#open(path, signal), bounds.maxBytes);
+      return await this.#answer(await this.#open(path, signal, bounds.headers), bounds.maxBytes);
     });
   }
 
   async lines(
     path: string,
-    { signal, limitMs, silenceMs, maxBytes }: RequestBounds & { readonly silenceMs?: number },
+    { signal, limitMs, silenceMs, maxBytes, headers }: RequestBounds & { readonly silenceMs?: number },
   ): Promise<PlatformAnswer | AsyncIterable<string>> {
     const ended = new AbortController();
     const all = AbortSignal.any([signal, ended.signal]);
@@ -98,7 +103,7 @@ export class PlatformHttp implements PlatformReader {
       const giveUp = () => ended.abort(begun.reason);
       begun.addEventListener('abort', giveUp, { once: true });
       try {
-        const response = await this.#open(path, all);
+        const response = await this.#open(path, all, headers);
         if (response.statusCode === 200) return this.#linesOf(response, { signal, ended, silenceMs, maxBytes });
         return await this.#answer(response, maxBytes);
       } finally {
@@ -149,13 +154,13 @@ export class PlatformHttp implements PlatformReader {
     }
   }
 
-  async #open(path: string, signal: AbortSignal): Promise<IncomingMessage> {
+  async #open(path: string, signal: AbortSignal, own: RequestBounds['headers']): Promise<IncomingMessage> {
     const { url, socketPath, headers } = this.#address;
     const isTls = url.protocol === 'https:' && socketPath === undefined;
     if (isTls) this.#tlsAgent ??= await this.#createTlsAgent();
     const agent = isTls ? this.#tlsAgent : this.#plainAgent;
     const options: RequestOptions = {
-      headers: { accept: 'application/json', ...(await headers?.()) },
+      headers: { accept: 'application/json', ...(await headers?.()), ...own },
       signal,
       ...(agent && { agent }),
       ...(socketPath && { socketPath }),

@@ -10,7 +10,7 @@ const scratch = mkdtempSync(join(tmpdir(), 'periplus-capture-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 describe('what was captured gives the facts that it gave then', () => {
-  it('of two platforms', () => expect(captures).toHaveLength(2));
+  it('of three platforms', () => expect(captures).toHaveLength(3));
   it.each(captures)('%s', async (file) => {
     const { facts, differing, passedOver } = await replayFile(join(root, file));
     expect(differing).toEqual([]);

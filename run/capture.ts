@@ -4,21 +4,23 @@ import type { Adapter } from '../adapters/adapter.ts';
 import { type CaptureHeader, parseCapture } from '../adapters/capture/capture-file.ts';
 import { type AdapterOver, captureFacts, type Replayed, replayCapture } from '../adapters/capture/run-capture.ts';
 import { scrubValue } from '../adapters/capture/scrub.ts';
+import type { ClusterAccess } from '../adapters/kubernetes/access.ts';
 import { MeshError, messageOf } from '../lib/mesh-error.ts';
 import { platformAdapters } from './compose-adapters.ts';
 import type { ProcessConfig } from './config.ts';
 import { type ConsulFlags, consulDatacentersOf } from './config-consul.ts';
 import { type DockerFlags, dockerEnginesOf } from './config-docker.ts';
+import { type KubernetesFlags, kubernetesClustersOf } from './config-kubernetes.ts';
 import { type NomadFlags, nomadRegionsOf } from './config-nomad.ts';
 import type { ProcessSurroundings } from './surroundings.ts';
 
 /** Flags that name the platform. */
-export type CaptureFlags = ConsulFlags & NomadFlags & DockerFlags;
+export type CaptureFlags = KubernetesFlags & ConsulFlags & NomadFlags & DockerFlags;
 
 /** Larger than any capture that a person would keep in a repository by far. */
 const maxBytes = 256 << 20;
 
-type Platforms = Pick<ProcessConfig, 'consul' | 'nomad' | 'docker'>;
+type Platforms = Pick<ProcessConfig, 'kubernetes' | 'consul' | 'nomad' | 'docker'>;
 
 /** Records into `file` until `forMs` are over or a signal comes. Gives how many answers and facts there are. Rejects with MeshError. */
 export async function capturePlatform(
@@ -27,6 +29,7 @@ export async function capturePlatform(
 ): Promise<{ readonly answers: number; readonly facts: number }> {
   const means = { workingDirectory: process.cwd(), wanted: true, env: process.env };
   const platforms: Platforms = {
+    kubernetes: kubernetesClustersOf(pick(flags, 'kube'), means),
     consul: consulDatacentersOf(pick(flags, 'consul'), means),
     nomad: nomadRegionsOf(pick(flags, 'nomad'), means),
     docker: dockerEnginesOf(pick(flags, 'docker'), means),
@@ -34,7 +37,10 @@ export async function capturePlatform(
   const found = Object.values(platforms).flat();
   const [settings] = found;
   if (settings === undefined || found.length > 1)
-    throw new MeshError('usage', `name one platform with --consul, --nomad or --docker: ${found.length} are named`);
+    throw new MeshError(
+      'usage',
+      `name one platform with --kubeconfig, --consul, --nomad or --docker: ${found.length} are named`,
+    );
   const probe = onlyAdapter(platforms, undefined);
   const header: CaptureHeader = {
     ...{ capture: 1, platform: probe.platform, instance: probe.instance },
@@ -68,20 +74,29 @@ export async function replayFile(file: string): Promise<Replayed & { readonly he
   }
   const capture = parseCapture(text, file);
   const { header } = capture;
-  const platforms = { consul: [], nomad: [], docker: [], [header.platform]: [header.settings] } as Platforms;
-  return { ...(await replayCapture(capture, (over) => onlyAdapter(platforms, over))), header };
+  const none = { kubernetes: [], consul: [], nomad: [], docker: [] };
+  const platforms = { ...none, [header.platform]: [header.settings] } as Platforms;
+  const access = async () => ({ server: 'http://capture', name: 'capture' });
+  return { ...(await replayCapture(capture, (over) => onlyAdapter(platforms, { ...over, access }))), header };
 }
 
-function onlyAdapter(platforms: Platforms, over: Parameters<AdapterOver>[0] | undefined): Adapter {
+type Over = Parameters<AdapterOver>[0] & { readonly access?: () => Promise<ClusterAccess> };
+
+function onlyAdapter(platforms: Platforms, over: Over | undefined): Adapter {
   const idle = { nowMs: () => 0, sleep: () => Promise.reject(new Error('no clock')) };
-  const config = { ...platforms, kubernetes: [], roles: new Set(['adapters'] as const) };
+  const config = { ...platforms, roles: new Set(['adapters'] as const) };
   const [adapter] = platformAdapters(config, over ?? { clock: idle });
   if (adapter === undefined) throw new MeshError('invalid', 'the capture is of a platform that can not be replayed');
   return adapter;
 }
 
 /** Without tokens and files of this machine. */
-function publicSettings({ access, ...rest }: ProcessConfig[keyof Platforms][number]): unknown {
+function publicSettings(settings: ProcessConfig[keyof Platforms][number]): unknown {
+  if ('kubeconfig' in settings) {
+    const { clusterId, readsConfig } = settings;
+    return { clusterId, readsConfig, writesStatus: false };
+  }
+  const { access, ...rest } = settings;
   const { token: _token, tokenFile: _file, tls: _tls, ...place } = access as unknown as Record<string, unknown>;
   return { ...(scrubValue(rest) as object), access: place };
 }

@@ -61,11 +61,14 @@ export function platformAdapters(
     clock,
     feedback,
     open,
+    access = kubernetesAccess,
   }: {
     readonly clock: Clock;
     readonly feedback?: ConfigFeedback | undefined;
     /** How platforms are reached, where that is not the network: a recording. */
     readonly open?: OpenPlatform;
+    /** Of clusters, where that is not the kubeconfig's. */
+    readonly access?: typeof kubernetesAccess;
   },
 ): readonly Adapter[] {
   const means = { clock, ...(open && { open }) };
@@ -73,8 +76,8 @@ export function platformAdapters(
     ...(config.roles.has('adapters') ? config.kubernetes : []).map((cluster) =>
       createKubernetesAdapter({
         ...cluster,
-        access: () => kubernetesAccess(cluster),
-        clock,
+        access: () => access(cluster),
+        ...means,
         ...(cluster.writesStatus && feedback && { feedback }),
       }),
     ),

@@ -317,7 +317,7 @@ describe.skipIf(why !== '')(`Consul${why}`, () => {
     await consul.restart();
     registered.clear();
     const check = async () => (await periplus(['check', '--server', server])).stdout;
-    await waitFor(async () => /WARN +losses of consul\/default: 3 things/.test(await check()), { what: 'the warning' });
+    await waitFor(async () => /WARN +losses of consul\/default: 5 things/.test(await check()), { what: 'the warning' });
     expect(await held()).toEqual(['10.1.0.1:8080']);
     expect(await (await fetch(`${server}/metrics`)).text()).toMatch(
       /periplus_adapter_held\{platform="consul",instance="default"\} 3/,

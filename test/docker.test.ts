@@ -8,6 +8,7 @@ import { createDockerAdapter, type DockerAdapterOptions } from '../adapters/dock
 import { dockerPlace } from '../adapters/docker/client.ts';
 import { FaultyPlatform } from '../adapters/faulty-platform-fixture.ts';
 import type { Endpoint } from '../events/model.ts';
+import { captureAndReplay } from './support/capture.ts';
 import { baseImages } from './support/container-images.ts';
 import { type Engine, findEngine } from './support/docker.ts';
 import { followAdapter } from './support/follow-adapter.ts';
@@ -212,6 +213,23 @@ describe.skipIf(why !== '')(`Docker${why}`, () => {
     },
     300_000,
   );
+
+  it('is captured, and the capture gives the same facts', async () => {
+    await run('captured', '--label', 'periplus.io/port=80', '-e', 'PASSWORD=hunter2');
+    const change = async () => {
+      await run('late', '--label', 'periplus.io/port=81');
+      await docker('pause', `${project}-captured`);
+      await docker('rm', '-f', `${project}-late`);
+      await run('last', '--label', 'periplus.io/port=82');
+    };
+    const flags = ['--docker', address];
+    const first = '/containers/json';
+    const { text, replayed } = await captureAndReplay(flags, { first, change, last: `/${project}-last` });
+    expect(text).not.toContain('hunter2');
+    expect(text).toContain('Paused');
+    expect(replayed.stdout).toMatch(/docker\/\S+: \d+ facts, 0 subjects differ$/m);
+    expect(replayed.code).toBe(0);
+  }, 120_000);
 
   it('is what `serve --docker` reads, with the commands of the guide', async () => {
     await compose('up', '-d');

@@ -6,6 +6,7 @@ import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
 import { defaultReflectorTiming } from '../adapters/kubernetes/reflector.ts';
 import { silentLogger } from '../lib/logger.ts';
 import type { FoundCredential } from '../mesh/credential-material.ts';
+import { captureCase } from './kubernetes/capture.ts';
 import { clusterCases } from './kubernetes/clusters.ts';
 import { faultCases, lastFaultCase } from './kubernetes/faults.ts';
 import { guideCase } from './kubernetes/guide.ts';
@@ -211,6 +212,8 @@ describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
   clusterCases(onKube);
 
   guideCase(onKube);
+
+  captureCase(onKube);
 
   kindCases(onKube);
 

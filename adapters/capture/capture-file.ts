@@ -28,7 +28,9 @@ export type CapturedStep =
   /** It has begun; `stream` counts from 0. */
   | { readonly atMs: number; readonly lines: string; readonly stream: number }
   | { readonly atMs: number; readonly stream: number; readonly line: string }
-  | { readonly atMs: number; readonly stream: number; readonly failed: CapturedFailure };
+  | { readonly atMs: number; readonly stream: number; readonly failed: CapturedFailure }
+  /** The platform ended it in order. */
+  | { readonly atMs: number; readonly stream: number; readonly ended: true };
 
 /** A fact, without what depends on when it was said. */
 export interface CapturedFact {

@@ -19,20 +19,26 @@ type Untimed<T> = T extends unknown ? Omit<T, 'atMs'> : never;
 export interface Recording {
   readonly clock: Clock;
   readonly write: (step: CapturedStep) => void;
+  /** Ends it: the adapter hears nothing more, so that it has what the file has. */
+  readonly until: AbortSignal;
 }
 
 /** `OpenPlatform` for the platform itself, whose answers go to `recording`. */
-export function recordingPlatform({ clock, write }: Recording, inner: OpenPlatform = openPlatform): OpenPlatform {
+export function recordingPlatform(
+  { clock, write, until }: Recording,
+  inner: OpenPlatform = openPlatform,
+): OpenPlatform {
   const startedMs = clock.nowMs();
   let streams = 0;
   const note = (step: Untimed<CapturedStep>) => write({ atMs: clock.nowMs() - startedMs, ...step } as CapturedStep);
-  return (address) => new RecordedPlatform(address, { note, inner, nextStream: () => streams++ });
+  return (address) => new RecordedPlatform(address, { note, inner, nextStream: () => streams++, until });
 }
 
 class RecordedPlatform implements PlatformReader {
   readonly #inner: PlatformReader;
   readonly #note: (step: Untimed<CapturedStep>) => void;
   readonly #nextStream: () => number;
+  readonly #until: AbortSignal;
   /** Values of the headers that were sent: tokens. */
   readonly #secrets = new Set<string>();
 
@@ -42,6 +48,7 @@ class RecordedPlatform implements PlatformReader {
       readonly note: (step: Untimed<CapturedStep>) => void;
       readonly inner: OpenPlatform;
       readonly nextStream: () => number;
+      readonly until: AbortSignal;
     },
   ) {
     const { headers } = address;
@@ -53,6 +60,7 @@ class RecordedPlatform implements PlatformReader {
     this.#inner = means.inner({ ...address, ...(headers && { headers: watched }) });
     this.#note = means.note;
     this.#nextStream = means.nextStream;
+    this.#until = means.until;
   }
 
   get where(): string {
@@ -63,9 +71,11 @@ class RecordedPlatform implements PlatformReader {
     const get = this.#scrub(path);
     try {
       const answer = this.#cleaned(await this.#inner.get(path, bounds));
+      await this.#silentAfterEnd(bounds.signal);
       this.#note({ get, answer });
       return answer;
     } catch (error) {
+      await this.#silentAfterEnd(bounds.signal);
       if (!bounds.signal.aborted) this.#note({ get, failed: this.#failure(error) });
       throw error;
     }
@@ -78,6 +88,7 @@ class RecordedPlatform implements PlatformReader {
     const lines = this.#scrub(path);
     try {
       const answer = await this.#inner.lines(path, bounds);
+      await this.#silentAfterEnd(bounds.signal);
       if ('status' in answer) {
         const cleaned = this.#cleaned(answer);
         this.#note({ lines, answer: cleaned });
@@ -87,6 +98,7 @@ class RecordedPlatform implements PlatformReader {
       this.#note({ lines, stream });
       return this.#follow(answer, stream, bounds.signal);
     } catch (error) {
+      await this.#silentAfterEnd(bounds.signal);
       if (!bounds.signal.aborted) this.#note({ lines, failed: this.#failure(error) });
       throw error;
     }
@@ -95,14 +107,24 @@ class RecordedPlatform implements PlatformReader {
   async *#follow(lines: AsyncIterable<string>, stream: number, signal: AbortSignal): AsyncGenerator<string> {
     try {
       for await (const text of lines) {
+        await this.#silentAfterEnd(signal);
         const line = this.#scrub(text);
         this.#note({ stream, line });
         yield line;
       }
+      await this.#silentAfterEnd(signal);
+      this.#note({ stream, ended: true });
     } catch (error) {
+      await this.#silentAfterEnd(signal);
       if (!signal.aborted) this.#note({ stream, failed: this.#failure(error) });
       throw error;
     }
+  }
+
+  /** Once the recording has ended: no answer until `signal` aborts, which it rejects with. */
+  async #silentAfterEnd(signal: AbortSignal): Promise<void> {
+    if (!this.#until.aborted || signal.aborted) return;
+    await new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
   }
 
   #cleaned({ status, headers, text }: PlatformAnswer): PlatformAnswer {

@@ -109,6 +109,7 @@ class ReplayReader implements PlatformReader {
     for (;;) {
       const step = await this.#ask(`stream ${stream}`, signal);
       if ('failed' in step) throw thrown(step.failed);
+      if ('ended' in step) return;
       if ('line' in step) yield step.line;
     }
   }

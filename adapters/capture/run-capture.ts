@@ -23,8 +23,13 @@ export async function captureFacts(
     signal,
   }: { readonly clock: Clock; readonly write: (step: CapturedStep) => void; readonly signal: AbortSignal },
 ): Promise<readonly CapturedFact[]> {
-  const open = recordingPlatform({ clock, write: (step) => !signal.aborted && write(step) });
-  const { log, ended } = start(adapterOver({ open, clock }), clock, signal);
+  const open = recordingPlatform({ clock, write: (step) => !signal.aborted && write(step), until: signal });
+  const stop = new AbortController();
+  const { log, ended } = start(adapterOver({ open, clock }), clock, stop.signal);
+  await Promise.race([ended, aborted(signal)]);
+  // What is recorded last has its facts, too.
+  await quiet(log);
+  stop.abort();
   await ended;
   return await factsOf(log);
 }
@@ -65,6 +70,13 @@ function start(adapter: Adapter, clock: Clock, signal: AbortSignal) {
     if (!signal.aborted) throw error;
   });
   return { log, ended };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 /** Until nothing has been said for a while: what was played has had its effect. */

@@ -61,6 +61,11 @@ export async function currentCredential({ token, client, program }: ClusterAcces
   return { ...(current !== undefined && { token: current }), ...(client && { client }) };
 }
 
+/** Its certificate alone: no file is read for it. Rejects as currentCredential does. */
+export async function currentClient({ client, program }: ClusterAccess): Promise<Credential['client']> {
+  return program ? (await program.current()).client : client;
+}
+
 /** The token as it is now. Rejects with MeshError `unavailable` when its file can't be read: it may be there again later. */
 export async function currentToken(source: TokenSource | undefined): Promise<string | undefined> {
   if (source === undefined) return undefined;

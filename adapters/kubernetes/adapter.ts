@@ -2,6 +2,7 @@
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/mesh-error.ts';
 import type { Adapter, AdapterSink } from '../adapter.ts';
+import type { OpenPlatform } from '../platform-http.ts';
 import type { ClusterAccess } from './access.ts';
 import { type ClientLimits, KubernetesClient } from './client.ts';
 import { ClusterIdentity } from './cluster-identity.ts';
@@ -55,6 +56,7 @@ export interface KubernetesAdapterOptions {
   readonly clock?: Clock;
   readonly timing?: Partial<KubernetesTiming>;
   readonly limits?: Partial<ClientLimits>;
+  readonly open?: OpenPlatform;
 }
 
 const platform = 'kubernetes';
@@ -65,7 +67,7 @@ export function createKubernetesAdapter(options: KubernetesAdapterOptions): Adap
     platform,
     instance: options.clusterId,
     run: async (sink, signal) => {
-      const client = new KubernetesClient(await options.access(), options.limits);
+      const client = new KubernetesClient(await options.access(), options.limits, options.open);
       await new Run(options, client, sink).until(signal);
     },
   };
@@ -191,6 +193,8 @@ class Run {
       path,
       clock: this.#clock,
       timing: this.#timing,
+      // What is recorded is asked for again in the same words when it is played.
+      ...(this.#options.open && { random: () => 0.5 }),
       onListing: (listing: boolean) => {
         if (listing) this.#listing.add(part);
         else this.#listing.delete(part);

@@ -1,23 +1,9 @@
-// The Kubernetes API over HTTP/1.1: reads of one answer, and watches as streams of events. Knows no types; its errors hold no secret.
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+// The Kubernetes API as the adapter asks it: reads of one answer, and watches as streams of events. Knows no types; its errors hold no secret.
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
-import { type ClusterAccess, currentCredential } from './access.ts';
-import type { Credential } from './exec-credentials.ts';
-
-/** A refusal by the API server. `status` is 0 when there was no answer. */
-export class ApiError extends MeshError {
-  readonly status: number;
-  constructor(status: number, message: string, options?: { readonly cause?: unknown }) {
-    super(
-      status === 401 || status === 403 ? 'forbidden' : status === 404 ? 'not-found' : 'unavailable',
-      message,
-      options,
-    );
-    this.name = 'ApiError';
-    this.status = status;
-  }
-}
+import type { OpenPlatform, PlatformAnswer, PlatformReader } from '../platform-http.ts';
+import type { ClusterAccess } from './access.ts';
+import { ApiError } from './api-error.ts';
+import { addressOf, KubernetesHttp } from './kubernetes-http.ts';
 
 /** An object as the API gives it. */
 export interface ApiObject {
@@ -62,38 +48,16 @@ const defaultLimits: ClientLimits = { answerMs: 30_000, maxAnswerBytes: 256 << 2
 export class KubernetesClient {
   readonly access: ClusterAccess;
   readonly #limits: ClientLimits;
-  #agent: HttpAgent | HttpsAgent;
-  /** Certificate that the agent's connections show. */
-  #client: Credential['client'];
-  readonly #base: URL;
+  /** Writes, and reads where nothing stands between. */
+  readonly #http: KubernetesHttp;
+  readonly #reader: PlatformReader;
 
-  constructor(access: ClusterAccess, limits: Partial<ClientLimits> = {}) {
+  /** `open` reads instead of the network: a recorder around it, or a recording. */
+  constructor(access: ClusterAccess, limits: Partial<ClientLimits> = {}, open?: OpenPlatform) {
     this.access = access;
     this.#limits = { ...defaultLimits, ...limits };
-    this.#base = new URL(access.server);
-    this.#client = access.client;
-    this.#agent = this.#newAgent();
-  }
-
-  #newAgent(): HttpAgent | HttpsAgent {
-    if (this.#base.protocol === 'http:') return new HttpAgent({ keepAlive: true });
-    const { authority, insecure, serverName } = this.access;
-    return new HttpsAgent({
-      keepAlive: true,
-      ...(authority !== undefined && { ca: authority }),
-      ...(insecure && { rejectUnauthorized: false }),
-      ...(serverName !== undefined && { servername: serverName }),
-      ...(this.#client && { cert: this.#client.certificate, key: this.#client.key }),
-    });
-  }
-
-  /** A renewed certificate needs other connections; those that are open go on until they end. */
-  #agentFor(client: Credential['client']): HttpAgent | HttpsAgent {
-    if (client?.certificate !== this.#client?.certificate) {
-      this.#client = client;
-      this.#agent = this.#newAgent();
-    }
-    return this.#agent;
+    this.#http = new KubernetesHttp(access);
+    this.#reader = open?.(addressOf(access)) ?? this.#http;
   }
 
   /** GETs `path`. Undefined when it is still what `etag` stood for. Rejects with ApiError. */
@@ -107,19 +71,24 @@ export class KubernetesClient {
       readonly text?: boolean;
     },
   ): Promise<Answer | undefined> {
-    const response = await this.#open(path, options);
-    if (response.statusCode === 304) {
-      response.resume();
-      return undefined;
-    }
-    const text = await this.#textOf(response);
-    return { body: options.text ? text : parseJson(text, path), etag: response.headers.etag };
+    const { signal, accept, etag } = options;
+    const headers = { ...(accept && { accept }), ...(etag !== undefined && { 'if-none-match': etag }) };
+    const bounds = { signal, headers, limitMs: this.#limits.answerMs, maxBytes: this.#limits.maxAnswerBytes };
+    const answer = await this.#reader.get(path, bounds).catch((error: unknown) => {
+      throw failureOf(error, signal);
+    });
+    if (answer.status === 304) return undefined;
+    if (answer.status !== 200) throw this.#refusal(answer, path);
+    return { body: options.text ? answer.text : parseJson(answer.text, path), etag: answer.headers.etag };
   }
 
   /** Merges `body` into the object or status at `path` (RFC 7386). Gives the object as it is then. Rejects with ApiError. */
   async patch(path: string, body: unknown, { signal }: { readonly signal: AbortSignal }): Promise<unknown> {
-    const response = await this.#open(path, { signal, patch: JSON.stringify(body) });
-    return parseJson(await this.#textOf(response), path);
+    const headers = { 'content-type': 'application/merge-patch+json' };
+    const bounds = { signal, headers, limitMs: this.#limits.answerMs, maxBytes: this.#limits.maxAnswerBytes };
+    const answer = await this.#http.patch(path, JSON.stringify(body), bounds);
+    if (answer.status !== 200) throw this.#refusal(answer, path);
+    return parseJson(answer.text, path);
   }
 
   /** The events of a watch, until the server ends it; rejects with ApiError when it breaks, or is silent for `silenceMs`. */
@@ -127,133 +96,43 @@ export class KubernetesClient {
     path: string,
     options: { readonly signal: AbortSignal; readonly silenceMs: number; readonly onOpen?: () => void },
   ): AsyncGenerator<WatchEvent> {
-    const response = await this.#open(path, options);
-    options.onOpen?.();
-    response.socket.setKeepAlive(true, 30_000);
-    const silence = setTimeout(
-      () => response.destroy(new ApiError(0, `the watch was silent for ${options.silenceMs} ms`)),
-      options.silenceMs,
-    );
-    let rest: Buffer[] = [];
-    let restBytes = 0;
+    const { signal, silenceMs } = options;
+    const bounds = { signal, silenceMs, limitMs: this.#limits.answerMs, maxBytes: this.#limits.maxEventBytes };
     try {
-      for await (const chunk of response as AsyncIterable<Buffer>) {
-        silence.refresh();
-        let start = 0;
-        for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
-          rest.push(chunk.subarray(start, end));
-          const line = (rest.length === 1 ? rest[0] : Buffer.concat(rest))?.toString('utf8') ?? '';
-          rest = [];
-          restBytes = 0;
-          start = end + 1;
-          if (line.trim() !== '') yield parseJson(line, path) as WatchEvent;
-        }
-        if (start < chunk.length) rest.push(chunk.subarray(start));
-        restBytes += chunk.length - start;
-        if (restBytes > this.#limits.maxEventBytes)
-          throw new ApiError(0, `an event of ${pathOnly(path)} is larger than ${this.#limits.maxEventBytes} bytes`);
-      }
+      const lines = await this.#reader.lines(path, bounds);
+      if ('status' in lines) throw this.#refusal(lines, path);
+      options.onOpen?.();
+      for await (const line of lines) yield parseJson(line, path) as WatchEvent;
     } catch (error) {
-      throw this.#failure(error, options.signal);
-    } finally {
-      clearTimeout(silence);
-      response.destroy();
+      throw failureOf(error, signal);
     }
   }
 
   /** Closes every connection. */
   close(): void {
-    this.#agent.destroy();
+    this.#http.close();
+    if (this.#reader instanceof KubernetesHttp) this.#reader.close();
   }
 
-  async #open(
-    path: string,
-    {
-      signal,
-      accept = 'application/json',
-      etag,
-      patch,
-    }: { signal: AbortSignal; accept?: string; etag?: string; patch?: string },
-  ): Promise<IncomingMessage> {
-    signal.throwIfAborted();
-    const { token, client } = await currentCredential(this.access);
-    const headers = {
-      accept,
-      'user-agent': 'periplus',
-      ...(token && { authorization: `Bearer ${token}` }),
-      ...(etag !== undefined && { 'if-none-match': etag }),
-      ...(patch !== undefined && { 'content-type': 'application/merge-patch+json' }),
-    };
-    const prefix = this.#base.pathname.replace(/\/+$/, '');
-    const url = new URL(`${prefix}${path}`, this.#base);
-    const send = url.protocol === 'http:' ? requestHttp : requestHttps;
-    const request = send(url, {
-      method: patch === undefined ? 'GET' : 'PATCH',
-      agent: this.#agentFor(client),
-      headers,
-      signal,
-    });
-    const { answerMs } = this.#limits;
-    const patience = setTimeout(() => request.destroy(new ApiError(0, `no answer within ${answerMs} ms`)), answerMs);
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      request.once('response', resolve);
-      // Stays: later errors of the connection come out of reading the response.
-      request.on('error', reject);
-      request.end(patch);
-    })
-      .catch((error: unknown) => {
-        throw this.#failure(error, signal);
-      })
-      .finally(() => clearTimeout(patience));
-    const { statusCode = 0 } = response;
-    if (statusCode === 200 || statusCode === 304) return response;
-    throw await this.#refusal(response, path);
-  }
-
-  async #textOf(response: IncomingMessage): Promise<string> {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    const { answerMs } = this.#limits;
-    const patience = setTimeout(
-      () => response.destroy(new ApiError(0, `no more of an answer within ${answerMs} ms`)),
-      answerMs,
-    );
-    try {
-      for await (const chunk of response as AsyncIterable<Buffer>) {
-        patience.refresh();
-        bytes += chunk.length;
-        if (bytes > this.#limits.maxAnswerBytes)
-          throw new ApiError(0, `an answer is larger than ${this.#limits.maxAnswerBytes} bytes`);
-        chunks.push(chunk);
-      }
-    } catch (error) {
-      throw this.#failure(error, undefined);
-    } finally {
-      clearTimeout(patience);
-    }
-    return Buffer.concat(chunks).toString('utf8');
-  }
-
-  async #refusal(response: IncomingMessage, path: string): Promise<ApiError> {
-    const { statusCode = 0 } = response;
-    const text = await this.#textOf(response).catch(() => '');
-    const said = messageIn(text) ?? response.statusMessage ?? '';
+  #refusal({ status, text }: PlatformAnswer, path: string): ApiError {
+    const said = messageIn(text) ?? '';
     const { name, server, token, program } = this.access;
-    if (statusCode === 401) {
+    if (status === 401) {
       program?.refused();
       const file = token && 'tokenFile' in token ? ` in ${token.tokenFile}` : '';
       const which = token ? `the token${file}` : program ? "the program's credentials" : 'the credentials';
       return new ApiError(401, `${server} does not accept ${which} of ${name} (401 ${said})`);
     }
-    if (statusCode === 403) return new ApiError(403, `${server} forbids it (403): ${said}`);
-    return new ApiError(statusCode, `${server} answered ${statusCode} to ${pathOnly(path)}: ${said}`);
+    if (status === 403) return new ApiError(403, `${server} forbids it (403): ${said}`);
+    return new ApiError(status, `${server} answered ${status} to ${pathOnly(path)}: ${said}`);
   }
+}
 
-  #failure(error: unknown, signal: AbortSignal | undefined): unknown {
-    if (signal?.aborted) return signal.reason;
-    if (error instanceof ApiError) return error;
-    return new ApiError(0, `${this.access.server} can't be reached: ${reasonOf(error)}`, { cause: error });
-  }
+/** Whoever reads for us may fail in words of its own. */
+function failureOf(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  if (error instanceof ApiError || !(error instanceof MeshError)) return error;
+  return new ApiError(0, messageOf(error), { cause: error });
 }
 
 function pathOnly(path: string): string {
@@ -276,14 +155,4 @@ function messageIn(text: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Node's errors for several addresses have an empty message of their own. */
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const hint = /CERT|SIGNATURE|ALTNAME|SELF_SIGNED/.test(code)
-    ? ' (check certificate-authority and tls-server-name in the kubeconfig)'
-    : '';
-  return `${messageOf(error)}${hint}`;
 }

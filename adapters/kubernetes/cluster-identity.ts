@@ -1,5 +1,6 @@
 // Tells when an API server's past is no longer the one we know: another cluster at the same address, or etcd restored or made anew.
-import { ApiError, type ApiObject, type KubernetesClient } from './client.ts';
+import { ApiError } from './api-error.ts';
+import type { ApiObject, KubernetesClient } from './client.ts';
 
 /**
  * The uid of the namespace kube-system stands for the cluster: it lives as long as the cluster's data (the Kubernetes special interest

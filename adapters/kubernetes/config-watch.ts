@@ -1,7 +1,8 @@
 // Watches the configuration kinds that a cluster serves, as they appear and go, and the ConfigMap with the mesh configuration.
 import type { Clock } from '../../lib/clock.ts';
 import { meshConfigKey } from '../../mesh/config/mesh-config.ts';
-import { ApiError, type KubernetesClient } from './client.ts';
+import { ApiError } from './api-error.ts';
+import type { KubernetesClient } from './client.ts';
 import type { ConfigIndex, ConfigReading } from './config-index.ts';
 import { type Discovery, DiscoveryReader, type ServedKind } from './discovery.ts';
 import { type ReflectorOptions, reflect } from './reflector.ts';

@@ -1,7 +1,8 @@
 // Which of the kinds that Periplus reads as configuration a cluster serves, and under which path and version.
 import { compareStrings } from '../../mesh/compare.ts';
 import { kinds } from '../../mesh/config/schemas/kinds.ts';
-import { ApiError, type KubernetesClient } from './client.ts';
+import { ApiError } from './api-error.ts';
+import type { KubernetesClient } from './client.ts';
 
 /** One kind as it is served. */
 export interface ServedKind {

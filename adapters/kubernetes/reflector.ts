@@ -1,7 +1,8 @@
 // Keeps up with one resource type: list, then watch, resume after breaks, list again when the past is gone (list-and-watch).
 import type { Clock } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/mesh-error.ts';
-import { ApiError, type ApiObject, type KubernetesClient, type WatchEvent } from './client.ts';
+import { ApiError } from './api-error.ts';
+import type { ApiObject, KubernetesClient, WatchEvent } from './client.ts';
 import type { ClusterIdentity } from './cluster-identity.ts';
 
 /** What the reflector says. Calls are synchronous: nothing queues up between the connection and who listens. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Problem } from '../../mesh/config/problem.ts';
-import { ApiError } from './client.ts';
+import { ApiError } from './api-error.ts';
 import type { Distribution } from './config-feedback.ts';
 import type { IstioStatus } from './istio-status.ts';
 import { defaultStatusTiming, type StatusSubject, StatusWriter } from './status-writer.ts';

@@ -2,7 +2,8 @@
 import type { Clock } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/mesh-error.ts';
 import type { Problem } from '../../mesh/config/problem.ts';
-import { ApiError, type ApiObject, type KubernetesClient } from './client.ts';
+import { ApiError } from './api-error.ts';
+import type { ApiObject, KubernetesClient } from './client.ts';
 import type { ConfigFeedback, Distribution, Findings } from './config-feedback.ts';
 import { type IstioStatus, isFinal, nextStatus, type ResourceState, saysReached } from './istio-status.ts';
 

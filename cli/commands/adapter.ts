@@ -25,7 +25,12 @@ function captureCommand(context: CliContext): Command {
     newCommand('capture')
       .description("record a platform's answers, without secrets, in a file that replays as a test")
       .requiredOption('--out <file>', 'where to; it must not exist')
-      .option('--for <duration>', 'how long; Ctrl-C ends it sooner', durationMs, 30_000),
+      .option('--for <duration>', 'how long; Ctrl-C ends it sooner', durationMs, 30_000)
+      .option(
+        '--kubeconfig <file>',
+        'the Kubernetes cluster of this kubeconfig, or in-cluster; nothing is written there',
+      )
+      .option('--kube-context <name...>', "one of its contexts (default: the kubeconfig's own)"),
   ).action(async ({ out, for: forMs, ...flags }: CaptureOptions) => {
     const { capturePlatform } = await import('../../run/capture.ts');
     context.io.err(`Recording for ${forMs / 1_000} s\n`);
@@ -36,6 +41,7 @@ function captureCommand(context: CliContext): Command {
   return withExamples(command, [
     ['periplus adapter capture --consul http://127.0.0.1:8500 --out consul.capture', ''],
     ['periplus adapter capture --docker --for 5m --out docker.capture', ''],
+    ['periplus adapter capture --kubeconfig ~/.kube/config --out cluster.capture', ''],
   ]);
 }
 
