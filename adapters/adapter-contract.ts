@@ -31,7 +31,7 @@ export interface AdapterFixture {
   close(): Promise<void>;
 }
 
-/** What goes wrong with platforms. After each of them nothing is gone, and the adapter says that it can't see, or that it holds a loss. */
+/** What goes wrong with platforms. After each of them nothing is gone, and the adapter says that it can't see, what it can't use, or that it holds a loss. */
 export type PlatformFault =
   | 'lists nothing'
   | 'lists a part'
@@ -197,13 +197,13 @@ function start(fixture: Pick<AdapterFixture, 'open'>, log: MemoryLog, rules: Par
       until(`state ${state}`, async () => runner.status.value?.state === state),
     untilSaid: (fault: string) =>
       until(`a word about "${fault}"`, async () => {
-        const { state, heldCount = 0 } = runner.status.value ?? {};
-        return state === 'lost' || heldCount > 0;
+        const { state, heldCount = 0, problems } = runner.status.value ?? {};
+        return state === 'lost' || heldCount > 0 || (problems?.size ?? 0) > 0;
       }),
     untilWell: () =>
       until('all to be well', async () => {
-        const { state, heldCount } = runner.status.value ?? {};
-        return state === 'synced' && heldCount === 0;
+        const { state, heldCount, problems } = runner.status.value ?? {};
+        return state === 'synced' && heldCount === 0 && problems?.size === 0;
       }),
     untilServices: (names: readonly string[]) =>
       until(

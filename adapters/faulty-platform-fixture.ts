@@ -18,6 +18,10 @@ export interface PlatformLists {
   readonly isList: (path: string) => boolean;
   /** The list with at most `keep` of its things. */
   readonly cut: (body: unknown, keep: number) => unknown;
+  /** The list as a platform that counts from the beginning gives it, where it counts in the body. */
+  readonly countAnew?: (body: unknown) => unknown;
+  /** A stream goes on where it ended, and nothing is listed again, unless the platform says that it no longer knows: this answer. */
+  readonly forgotten?: PlatformAnswer;
 }
 
 const allFaults: readonly PlatformFault[] = [
@@ -30,6 +34,9 @@ export class FaultyPlatform {
   readonly lists: PlatformLists;
   fault: PlatformFault | undefined;
   #disturb = new AbortController();
+  /** Streams that were told since the last disturbance that their past is forgotten. */
+  #told = new Set<string>();
+  #isFirst = true;
 
   constructor(lists: PlatformLists) {
     this.lists = lists;
@@ -50,9 +57,19 @@ export class FaultyPlatform {
   /** Ends what is under way, and is wrong, or well again, from now on. */
   set(fault: PlatformFault | undefined): void {
     this.fault = fault;
+    this.#told = new Set();
+    this.#isFirst = false;
     const before = this.#disturb;
     this.#disturb = new AbortController();
     before.abort(new MeshError('unavailable', 'the connection was cut'));
+  }
+
+  /** The answer to a stream that asks for the first time since something went wrong, or is well again. */
+  forgotten(path: string): PlatformAnswer | undefined {
+    const collection = path.split('?')[0] ?? '';
+    if (this.lists.forgotten === undefined || this.#isFirst || this.#told.has(collection)) return undefined;
+    this.#told.add(collection);
+    return this.lists.forgotten;
   }
 
   get disturbed(): AbortSignal {
@@ -83,7 +100,7 @@ class FaultyReader implements PlatformReader {
   lines(path: string, bounds: RequestBounds & { readonly silenceMs?: number }) {
     return this.#disturbed(bounds.signal, async (signal) => {
       const refusal = await this.#before(signal);
-      return refusal ?? (await this.#inner.lines(path, { ...bounds, signal }));
+      return refusal ?? this.#platform.forgotten(path) ?? (await this.#inner.lines(path, { ...bounds, signal }));
     });
   }
 
@@ -118,7 +135,9 @@ class FaultyReader implements PlatformReader {
     if (fault === 'counts from the beginning') {
       const headers = { ...answer.headers };
       for (const name of ['x-consul-index', 'x-nomad-index']) if (headers[name] !== undefined) headers[name] = '1';
-      return { ...answer, headers };
+      const { countAnew, isList } = lists;
+      const isCounted = countAnew !== undefined && answer.status === 200 && isList(path);
+      return { ...answer, headers, ...(isCounted && { text: JSON.stringify(countAnew(JSON.parse(answer.text))) }) };
     }
     if (fault === 'answers nonsense') return { ...answer, text: '<html>a proxy says hello</html>' };
     const keep = fault === 'lists nothing' ? 0 : fault === 'lists a part' ? 2 : undefined;

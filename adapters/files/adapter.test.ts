@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { MemoryLog } from '../../events/logs/memory.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import type { Snapshot } from '../../mesh/snapshot.ts';
-import { describeAdapterContract, snapshotOf } from '../adapter-contract.ts';
+import { describeAdapterContract, type PlatformFault, snapshotOf } from '../adapter-contract.ts';
 import { AdapterRunner } from '../runner.ts';
 import { createFilesAdapter } from './adapter.ts';
 
@@ -45,8 +45,14 @@ async function openFolder() {
 }
 
 describeAdapterContract('the files adapter', async () => {
-  const { folder, write, remove, close } = await openFolder();
+  const { root, folder, write, remove, close } = await openFolder();
   let shown = new Set<string>();
+  /** What a folder can do; that its loss is held is the suite's doing: who removes a file from a configuration means it. */
+  const faults: Partial<Record<PlatformFault, (files: readonly string[]) => Promise<unknown>>> = {
+    'lists nothing': (files) => Promise.all(files.map((file) => remove(file))),
+    'lists a part': (files) => Promise.all(files.slice(2).map((file) => remove(file))),
+    'answers nonsense': (files) => Promise.all(files.map((file) => write(file, 'kind: [\n<<<<<<< HEAD'))),
+  };
   return {
     open: () => createFilesAdapter({ folder, timing }),
     show: async (names) => {
@@ -57,6 +63,18 @@ describeAdapterContract('the files adapter', async () => {
     breakDown: async () => {
       await rm(folder, { recursive: true });
       shown = new Set();
+    },
+    faults: {
+      kinds: Object.keys(faults) as PlatformFault[],
+      open: () => createFilesAdapter({ folder, timing }),
+      set: async (fault) => {
+        const kept = join(root, 'kept');
+        if (fault === undefined) await cp(kept, folder, { recursive: true });
+        else {
+          await cp(folder, kept, { recursive: true });
+          await faults[fault]?.([...shown].map((name) => `${name}.yaml`));
+        }
+      },
     },
     close,
   };

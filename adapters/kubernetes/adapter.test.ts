@@ -6,6 +6,7 @@ import { silentLogger } from '../../lib/logger.ts';
 import type { Snapshot } from '../../mesh/snapshot.ts';
 import type { AdapterSink, Observed } from '../adapter.ts';
 import { describeAdapterContract, snapshotOf } from '../adapter-contract.ts';
+import { FaultyPlatform } from '../faulty-platform-fixture.ts';
 import { AdapterRunner } from '../runner.ts';
 import { createKubernetesAdapter, type KubernetesAdapterOptions } from './adapter.ts';
 import { ApiServerFixture } from './api-server-fixture.ts';
@@ -57,6 +58,21 @@ const adapterOver = (url: string, options: Partial<KubernetesAdapterOptions> = {
     access: async () => ({ server: url, name: 'test', ...(options.access && (await options.access())) }),
     clusterId: 'c1',
     timing,
+    ...(options.open && { open: options.open }),
+  });
+
+interface List {
+  readonly metadata: object;
+  readonly items: readonly unknown[];
+}
+
+/** Watches are told 410 Gone when something goes wrong, so that the lists are read: else the adapter rightly goes on without. */
+const faultyCluster = () =>
+  new FaultyPlatform({
+    isList: (path) => /^\/api\/v1\/(services|pods)\?|endpointslices\?/.test(path),
+    cut: (body, keep) => ({ ...(body as List), items: (body as List).items.slice(0, keep) }),
+    countAnew: (body) => ({ ...(body as List), metadata: { ...(body as List).metadata, resourceVersion: '1' } }),
+    forgotten: { status: 410, headers: {}, text: JSON.stringify({ message: 'too old resource version' }) },
   });
 
 describeAdapterContract('the Kubernetes adapter over a stand-in', async () => {
@@ -78,6 +94,7 @@ describeAdapterContract('the Kubernetes adapter over a stand-in', async () => {
       await server.stop();
       isDown = true;
     },
+    faults: faultyCluster().faultsOf((means) => adapterOver(url, means)),
     close: async () => {
       if (!isDown) await server.stop();
     },

@@ -6,7 +6,7 @@ import { MemoryLog } from '../../events/logs/memory.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { guestEnvironment } from '../../lib/guest-thread.ts';
 import { silentLogger } from '../../lib/logger.ts';
-import { type AdapterFixture, describeAdapterContract, snapshotOf } from '../adapter-contract.ts';
+import { type AdapterFixture, describeAdapterContract, type PlatformFault, snapshotOf } from '../adapter-contract.ts';
 import { platformRules } from '../platform-rules.ts';
 import { AdapterRunner } from '../runner.ts';
 import { loadModuleAdapter } from './module-adapter.ts';
@@ -67,11 +67,29 @@ async function follow(module: string, config: object, limits: Partial<ModuleLimi
 
 describeAdapterContract('an adapter module in its thread', async (): Promise<AdapterFixture> => {
   const { file, show } = scratch();
-  const adapter = await load('./good.js', { file });
+  // Short, but no pause of a busy machine.
+  const adapter = await load('./good.js', { file }, { answerMs: 1_500 });
+  let shown: readonly string[] = [];
+  const faults: Partial<Record<PlatformFault, () => void>> = {
+    'lists nothing': () => show({ names: [] }),
+    'lists a part': () => show({ names: shown.slice(0, 2) }),
+    'answers nonsense': () => show({ items: [null, 3] }),
+    'refuses the token': () => rmSync(file),
+    hangs: () => show({ stuck: true }),
+    'cuts its streams': () => show({ ends: true }),
+  };
   return {
     open: () => adapter,
-    show: async (names) => show({ names }),
+    show: async (names) => {
+      shown = [...names];
+      show({ names });
+    },
     breakDown: async () => rmSync(file),
+    faults: {
+      kinds: Object.keys(faults) as PlatformFault[],
+      open: () => adapter,
+      set: async (fault) => (fault === undefined ? show({ names: shown }) : faults[fault]?.()),
+    },
     close: async () => {},
   };
 });

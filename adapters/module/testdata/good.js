@@ -12,7 +12,9 @@ async function follow(file, sink, signal) {
   while (!signal.aborted) {
     const text = await readFile(file, 'utf8').catch((error) => sink.lost(error.message));
     if (text !== undefined) {
-      const { names, removed = [], items } = JSON.parse(text);
+      const { names, removed = [], items, stuck, ends } = JSON.parse(text);
+      while (stuck);
+      if (ends) process.exit(7);
       await sink.replace('all', items ?? names.flatMap(thingsOf), {
         explicit: ({ value }) => removed.includes(value.name ?? value.id),
       });
