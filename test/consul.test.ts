@@ -320,10 +320,10 @@ describe.skipIf(why !== '')(`Consul${why}`, () => {
     await waitFor(async () => /WARN +losses of consul\/default: 5 things/.test(await check()), { what: 'the warning' });
     expect(await held()).toEqual(['10.1.0.1:8080']);
     expect(await (await fetch(`${server}/metrics`)).text()).toMatch(
-      /periplus_adapter_held\{platform="consul",instance="default"\} 3/,
+      /periplus_adapter_held\{platform="consul",instance="default"\} 5/,
     );
     const { code, stdout } = await periplus(['registry', 'release', 'consul/default', '--server', server]);
-    expect([code, stdout]).toEqual([0, 'released: consul/default: 3 things\n']);
+    expect([code, stdout]).toEqual([0, 'released: consul/default: 5 things\n']);
     await waitFor(async () => (await held()) === undefined, { what: 'Envoy to drop the cluster' });
     expect((await periplus(['registry', 'held', '--server', server])).stdout).toMatch(/no adapter keeps anything/);
     expect((await periplus(['registry', 'release', '--server', server])).code).toBe(1);
