@@ -109,6 +109,29 @@ describe.skipIf(!hasPrometheus)(`Grafana’s dashboards over the demo${why}`, ()
     expect(queries.length).toBeGreaterThan(50);
   }, 180_000);
 
+  it('`periplus check mtls` names who sends plaintext by what sidecars counted, and nobody before', async () => {
+    const look = () => periplus(['check', 'mtls', '--minutes', '5', '--prometheus', url]);
+    const before = await look();
+    expect(before.code, before.stdout + before.stderr).toBe(0);
+    expect(before.stdout).toMatch(/^nobody: .*and no sidecar counted any/);
+    const reviews = demoInstances.find(({ app }) => app === 'reviews');
+    // Past the caller's sidecar, to the port where the server's takes plaintext as well as mutual TLS.
+    const direct = { host: 'reviews:9080' };
+    let shown = before;
+    await waitFor(
+      async () => {
+        await (await fetch(`http://${reviews?.address}:9080/reviews/0`, { headers: direct })).arrayBuffer();
+        shown = await look();
+        return shown.code !== 0;
+      },
+      { what: () => `plaintext to be counted; so far ${shown.stdout}${shown.stderr}`, everyMs: 500, limitMs: 60_000 },
+    );
+    expect(shown.code, shown.stdout + shown.stderr).toBe(1);
+    expect(shown.stdout).toMatch(
+      /^CALLER +\(no sidecar\) → reviews\.default\.svc\.cluster\.local +\d+ requests without mutual TLS/m,
+    );
+  }, 90_000);
+
   it('given a fault that is switched on, `periplus slo` shows the breach beside the change that made it', async () => {
     const look = async () => {
       const { code, stdout, stderr } = await periplus(['slo', '--hours', '1', '--prometheus', url, '-o', 'json']);

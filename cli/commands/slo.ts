@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { RecordedEvent } from '../../events/envelope.ts';
 import type { ConfigResource } from '../../events/model.ts';
-import { MeshError, messageOf } from '../../lib/mesh-error.ts';
+import { MeshError } from '../../lib/mesh-error.ts';
 import { printYamlValue } from '../../mesh/config/print.ts';
 import type { ServiceLevelObjectiveSpec } from '../../mesh/config/schemas/slo.ts';
 import { type Breach, breachesOf, type FiringSeries, leadMs, withEvents } from '../../mesh/slo/breaches.ts';
@@ -20,6 +20,7 @@ import {
 } from '../context.ts';
 import { eventLine } from '../events-table.ts';
 import { json, table } from '../output.ts';
+import { askPrometheus } from '../prometheus.ts';
 
 interface SloOptions extends SharedOptions {
   readonly prometheus: string;
@@ -74,37 +75,17 @@ async function firing(
   prometheus: string,
   range: { readonly startMs: number; readonly endMs: number; readonly stepMs: number },
 ): Promise<readonly FiringSeries[]> {
-  const query = new URLSearchParams({
+  const series = await askPrometheus(prometheus, 'query_range', {
     query: 'ALERTS{alertname="ServiceLevelObjectiveBurn",alertstate="firing"}',
     start: String(range.startMs / 1000),
     end: String(range.endMs / 1000),
     step: String(range.stepMs / 1000),
   });
-  let answer: RangeAnswer;
-  try {
-    const response = await fetch(`${prometheus.replace(/\/$/, '')}/api/v1/query_range?${query.toString()}`);
-    answer = (await response.json()) as RangeAnswer;
-  } catch (error) {
-    const what = `Prometheus at ${prometheus} does not answer: ${messageOf(error)}`;
-    throw new MeshError('unavailable', `${what}; say where it is with --prometheus URL`, { cause: error });
-  }
-  if (answer.status !== 'success') throw new MeshError('unavailable', `Prometheus at ${prometheus}: ${answer.error}`);
-  return (answer.data?.result ?? []).map(({ metric, values }) => ({
+  return series.map(({ metric, values }) => ({
     slo: metric.slo ?? '',
     severity: metric.severity ?? '',
     timesMs: values.map(([seconds]) => seconds * 1000),
   }));
-}
-
-interface RangeAnswer {
-  readonly status: string;
-  readonly error?: string;
-  readonly data?: {
-    readonly result: readonly {
-      readonly metric: Readonly<Record<string, string>>;
-      readonly values: readonly (readonly [number, string])[];
-    }[];
-  };
 }
 
 function shown(objectives: readonly Objective[], breaches: readonly Breach[]): string {
