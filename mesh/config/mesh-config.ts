@@ -11,6 +11,7 @@ import type {
 } from './schemas/destination-rule.ts';
 import type { ExtensionProvider } from './schemas/extension-provider.ts';
 import { type MeshConfigSpec, meshConfigSchema, unusedMeshFields } from './schemas/mesh-config.ts';
+import type { GatewayTopology, ProxyHeaders } from './schemas/proxy-traffic.ts';
 import type { HTTPRetry } from './schemas/virtual-service.ts';
 
 import { checkMeshSettings } from './validate/mesh-config.ts';
@@ -58,6 +59,11 @@ export interface MeshConfig {
     readonly metrics?: readonly string[];
     readonly accessLogging?: readonly string[];
   };
+  /** What stands before gateways, and headers of all proxies: `defaultConfig` of the mesh. */
+  readonly gatewayTopology?: GatewayTopology;
+  readonly proxyHeaders?: ProxyHeaders;
+  /** For TLS that ends at gateways and Sidecar listeners whose server sets none of its own. */
+  readonly tlsDefaults?: NonNullable<MeshConfigSpec['tlsDefaults']>;
   /** Who authorizes (AuthorizationPolicies of action CUSTOM), logs and traces (Telemetry). */
   readonly extensionProviders?: readonly ExtensionProvider[];
 }
@@ -130,6 +136,9 @@ export function meshConfigOf(spec: MeshConfigSpec, base: MeshConfig = defaultMes
     pathNormalization: spec.pathNormalization?.normalization,
     extensionProviders: spec.extensionProviders,
     defaultProviders: spec.defaultProviders,
+    gatewayTopology: spec.defaultConfig?.gatewayTopology,
+    proxyHeaders: spec.defaultConfig?.proxyHeaders,
+    tlsDefaults: spec.tlsDefaults,
   });
 }
 

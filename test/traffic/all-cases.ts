@@ -10,6 +10,7 @@ import { envoyFilterRouteCases } from './cases/envoy-filter-routes.ts';
 import { extAuthzCases } from './cases/ext-authz.ts';
 import { gatewayCases } from './cases/gateway.ts';
 import { gatewayCredentialCases } from './cases/gateway-credentials.ts';
+import { gatewayHostCases } from './cases/gateway-hosts.ts';
 import { gradualCases } from './cases/gradual.ts';
 import { httpChangeCases } from './cases/http-change.ts';
 import { httpMatchCases } from './cases/http-match.ts';
@@ -23,6 +24,7 @@ import { meshConfigCases } from './cases/mesh-config.ts';
 import { outlierDetectionCases } from './cases/outlier-detection.ts';
 import { protocolCases } from './cases/protocols.ts';
 import { providerCases } from './cases/providers.ts';
+import { proxyHeaderCases } from './cases/proxy-headers.ts';
 import { serverTlsCases } from './cases/server-tls.ts';
 import { serviceEntryCases } from './cases/service-entry.ts';
 import { sidecarCases } from './cases/sidecar.ts';
@@ -58,6 +60,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'outlier-detection': outlierDetectionCases,
   'destination-rule': destinationRuleCases,
   gateway: gatewayCases,
+  'gateway-hosts': gatewayHostCases,
   'server-tls': serverTlsCases,
   'gateway-credentials': gatewayCredentialCases,
   gradual: gradualCases,
@@ -96,6 +99,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'ext-authz': extAuthzCases,
   providers: providerCases,
   'mesh-config': meshConfigCases,
+  'proxy-headers': proxyHeaderCases,
   'mesh-defaults': asMeshDefaults(
     [...connectionPoolCases, ...outlierDetectionCases, ...localityCases, ...httpRetryCases],
     // `attempts: 0` is a rule's way to have none.

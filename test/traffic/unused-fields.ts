@@ -45,7 +45,6 @@ export const unusedFields: Readonly<Record<string, string>> = {
   'VirtualService.tcp.match.sourceSubnet': 'hidden and not implemented in Istio',
   'Gateway.servers.port.targetPort': 'not used by Istio; the gateway’s own Service decides (deprecated)',
   'Gateway.servers.defaultEndpoint': 'not used by Istio (hidden)',
-  'Gateway.servers.name': 'a name for statistics',
   'Sidecar.egress.port.targetPort': 'not used by Istio',
   'Sidecar.ingress.port.targetPort': 'not used by Istio; defaultEndpoint says where the application is',
   'ProxyConfig.image.imageType': 'read by Istio’s sidecar injector; agents here run the Envoy they have',

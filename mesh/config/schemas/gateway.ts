@@ -20,6 +20,7 @@ export const serverTlsSchema = object({
   minProtocolVersion: tlsProtocol,
   maxProtocolVersion: tlsProtocol,
   cipherSuites: list(text),
+  ecdhCurves: list(text),
   insecureSkipVerify: flag,
 });
 const port = object({ number: required(uint32), protocol: required(text), name: required(text), targetPort: uint32 });

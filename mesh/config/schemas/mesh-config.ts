@@ -6,6 +6,7 @@ import {
   tcpKeepaliveSchema,
 } from './destination-rule.ts';
 import { extensionProviderSchema } from './extension-provider.ts';
+import { defaultConfigSchema } from './proxy-traffic.ts';
 import {
   anything,
   duration,
@@ -42,6 +43,12 @@ const used = {
   }),
   extensionProviders: list(extensionProviderSchema),
   defaultProviders: object({ tracing: list(text), metrics: list(text), accessLogging: list(text) }),
+  defaultConfig: defaultConfigSchema,
+  tlsDefaults: object({
+    minProtocolVersion: oneOfNames('TLS_AUTO', 'TLSV1_2', 'TLSV1_3'),
+    ecdhCurves: list(text),
+    cipherSuites: list(text),
+  }),
   defaultServiceExportTo: list(text),
   defaultVirtualServiceExportTo: list(text),
   defaultDestinationRuleExportTo: list(text),
@@ -53,7 +60,6 @@ export const unusedMeshFields = [
   'caCertificates',
   'certificates',
   'configSources',
-  'defaultConfig',
   'disableEnvoyListenerLog',
   'discoverySelectors',
   'enableEnvoyAccessLogService',
@@ -74,7 +80,6 @@ export const unusedMeshFields = [
   'serviceEntryVisibility',
   'serviceScopeConfigs',
   'serviceSettings',
-  'tlsDefaults',
   'verifyCertificateAtClient',
   'zoneAwareLbSetting',
 ] as const;

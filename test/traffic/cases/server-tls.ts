@@ -192,6 +192,15 @@ const checks: readonly Check[] = [
     },
   },
   {
+    name: 'tls.ecdhCurves',
+    proves: ['ecdhCurves'],
+    settings: simple({ ecdhCurves: ['P-384'] }),
+    run: async (mesh, end) => {
+      assert.equal((await end.https(mesh, '/', { ecdhCurve: 'P-384' })).status, 200);
+      await assert.rejects(end.https(mesh, '/', { ecdhCurve: 'P-256' }));
+    },
+  },
+  {
     name: 'tls.tlsCertificates',
     proves: ['tlsCertificates.serverCertificate', 'tlsCertificates.privateKey'],
     settings: (place) => ({ mode: 'SIMPLE', tlsCertificates: [ownCertificate(place)] }),

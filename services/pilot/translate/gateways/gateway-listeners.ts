@@ -11,7 +11,7 @@ import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { encodeResource } from '../encode.ts';
 import { bindAddress, wildcardAddress } from '../listeners/address.ts';
 import { connectionManagerFilter } from '../listeners/connection-manager.ts';
-import { tlsInspector } from '../listeners/listener-filters.ts';
+import { proxyProtocol, tlsInspector } from '../listeners/listener-filters.ts';
 import {
   maxConnectionsToAcceptPerSocketEvent,
   transportSocketConnectTimeoutMs,
@@ -80,7 +80,11 @@ function gatewayListener(
     address: bindAddress(bind, port.port),
     trafficDirection: TrafficDirection.OUTBOUND,
     accessLog: place.telemetry.listenerLogs('CLIENT'),
-    listenerFilters: needsSni ? [tlsInspector()] : [],
+    listenerFilters: [
+      // Before anything else: what follows it is the client's own.
+      ...(place.mesh.gatewayTopology?.proxyProtocol ? [proxyProtocol()] : []),
+      ...(needsSni ? [tlsInspector()] : []),
+    ],
     filterChains,
     maxConnectionsToAcceptPerSocketEvent,
   });
@@ -118,18 +122,22 @@ function httpChain(
   return create(FilterChainSchema, {
     ...chainBase(isPlain ? [] : sniHosts),
     filters: [...(isPlain ? [] : bansOf(server, security)), filter],
-    ...(isPlain || server.tls === undefined ? {} : { transportSocket: serverTlsSocket(server.tls, { isHttp: true }) }),
+    ...(isPlain || server.tls === undefined
+      ? {}
+      : { transportSocket: serverTlsSocket(server.tls, { isHttp: true, mesh }) }),
   });
 }
 
 function l4Chains(
   placed: GatewayServer,
   chains: ReturnType<typeof gatewayL4Chains>,
-  { security, telemetry }: Place,
+  { mesh, security, telemetry }: Place,
 ): FilterChain[] {
   const { server } = placed;
   const socket =
-    server.tls === undefined || isPassthrough(server) ? undefined : serverTlsSocket(server.tls, { isHttp: false });
+    server.tls === undefined || isPassthrough(server)
+      ? undefined
+      : serverTlsSocket(server.tls, { isHttp: false, mesh });
   return chains.map(({ sniHosts, applicationProtocols, target }) =>
     create(FilterChainSchema, {
       ...chainBase(sniHosts, applicationProtocols),

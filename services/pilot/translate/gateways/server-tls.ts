@@ -16,6 +16,7 @@ import {
   CommonTlsContextSchema,
   DownstreamTlsContextSchema,
 } from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
+import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { ServerTLSSettings } from '../../../../mesh/config/schemas/gateway.ts';
 import { adsSecret, agentSecret, caSecretName, certificateSecretName } from '../clusters/secret-config.ts';
 import { sanMatcher } from '../clusters/upstream-tls.ts';
@@ -27,15 +28,18 @@ const protocols: Readonly<Record<string, TlsParameters_TlsProtocol>> = {
   TLSV1_3: TlsParameters_TlsProtocol.TLSv1_3,
 };
 
+/** Where TLS ends. */
+export interface ServerTlsOptions {
+  readonly isHttp: boolean;
+  readonly mesh: Pick<MeshConfig, 'tlsDefaults'>;
+}
+
 /** The transport socket of a server that ends TLS (istio.io/latest/docs/reference/config/networking/gateway/#ServerTLSSettings). */
-export function serverTlsSocket(tls: ServerTLSSettings, options: { readonly isHttp: boolean }): TransportSocket {
+export function serverTlsSocket(tls: ServerTLSSettings, options: ServerTlsOptions): TransportSocket {
   const requiresClient = tls.mode === 'MUTUAL' || tls.mode === 'ISTIO_MUTUAL';
   const context = create(DownstreamTlsContextSchema, {
     requireClientCertificate: requiresClient,
-    commonTlsContext: commonContext(
-      tls,
-      options.isHttp || tls.mode !== 'ISTIO_MUTUAL' ? ['h2', 'http/1.1'] : alpnOfTcp,
-    ),
+    commonTlsContext: commonContext(tls, options),
   });
   return create(TransportSocketSchema, {
     name: 'envoy.transport_sockets.tls',
@@ -46,7 +50,8 @@ export function serverTlsSocket(tls: ServerTLSSettings, options: { readonly isHt
 /** What the mesh's clients offer on TCP connections with mutual TLS. */
 const alpnOfTcp = ['istio-peer-exchange', 'h2', 'http/1.1'];
 
-function commonContext(tls: ServerTLSSettings, alpnProtocols: string[]): CommonTlsContext {
+function commonContext(tls: ServerTLSSettings, { isHttp, mesh }: ServerTlsOptions): CommonTlsContext {
+  const alpnProtocols = isHttp || tls.mode !== 'ISTIO_MUTUAL' ? ['h2', 'http/1.1'] : alpnOfTcp;
   const context = create(CommonTlsContextSchema, { alpnProtocols });
   if (tls.mode === 'ISTIO_MUTUAL') useWorkloadIdentity(context, tls);
   else {
@@ -54,7 +59,7 @@ function commonContext(tls: ServerTLSSettings, alpnProtocols: string[]): CommonT
     const [first] = names;
     if (first !== undefined) useCredentials(context, tls, names, first);
     else useFiles(context, tls);
-    setParameters(context, tls);
+    setParameters(context, tls, mesh.tlsDefaults);
   }
   return context;
 }
@@ -123,14 +128,25 @@ function validation(tls: ServerTLSSettings): CertificateValidationContext {
   });
 }
 
-function setParameters(context: CommonTlsContext, tls: ServerTLSSettings): void {
-  const min = protocols[tls.minProtocolVersion ?? ''];
+/** The mesh's defaults, where the server sets nothing of its own. */
+function setParameters(
+  context: CommonTlsContext,
+  tls: ServerTLSSettings,
+  defaults: MeshConfig['tlsDefaults'] = {},
+): void {
+  const min = protocols[tls.minProtocolVersion ?? ''] ?? protocols[defaults.minProtocolVersion ?? ''];
   const max = protocols[tls.maxProtocolVersion ?? ''];
-  const cipherSuites = [...(tls.cipherSuites ?? [])];
-  if (min === undefined && max === undefined && cipherSuites.length === 0) return;
+  const cipherSuites = firstOf(tls.cipherSuites, defaults.cipherSuites);
+  const ecdhCurves = firstOf(tls.ecdhCurves, defaults.ecdhCurves);
+  if (min === undefined && max === undefined && cipherSuites.length === 0 && ecdhCurves.length === 0) return;
   context.tlsParams = create(TlsParametersSchema, {
     cipherSuites,
+    ecdhCurves,
     ...(min === undefined ? {} : { tlsMinimumProtocolVersion: min }),
     ...(max === undefined ? {} : { tlsMaximumProtocolVersion: max }),
   });
+}
+
+function firstOf(own: readonly string[] | undefined, otherwise: readonly string[] | undefined): string[] {
+  return [...(own?.length ? own : (otherwise ?? []))];
 }

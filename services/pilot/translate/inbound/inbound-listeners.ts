@@ -201,7 +201,7 @@ function socketOf({
 }) {
   if (way.isMeshTls) return { socket: meshServerSocket(mesh, { ...way, federation: security.federation }) };
   if (!way.isServerTls || chain.tls === undefined) return {};
-  return { socket: serverTlsSocket(chain.tls, { isHttp: way.isHttp }) };
+  return { socket: serverTlsSocket(chain.tls, { isHttp: way.isHttp, mesh }) };
 }
 
 /** What reports of the chain's traffic say of it. */

@@ -11,7 +11,6 @@ import { GrpcWebSchema } from '../../../../gen/envoy/extensions/filters/http/grp
 import { RouterSchema } from '../../../../gen/envoy/extensions/filters/http/router/v3/router_pb.js';
 import {
   type HttpConnectionManager,
-  HttpConnectionManager_ForwardClientCertDetails,
   HttpConnectionManager_PathWithEscapedSlashesAction,
   HttpConnectionManagerSchema,
   type HttpFilter,
@@ -23,6 +22,7 @@ import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2, type ListenerPortProtocol } from '../routes/protocol.ts';
 import type { ReportPlace } from '../telemetry/stats-loggers.ts';
 import type { WorkloadTelemetry } from '../telemetry/workload-telemetry.ts';
+import { headerOptions, suppressesDebugHeaders } from './proxy-headers.ts';
 
 /** Which side of the mesh a listener is on. */
 export type ListenerClass = 'sidecar-outbound' | 'sidecar-inbound' | 'gateway';
@@ -63,7 +63,7 @@ export function connectionManager(options: ConnectionManagerOptions): HttpConnec
   return create(HttpConnectionManagerSchema, {
     statPrefix: options.statPrefix,
     routeSpecifier: routeSpecifier(options.routes),
-    httpFilters: [...telemetry.httpFilters(side), ...securityFilters, ...httpFilters(options.protocol)],
+    httpFilters: [...telemetry.httpFilters(side), ...securityFilters, ...httpFilters(options)],
     accessLog: [...telemetry.httpLogs({ ...options.place, side }), ...reportLogs],
     ...(tracing ? { tracing } : {}),
     ...(denialReplies.length > 0 ? { localReplyConfig: { mappers: [...denialReplies] } } : {}),
@@ -73,6 +73,7 @@ export function connectionManager(options: ConnectionManagerOptions): HttpConnec
     streamIdleTimeout: durationOfMs(0),
     proxy100Continue: true,
     ...classOptions(options),
+    ...headerOptions(options.class, options.mesh),
   });
 }
 
@@ -116,7 +117,6 @@ function routeSpecifier(routes: ConnectionManagerOptions['routes']): HttpConnect
 }
 
 function classOptions({ class: listenerClass, protocol }: ConnectionManagerOptions) {
-  const certificates = HttpConnectionManager_ForwardClientCertDetails;
   switch (listenerClass) {
     case 'sidecar-outbound':
       return {
@@ -124,21 +124,9 @@ function classOptions({ class: listenerClass, protocol }: ConnectionManagerOptio
         ...(protocol === 'HTTP_PROXY' ? { httpProtocolOptions: { allowAbsoluteUrl: true } } : {}),
       };
     case 'sidecar-inbound':
-      return {
-        useRemoteAddress: false,
-        serverName: 'istio-envoy',
-        forwardClientCertDetails: certificates.APPEND_FORWARD,
-        setCurrentClientCertDetails: { subject: true, uri: true, dns: true },
-        ...(isHttp2(protocol) ? { http2ProtocolOptions: {} } : {}),
-      };
+      return { useRemoteAddress: false, ...(isHttp2(protocol) ? { http2ProtocolOptions: {} } : {}) };
     case 'gateway':
-      return {
-        useRemoteAddress: true,
-        serverName: 'istio-envoy',
-        forwardClientCertDetails: certificates.SANITIZE_SET,
-        setCurrentClientCertDetails: { subject: true, cert: true, uri: true, dns: true },
-        httpProtocolOptions: {},
-      };
+      return { useRemoteAddress: true, httpProtocolOptions: {} };
     default:
       return listenerClass satisfies never;
   }
@@ -148,10 +136,15 @@ const faultFilter = httpFilter('envoy.filters.http.fault', anyPack(HTTPFaultSche
 const corsFilter = httpFilter('envoy.filters.http.cors', anyPack(CorsSchema, create(CorsSchema)));
 const grpcWebFilter = httpFilter('envoy.filters.http.grpc_web', anyPack(GrpcWebSchema, create(GrpcWebSchema)));
 const routerFilter = httpFilter('envoy.filters.http.router', anyPack(RouterSchema, create(RouterSchema)));
+const quietRouterFilter = httpFilter(
+  'envoy.filters.http.router',
+  anyPack(RouterSchema, create(RouterSchema, { suppressEnvoyHeaders: true })),
+);
 
 /** Fault and CORS are inert until a route configures them; the router ends the chain. */
-function httpFilters(protocol: ListenerPortProtocol): HttpFilter[] {
-  return [...(protocol === 'GRPC-Web' ? [grpcWebFilter] : []), faultFilter, corsFilter, routerFilter];
+function httpFilters({ protocol, mesh }: ConnectionManagerOptions): HttpFilter[] {
+  const router = suppressesDebugHeaders(mesh) ? quietRouterFilter : routerFilter;
+  return [...(protocol === 'GRPC-Web' ? [grpcWebFilter] : []), faultFilter, corsFilter, router];
 }
 
 /** Filters that proxyless gRPC clients understand. */

@@ -10,6 +10,7 @@ import {
 import { HttpInspectorSchema } from '../../../../gen/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.js';
 import { OriginalDstSchema } from '../../../../gen/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.js';
 import { OriginalSrcSchema } from '../../../../gen/envoy/extensions/filters/listener/original_src/v3/original_src_pb.js';
+import { ProxyProtocolSchema } from '../../../../gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.js';
 import { TlsInspectorSchema } from '../../../../gen/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.js';
 
 /** ALPN names that the HTTP inspector gives to plain HTTP/1.1 and HTTP/2. */
@@ -26,6 +27,7 @@ const tlsInspectorConfig = anyPack(
 );
 const httpInspectorConfig = anyPack(HttpInspectorSchema, create(HttpInspectorSchema));
 const originalDstConfig = anyPack(OriginalDstSchema, create(OriginalDstSchema));
+const proxyProtocolConfig = anyPack(ProxyProtocolSchema, create(ProxyProtocolSchema));
 /** Mark that istio-iptables excludes from interception. */
 const originalSrcConfig = anyPack(OriginalSrcSchema, create(OriginalSrcSchema, { mark: 1337 }));
 
@@ -47,6 +49,11 @@ export function originalDestination(): ListenerFilter {
 /** Keeps the client's address on connections to the application (TPROXY). */
 export function originalSource(): ListenerFilter {
   return listenerFilter('envoy.filters.listener.original_src', originalSrcConfig);
+}
+
+/** Takes the client's address from the PROXY protocol's header, which every connection must then begin with. */
+export function proxyProtocol(): ListenerFilter {
+  return listenerFilter('envoy.filters.listener.proxy_protocol', proxyProtocolConfig);
 }
 
 /** A predicate that holds on these destination ports; undefined for none. */
