@@ -69,7 +69,7 @@ export function validateResource(
   const problems: Problem[] = [];
   const root = placeAt(reportTo(problems, source, { resource: configKey(resource), base }));
   checkLabelValues(resource.labels, root.at('metadata', 'labels'));
-  validators.get(resource.kind)?.(resource.spec as never, root.at('spec'), resource);
+  validators.get(resource.kind)?.(resource.spec as never, root.at('spec'), { ...resource, root });
   return problems.sort(byPosition);
 }
 

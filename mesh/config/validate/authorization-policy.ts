@@ -4,18 +4,23 @@ import { didYouMean } from '../suggest-name.ts';
 import { isAddressOrCidr } from './hosts.ts';
 import { checkTargets } from './labels.ts';
 import { forEachAt, type Place, type SpecValidator } from './place.ts';
-import { checkPort } from './ports.ts';
 
 /** See the file's first line. */
 export const validateAuthorizationPolicy: SpecValidator<AuthorizationPolicySpec> = (spec, place) => {
   checkTargets(spec, place);
-  const isCustom = spec.action === 'CUSTOM';
-  if (isCustom && !spec.provider?.name) place.at('provider', 'name').error('is required for action CUSTOM');
-  if (!isCustom && spec.provider) place.at('provider').error(`is for action CUSTOM, found ${spec.action ?? 'ALLOW'}`);
-  if (isCustom && spec.rules === undefined) place.at('rules').error('is required for action CUSTOM');
-  if (spec.action === 'DENY' && !spec.rules?.length)
-    place.at('rules').warn('a DENY policy without rules denies nothing');
-  forEachAt(spec.rules, place.at('rules'), checkRule);
+  const { action = 'ALLOW', rules = [] } = spec;
+  if (action === 'CUSTOM' && rules.length > 0 && !spec.provider?.name)
+    place.at('provider', 'name').error('is required for action CUSTOM');
+  if (action !== 'CUSTOM' && spec.provider) place.at('provider').error(`is for action CUSTOM, found ${action}`);
+  if ((action === 'CUSTOM' || action === 'DENY') && rules.length === 0)
+    place
+      .at('rules')
+      .error(`a ${action} policy without rules is never triggered; add an empty rule {} for every request`);
+  forEachAt(rules, place.at('rules'), (rule, at) => {
+    checkRule(rule, at);
+    if (action === 'CUSTOM') checkCustomRule(rule, at);
+    if (action === 'DENY') checkDenyRule(rule, at);
+  });
 };
 
 function checkRule(rule: Rule, place: Place): void {
@@ -26,6 +31,57 @@ function checkRule(rule: Rule, place: Place): void {
   forEachAt(rule.when, place.at('when'), checkCondition);
 }
 
+const identities = [
+  'namespaces',
+  'notNamespaces',
+  'serviceAccounts',
+  'notServiceAccounts',
+  'trustDomains',
+  'notTrustDomains',
+  'principals',
+  'notPrincipals',
+  'requestPrincipals',
+  'notRequestPrincipals',
+] as const;
+const identityKeys = ['source.namespace', 'source.serviceAccount', 'source.trustDomain', 'source.principal'];
+
+/** What an external authorizer decides on does not know who asks. */
+function checkCustomRule(rule: Rule, place: Place): void {
+  forEachAt(rule.from, place.at('from'), ({ source }, at) => {
+    for (const name of identities)
+      if (source?.[name]?.length) at.at('source', name).error('is not supported with action CUSTOM');
+  });
+  forEachAt(rule.when, place.at('when'), ({ key }, at) => {
+    if (identityKeys.includes(key) || key.startsWith('request.auth.'))
+      at.at('key').error(`${key} is not supported with action CUSTOM`);
+  });
+}
+
+const tcpSources = [
+  'principals',
+  'notPrincipals',
+  'namespaces',
+  'notNamespaces',
+  'serviceAccounts',
+  'notServiceAccounts',
+  'ipBlocks',
+  'notIpBlocks',
+  'remoteIpBlocks',
+  'notRemoteIpBlocks',
+] as const;
+
+/** HTTP's attributes hold for all of TCP's traffic in a DENY policy. */
+function checkDenyRule({ from = [], to = [] }: Rule, place: Place): void {
+  const sources = from.flatMap(({ source }) => source ?? []);
+  const operations = to.flatMap(({ operation }) => operation ?? []);
+  const tcpFrom = sources.some((source) => tcpSources.some((name) => source[name] !== undefined));
+  const tcpTo = operations.some(({ ports, notPorts }) => ports !== undefined || notPorts !== undefined);
+  if ((sources.length > 0 && operations.length === 0 && !tcpFrom) || (operations.length > 0 && !tcpTo))
+    place.warn(
+      'configured AuthorizationPolicy will deny all traffic to TCP ports under its scope due to the use of only HTTP attributes in a DENY rule; it is recommended to explicitly specify the port',
+    );
+}
+
 function checkSource(source: Source | undefined, place: Place): void {
   if (!checkLists(source ?? {}, place)) return;
   for (const name of ['ipBlocks', 'notIpBlocks', 'remoteIpBlocks', 'notRemoteIpBlocks'] as const)
@@ -33,6 +89,10 @@ function checkSource(source: Source | undefined, place: Place): void {
   const accounts = source?.serviceAccounts || source?.notServiceAccounts;
   const others = source?.principals || source?.notPrincipals || source?.namespaces || source?.notNamespaces;
   if (accounts && others) place.error('serviceAccounts excludes principals and namespaces');
+  for (const name of ['serviceAccounts', 'notServiceAccounts'] as const)
+    checkServiceAccounts(source?.[name] ?? [], place.at(name));
+  for (const name of ['trustDomains', 'notTrustDomains'] as const)
+    forEachAt(source?.[name], place.at(name), checkTrustDomain);
 }
 
 function checkOperation(operation: Operation | undefined, place: Place): void {
@@ -41,17 +101,41 @@ function checkOperation(operation: Operation | undefined, place: Place): void {
   for (const name of ['paths', 'notPaths'] as const) forEachAt(operation?.[name], place.at(name), checkPath);
 }
 
-/** At least one list, none of them empty, no empty text. */
+/** At least one list with something in it, no empty text. */
 function checkLists(message: Source | Operation, place: Place): boolean {
   const lists = Object.entries(message) as [string, readonly string[]][];
-  if (lists.length === 0) place.error('must have at least one field');
-  for (const [name, values] of lists) {
-    if (values.length === 0) place.at(name).error('expected at least one value');
+  const isEmpty = lists.every(([, values]) => values.length === 0);
+  if (isEmpty) place.error('must have at least one field');
+  for (const [name, values] of lists)
     forEachAt(values, place.at(name), (value, at) => {
       if (value === '') at.error('expected text');
     });
-  }
-  return lists.length > 0;
+  return !isEmpty;
+}
+
+/** Istio's bounds. */
+const maxServiceAccounts = 16;
+const maxAccountLength = 320;
+
+function checkServiceAccounts(accounts: readonly string[], place: Place): void {
+  if (accounts.length > maxServiceAccounts) place.error(`has at most ${maxServiceAccounts} values`);
+  forEachAt(accounts, place, (account, at) => {
+    if (account === '') return;
+    if (account.includes('*')) at.error('wildcards are not supported in service accounts');
+    else if (account.length > maxAccountLength) at.error(`has at most ${maxAccountLength} characters`);
+    else if (!/^[^/]+(?:\/[^/]+)?$/.test(account))
+      at.error(`expected SERVICEACCOUNT or NAMESPACE/SERVICEACCOUNT, found ${JSON.stringify(account)}`);
+  });
+}
+
+function checkTrustDomain(domain: string, place: Place): void {
+  checkWildcard(domain, place);
+  if (domain.includes('/')) place.error(`a trust domain has no /, found ${JSON.stringify(domain)}`);
+}
+
+function checkWildcard(value: string, place: Place): void {
+  if (!/^\*?[^*]*$|^[^*]*\*$/.test(value))
+    place.error(`* may stand once, at the start or the end, found ${JSON.stringify(value)}`);
 }
 
 function checkIpBlock(block: string, place: Place): void {
@@ -60,20 +144,23 @@ function checkIpBlock(block: string, place: Place): void {
 }
 
 function checkPortText(port: string, place: Place): void {
-  checkPort(/^\d{1,5}$/.test(port) ? Number(port) : Number.NaN, place);
+  if (!/^\d{1,9}$/.test(port) || Number(port) > 65_535)
+    place.error(`expected a port from 0 to 65535, found ${JSON.stringify(port)}`);
 }
 
-/** `{*}` stands for one path segment, `{**}` for any number; with them `*` means nothing else. */
+/** `{*}` stands for one path segment, `{**}` for any number, as the last operator; with them, other segments are plain. */
 function checkPath(path: string, place: Place): void {
-  if (!/\{\*{1,2}\}/.test(path)) return;
-  const rest = path.replaceAll(/\{\*{1,2}\}/g, '');
-  if (rest.includes('*') || /[{}]/.test(rest))
-    place.error(`a template takes {*} and {**} only, each as a whole segment, found ${JSON.stringify(path)}`);
-  else if (path.split('/').some((segment) => segment.includes('{') && !/^\{\*{1,2}\}$/.test(segment)))
-    place.error('{*} and {**} must each be a whole segment');
-  else if (path.split('{**}').length > 2) place.error('{**} may stand only once');
-  else if (path.indexOf('{*}', path.indexOf('{**}') + 1) > path.indexOf('{**}') && path.includes('{**}'))
-    place.error('{**} must be the last operator');
+  const isTemplate = /\{\*{1,2}\}/.test(path);
+  let isOver = false;
+  for (const segment of path.replaceAll(/^\/+|\/+$/g, '').split('/')) {
+    const isOperator = segment === '{*}' || segment === '{**}';
+    if (isOperator && isOver) place.error('{**} must be the last operator');
+    else if (!isOperator && /[{}]/.test(segment))
+      place.error(`{ and } stand only in {*} and {**}, each a whole segment, found ${JSON.stringify(path)}`);
+    else if (!isOperator && isTemplate && !/^[-a-zA-Z0-9._~%!$&'()+,;:@=]+$/.test(segment))
+      place.error(`a template's other segments are plain text, found ${JSON.stringify(segment)}`);
+    isOver ||= segment === '{**}';
+  }
 }
 
 const keys = [
@@ -82,6 +169,7 @@ const keys = [
   'source.namespace',
   'source.principal',
   'source.serviceAccount',
+  'source.trustDomain',
   'request.auth.principal',
   'request.auth.audiences',
   'request.auth.presenter',
@@ -89,17 +177,36 @@ const keys = [
   'destination.port',
   'connection.sni',
 ];
-const keysWithName = /^(request\.headers|request\.auth\.claims)(\[[^[\]]+\])+$|^experimental\.envoy\.filters\./;
+/** Followed by a name in brackets. */
+const namedKey = /^(?:request\.headers|request\.auth\.claims|experimental\.envoy\.filters\.)[^[]*\[.+\]$/s;
+/** Attributes of Istio's first policies, and what they are now. */
+const formerKeys: Readonly<Record<string, string>> = {
+  'destination.namespace': "the policy's own namespace",
+  'destination.name': 'the selector',
+  'destination.user': 'the selector',
+};
 
 function checkCondition(condition: Condition, place: Place): void {
   const { key, values = [], notValues = [] } = condition;
-  if (!keys.includes(key) && !keysWithName.test(key))
+  const instead = key.startsWith('destination.labels') ? 'the selector' : formerKeys[key];
+  if (key === '') place.at('key').error('is required');
+  else if (instead !== undefined) place.at('key').error(`${key} is no more; it is replaced by ${instead}`);
+  else if (!keys.includes(key) && !namedKey.test(key))
     place.at('key').error(`unknown attribute ${JSON.stringify(key)}${didYouMean(key, keys)}`);
   if (values.length === 0 && notValues.length === 0) place.error('one of values or notValues must be given');
-  for (const name of ['values', 'notValues'] as const)
-    forEachAt(condition[name], place.at(name), (value, at) => {
-      if (value === '') at.error('expected text');
-      else if (key.endsWith('.ip')) checkIpBlock(value, at);
-      else if (key === 'destination.port') checkPortText(value, at);
-    });
+  for (const [name, list] of [
+    ['values', values],
+    ['notValues', notValues],
+  ] as const) {
+    const at = place.at(name);
+    if (key === 'source.serviceAccount') checkServiceAccounts(list, at);
+    forEachAt(list, at, (value, one) => checkConditionValue(key, value, one));
+  }
+}
+
+function checkConditionValue(key: string, value: string, place: Place): void {
+  if (value === '') place.error('expected text');
+  else if (key.endsWith('.ip')) checkIpBlock(value, place);
+  else if (key === 'destination.port') checkPortText(value, place);
+  else if (key === 'source.trustDomain') checkWildcard(value, place);
 }

@@ -12,41 +12,44 @@ import { checkClientTls, checkConnectionPool, checkOutlierDetection } from './tr
 
 /** See the file's first line. */
 export const validateDestinationRule: SpecValidator<DestinationRuleSpec> = (spec, place, { namespace }) => {
-  checkHost(spec.host, place.at('host'), { addresses: true });
-  if (spec.trafficPolicy) checkTrafficPolicy(spec.trafficPolicy, place.at('trafficPolicy'));
-  forEachAt(spec.subsets, place.at('subsets'), checkSubset);
+  checkHost(spec.host, place.at('host'));
+  if (spec.trafficPolicy) checkTrafficPolicy(spec.trafficPolicy, place.at('trafficPolicy'), namespace);
+  forEachAt(spec.subsets, place.at('subsets'), (subset, at) => checkSubset(subset, at, namespace));
   checkUnique(
     (spec.subsets ?? []).map((subset) => subset.name),
     (index) => place.at('subsets', index, 'name'),
-    'subset',
+    { what: 'subset' },
   );
   checkExportTo(spec.exportTo, place.at('exportTo'), { namespace, none: false });
   checkMatchLabels(spec.workloadSelector, place.at('workloadSelector'));
-  const beyond = (spec.exportTo ?? []).filter((value) => value !== '.' && value !== namespace);
-  if (spec.workloadSelector && beyond.length > 0)
+  const isBeyond = spec.exportTo?.some((value) => value !== '.' && value !== namespace);
+  if (spec.workloadSelector && isBeyond)
     place.at('exportTo').error('a rule with workloadSelector applies to its own namespace only: expected .');
 };
 
-function checkSubset(subset: Subset, place: Place): void {
+function checkSubset(subset: Subset, place: Place, namespace: string): void {
   checkSubsetName(subset.name, place.at('name'));
   checkLabelValues(subset.labels, place.at('labels'));
-  if (subset.trafficPolicy) checkTrafficPolicy(subset.trafficPolicy, place.at('trafficPolicy'));
+  if (subset.trafficPolicy) checkTrafficPolicy(subset.trafficPolicy, place.at('trafficPolicy'), namespace);
 }
 
-function checkTrafficPolicy(policy: TrafficPolicy, place: Place): void {
+function checkTrafficPolicy(policy: TrafficPolicy, place: Place, namespace: string): void {
   if (Object.keys(policy).length === 0) place.error('a traffic policy must have at least one field');
-  checkPolicy(policy, place);
+  checkPolicy(policy, place, namespace);
   forEachAt(policy.portLevelSettings, place.at('portLevelSettings'), (settings, at) => {
-    checkPort(settings.port?.number, at.at('port', 'number'));
+    if (settings.port === undefined) at.at('port').error('is required');
+    else if (settings.port.number) checkPort(settings.port.number, at.at('port', 'number'));
+    else at.at('port', 'number').warn('without a number the settings are for no port');
     if (Object.keys(settings).every((name) => name === 'port'))
       at.error('port-level settings must have at least one field besides port');
-    checkPolicy(settings, at);
+    checkPolicy(settings, at, namespace);
   });
   checkUnique(
     (policy.portLevelSettings ?? []).map((settings) => settings.port?.number),
     (index) => place.at('portLevelSettings', index, 'port'),
-    'port',
+    { what: 'port', warns: true },
   );
+  if (policy.tunnel && policy.proxyProtocol) place.error('only one of tunnel and proxyProtocol may be set');
   if (policy.tunnel) checkTunnel(policy.tunnel, place.at('tunnel'));
   checkPercentage(policy.retryBudget?.percent, place.at('retryBudget', 'percent'));
 }
@@ -54,17 +57,18 @@ function checkTrafficPolicy(policy: TrafficPolicy, place: Place): void {
 function checkPolicy(
   policy: Pick<TrafficPolicy, 'loadBalancer' | 'connectionPool' | 'outlierDetection' | 'tls'>,
   place: Place,
+  namespace: string,
 ): void {
   if (policy.loadBalancer)
     checkLoadBalancer(policy.loadBalancer, place.at('loadBalancer'), policy.outlierDetection !== undefined);
   if (policy.connectionPool) checkConnectionPool(policy.connectionPool, place.at('connectionPool'));
   if (policy.outlierDetection) checkOutlierDetection(policy.outlierDetection, place.at('outlierDetection'));
-  if (policy.tls) checkClientTls(policy.tls, place.at('tls'));
+  if (policy.tls) checkClientTls(policy.tls, place.at('tls'), namespace);
 }
 
 function checkTunnel(tunnel: NonNullable<TrafficPolicy['tunnel']>, place: Place): void {
   const { protocol, targetHost } = tunnel;
-  if (protocol && !['CONNECT', 'POST'].includes(protocol.toUpperCase()))
+  if (protocol && !['CONNECT', 'POST'].includes(protocol))
     place.at('protocol').error(`expected CONNECT or POST, found ${JSON.stringify(protocol)}`);
   if (!isAddress(targetHost) && !isDnsName(targetHost))
     place.at('targetHost').error(`expected a host name or an IP address, found ${JSON.stringify(targetHost)}`);

@@ -1,15 +1,13 @@
 // Destinations and their weights, shared by HTTP, TCP and TLS routes.
 import type { Destination } from '../schemas/destination.ts';
-import { checkHost } from './hosts.ts';
+import { checkHost, isDnsLabel } from './hosts.ts';
 import { forEachAt, type Place } from './place.ts';
 import { checkPort } from './ports.ts';
-
-const subsetForm = /^[a-zA-Z0-9]([-a-zA-Z0-9_.]*[a-zA-Z0-9])?$/;
 
 /** Reports an unusable host, subset or port. */
 export function checkDestination(destination: Destination, place: Place): void {
   if (destination.host === '*') place.at('host').error('* is not a destination');
-  else checkHost(destination.host, place.at('host'), { addresses: true });
+  else checkHost(destination.host, place.at('host'));
   if (destination.subset !== undefined && destination.subset !== '')
     checkSubsetName(destination.subset, place.at('subset'));
   if (destination.port !== undefined) checkPort(destination.port.number, place.at('port', 'number'));
@@ -17,7 +15,7 @@ export function checkDestination(destination: Destination, place: Place): void {
 
 /** Reports a name that no subset can have. */
 export function checkSubsetName(name: string, place: Place): void {
-  if (name.length > 63 || !subsetForm.test(name))
+  if (!isDnsLabel(name))
     place.error(`expected letters, digits and - (at most 63) as a subset's name, found ${JSON.stringify(name)}`);
 }
 

@@ -19,8 +19,6 @@ export const validateEnvoyFilter: SpecValidator<EnvoyFilterSpec> = (spec, place)
   );
   checkOneOf(spec, ['workloadSelector', 'targetRefs'], place);
   checkWorkloadSelector(spec.workloadSelector, place.at('workloadSelector'));
-  if (spec.workloadSelector && Object.keys(spec.workloadSelector.labels ?? {}).length === 0)
-    place.at('workloadSelector').warn('has no labels: it is applied to all workloads of the namespace');
   forEachAt(spec.targetRefs, place.at('targetRefs'), checkTargetRef);
   forEachAt(spec.configPatches, place.at('configPatches'), checkConfigPatch);
 };

@@ -1,5 +1,5 @@
 // exportTo: the namespaces that may see a resource.
-import { isNamespace } from './hosts.ts';
+import { isDnsLabel } from './hosts.ts';
 import type { Place } from './place.ts';
 
 /** Reports values that are not `.`, `*`, `~` or a namespace, and sets that contradict themselves. `~` is for ServiceEntry only. */
@@ -10,7 +10,7 @@ export function checkExportTo(
 ): void {
   const seen = new Map<string, string>();
   for (const [index, value] of (exportTo ?? []).entries()) {
-    const known = value === '.' || value === '*' || (options.none && value === '~') || isNamespace(value);
+    const known = value === '.' || value === '*' || (options.none && value === '~') || isDnsLabel(value);
     if (!known)
       place
         .at(index)
@@ -29,7 +29,6 @@ export function checkExportTo(
         );
     seen.set(meaning, value);
   }
-  const values = [...seen.values()];
-  if (values.includes('*') && values.includes('.')) place.error('* (all) and . (this namespace) contradict each other');
-  if (values.includes('~') && values.length > 1) place.error('~ (none) must be the only value');
+  if (seen.has('*') && seen.size > 1) place.error('* (all) must be the only value');
+  if (options.none && seen.has('~') && seen.size > 1) place.error('~ (none) must be the only value');
 }

@@ -1,7 +1,13 @@
 // Validates TCP and TLS routes.
-import type { L4MatchAttributes, TCPRoute, TLSMatchAttributes, TLSRoute } from '../schemas/virtual-service.ts';
+import type {
+  L4MatchAttributes,
+  TCPRoute,
+  TLSMatchAttributes,
+  TLSRoute,
+  VirtualServiceSpec,
+} from '../schemas/virtual-service.ts';
 import { checkWeights } from './destination.ts';
-import { checkHost, isAddressOrCidr, isHostSubset } from './hosts.ts';
+import { checkGatewayHost, checkHost, isAddress, isAddressOrCidr, isHostSubset, isWildcardName } from './hosts.ts';
 import { checkSource } from './http-match.ts';
 import { forEachAt, type Place } from './place.ts';
 import { checkPort } from './ports.ts';
@@ -17,8 +23,12 @@ export function checkTcpRoute(route: TCPRoute, place: Place): void {
   });
 }
 
-/** Reports everything wrong with a TLS route of a VirtualService with `hosts`. */
-export function checkTlsRoute(route: TLSRoute, place: Place, hosts: readonly string[]): void {
+/** Reports everything wrong with a TLS route of a VirtualService with `hosts`; `atGateway`: it is for gateways alone. */
+export function checkTlsRoute(
+  route: TLSRoute,
+  place: Place,
+  { hosts = [], atGateway }: Pick<VirtualServiceSpec, 'hosts'> & { readonly atGateway: boolean },
+): void {
   if (route.match.length === 0) place.at('match').error('a TLS route needs a match with sniHosts');
   if (!route.route?.length) place.at('route').error('a TLS route needs a destination');
   else checkWeights(route.route, place.at('route'));
@@ -26,7 +36,12 @@ export function checkTlsRoute(route: TLSRoute, place: Place, hosts: readonly str
     checkL4(match, at);
     if (match.sniHosts.length === 0) at.at('sniHosts').error('needs at least one host');
     forEachAt(match.sniHosts, at.at('sniHosts'), (sni, sniPlace) => {
-      checkHost(sni, sniPlace);
+      if (isAddress(sni) && !isWildcardName(sni)) {
+        sniPlace.warn('an address is no server name (RFC 6066): most clients send none for it');
+        return;
+      }
+      if (atGateway) checkGatewayHost(sni, sniPlace, { sni: true });
+      else checkHost(sni, sniPlace);
       if (!hosts.some((host) => isHostSubset(sni, host)))
         sniPlace.error(`${sni} is not covered by any of the VirtualService's hosts`);
     });

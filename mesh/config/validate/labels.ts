@@ -2,16 +2,28 @@
 import type { MatchLabelsSelector, PolicyTargetReference, WorkloadSelector } from '../schemas/destination.ts';
 import { checkOneOf, forEachAt, type Place } from './place.ts';
 
-const name = /^([a-zA-Z0-9]([-a-zA-Z0-9_.]{0,61}[a-zA-Z0-9])?)$/;
-const prefix = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const name = /^(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
+const prefix = /^[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?)*$/;
 
-/** Reports keys and values that Kubernetes would not accept as labels. */
-export function checkLabelValues(labels: Readonly<Record<string, string>> | undefined, place: Place): void {
+/** Kubernetes' bound on the name within a label's key, and on a value. */
+const maxNameLength = 63;
+
+/** Reports keys and values that can not be labels. `bounded`: values of objects' own labels, which Kubernetes bounds and Istio does not. */
+export function checkLabelValues(
+  labels: Readonly<Record<string, string>> | undefined,
+  place: Place,
+  options: { readonly bounded?: boolean } = {},
+): void {
   for (const [key, value] of Object.entries(labels ?? {})) {
     const slash = key.indexOf('/');
-    const good = name.test(key.slice(slash + 1)) && (slash < 0 || (slash <= 253 && prefix.test(key.slice(0, slash))));
+    const own = key.slice(slash + 1);
+    const good =
+      own.length <= maxNameLength &&
+      name.test(own) &&
+      (slash < 0 || (slash <= 253 && prefix.test(key.slice(0, slash))));
     if (!good) place.at(key).error(`${JSON.stringify(key)} is not a label's name`);
-    if (value !== '' && !name.test(value))
+    const long = options.bounded === true && value.length > maxNameLength;
+    if (value !== '' && (long || !name.test(value)))
       place
         .at(key)
         .error(`expected at most 63 letters, digits, -, _ and . as a label's value, found ${JSON.stringify(value)}`);
@@ -19,22 +31,23 @@ export function checkLabelValues(labels: Readonly<Record<string, string>> | unde
 }
 
 /** Reports a selector that can't select: wildcards, empty names. */
-export function checkSelectorLabels(labels: Readonly<Record<string, string>> | undefined, place: Place): void {
+function checkSelectorLabels(labels: Readonly<Record<string, string>> | undefined, place: Place): void {
   for (const [key, value] of Object.entries(labels ?? {})) {
     if (key === '') place.error('a label to select by needs a name');
     if (`${key}${value}`.includes('*')) place.at(key).error('wildcards are not supported in selectors');
-    else if (value.length > 63) place.at(key).error("a label's value has at most 63 characters");
+    else if (value.length > maxNameLength) place.at(key).error("a label's value has at most 63 characters");
   }
+  if (Object.keys(labels ?? {}).length === 0) place.warn('without labels every workload of the namespace is selected');
 }
 
 /** A networking selector (`labels`). */
 export function checkWorkloadSelector(selector: WorkloadSelector | undefined, place: Place): void {
-  checkSelectorLabels(selector?.labels, place.at('labels'));
+  if (selector) checkSelectorLabels(selector.labels, place.at('labels'));
 }
 
 /** A type.v1beta1 selector (`matchLabels`). */
 export function checkMatchLabels(selector: MatchLabelsSelector | undefined, place: Place): void {
-  checkSelectorLabels(selector?.matchLabels, place.at('matchLabels'));
+  if (selector) checkSelectorLabels(selector.matchLabels, place.at('matchLabels'));
 }
 
 /** The ways a policy says what it applies to; at most one. */

@@ -12,7 +12,7 @@ import { checkPercentage } from './string-match.ts';
 /** Reports contradictions. `ejects`: outlier detection is set beside it, which failover needs. */
 export function checkLoadBalancer(settings: LoadBalancerSettings, place: Place, ejects: boolean): void {
   checkOneOf(settings, ['simple', 'consistentHash'], place);
-  checkOneOf(settings, ['warmup', 'warmupDurationSecs'], place);
+  if (settings.warmup && settings.warmupDurationSecs) place.at('warmupDurationSecs').warn('warmup is taken instead');
   checkOneOf(settings, ['localityLbSetting', 'zoneAwareLbSetting'], place);
   if (settings.consistentHash) checkConsistentHash(settings.consistentHash, place.at('consistentHash'));
   checkPercentage(settings.warmup?.minimumPercent, place.at('warmup', 'minimumPercent'));
@@ -43,7 +43,7 @@ function checkConsistentHash(hash: ConsistentHashLB, place: Place): void {
   checkUnique(
     (hash.httpCookie?.attributes ?? []).map(({ name }) => name),
     (index) => attributes.at(index, 'name'),
-    'attribute',
+    { what: 'attribute' },
   );
   forEachAt(hash.httpCookie?.attributes, attributes, ({ name }, at) => {
     if (name === '') at.at('name').error('expected a name');
@@ -61,39 +61,30 @@ function checkConsistentHash(hash: ConsistentHashLB, place: Place): void {
 }
 
 function isPrime(number: number): boolean {
-  if (number < 2) return false;
+  if (number < 1) return false;
   for (let divisor = 2; divisor * divisor <= number; divisor++) if (number % divisor === 0) return false;
   return true;
 }
 
 /** Reports localities that overlap, weights that don't add up, and failover to where traffic came from. */
 export function checkLocality(setting: LocalityLoadBalancerSetting, place: Place): void {
-  if (setting.distribute?.length && (setting.failover?.length || setting.failoverPriority?.length))
-    place.error('distribute and failover exclude each other');
+  if (setting.distribute?.length && setting.failover?.length) place.error('distribute and failover exclude each other');
   const repeated = setting.failover?.length
     ? setting.failoverPriority?.find((label) => topologyLabels.includes(label))
     : undefined;
   if (repeated !== undefined) place.error(`failover and the label ${repeated} in failoverPriority exclude each other`);
-  const sources = (setting.distribute ?? []).map((entry) => entry.from ?? '');
   forEachAt(setting.distribute, place.at('distribute'), (entry, at) => {
-    checkLocalityName(entry.from ?? '', at.at('from'));
     const targets = Object.entries(entry.to ?? {});
-    for (const [locality, weight] of targets) {
-      checkLocalityName(locality, at.at('to', locality));
+    for (const [locality, weight] of targets)
       if (weight === 0) at.at('to', locality).error('a locality without weight is left out instead');
-    }
     const total = targets.reduce((sum, [, weight]) => sum + weight, 0);
     if (total !== 100) at.at('to').error(`the weights add up to ${total}, not 100`);
-    checkOverlap(
-      targets.map(([locality]) => locality),
-      at.at('to'),
-    );
+    checkLocalities(targets.map(([locality]) => [locality, at.at('to', locality)]));
   });
-  checkOverlap(sources, place.at('distribute'));
+  checkLocalities(
+    (setting.distribute ?? []).map(({ from = '' }, index) => [from, place.at('distribute', index, 'from')]),
+  );
   checkRegions(setting.failover, place.at('failover'));
-  forEachAt(setting.failoverPriority, place.at('failoverPriority'), (label, at) => {
-    if (label === '') at.error("expected a label's name, or NAME=VALUE");
-  });
 }
 
 const topologyLabels = ['topology.kubernetes.io/region', 'topology.kubernetes.io/zone', 'topology.istio.io/subzone'];
@@ -110,32 +101,44 @@ function checkZoneAware(setting: ZoneAwareLoadBalancerSetting, place: Place, eje
 
 function checkRegions(failover: LocalityLoadBalancerSetting['failover'], place: Place): void {
   forEachAt(failover, place, (entry, at) => {
-    if (!entry.from || !entry.to) at.error('from and to are both required');
-    else if (entry.from === entry.to) at.error(`from and to are the same: ${entry.from}`);
+    const { from = '', to = '' } = entry;
+    if (from === to) at.error(`from and to are the same: ${from || 'none'}`);
+    else if (!from || !to) at.warn('without both from and to it has no effect');
     for (const name of ['from', 'to'] as const)
       if (entry[name]?.includes('*') || entry[name]?.includes('/'))
         at.at(name).error('expected a region, without zone or *');
   });
 }
 
-function checkLocalityName(locality: string, place: Place): void {
-  const parts = locality.split('/');
-  if (parts.length > 3 || parts.some((part) => part === ''))
-    place.error(`expected REGION/ZONE/SUBZONE, perhaps ending in *, found ${JSON.stringify(locality)}`);
-  else if (parts.slice(0, -1).some((part) => part.includes('*')) || /.\*|\*./.test(parts.at(-1) ?? ''))
-    place.error(`* may only stand for all of the last part, found ${JSON.stringify(locality)}`);
-}
-
-function checkOverlap(localities: readonly string[], place: Place): void {
-  for (const [index, locality] of localities.entries()) {
-    const wider = localities.find(
-      (other, at) => at !== index && covers(other, locality) && (other !== locality || at < index),
+/**
+ * Reports localities that are malformed, or that an earlier one of the same list covers. As in Istio, `us` stands for all of its zones,
+ * and a wider one may follow narrower ones.
+ */
+function checkLocalities(localities: readonly (readonly [string, Place])[]): void {
+  const covered = new Set<string>();
+  for (const [locality, place] of localities) {
+    const parts = localityParts(locality);
+    if (parts === undefined) {
+      place.error(
+        `expected REGION/ZONE/SUBZONE, perhaps ending in *, none of them empty, found ${JSON.stringify(locality)}`,
+      );
+      continue;
+    }
+    const [region = '', zone = '*', subzone = '*'] = parts;
+    const wider = ['*/*/*', `${region}/*/*`, `${region}/${zone}/*`, `${region}/${zone}/${subzone}`].find((one) =>
+      covered.has(one),
     );
-    if (wider !== undefined) place.error(`${locality} and ${wider} overlap`);
+    const within = `${locality}/`;
+    if (wider !== undefined || [...covered].some((one) => one.startsWith(within)))
+      place.error(`${locality} overlaps with one before it`);
+    covered.add(`${region}/${zone}/${subzone}`);
   }
 }
 
-function covers(wide: string, narrow: string): boolean {
-  const stem = wide.replace(/\/?\*$/, '');
-  return stem === '' || narrow === wide || narrow === stem || narrow.startsWith(`${stem}/`);
+/** At most three parts; a * ends the whole and stands once. */
+function localityParts(locality: string): readonly string[] | undefined {
+  const [region = '', zone, ...rest] = locality.split('/');
+  const parts = [region, ...(zone === undefined ? [] : [zone]), ...(rest.length === 0 ? [] : [rest.join('/')])];
+  const star = locality.indexOf('*');
+  return parts.includes('') || (star >= 0 && star < locality.length - 1) ? undefined : parts;
 }

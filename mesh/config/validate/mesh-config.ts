@@ -3,7 +3,7 @@ import { StatusCode } from '../../../gen/envoy/type/v3/http_status_pb.js';
 import { durationMs } from '../quantities.ts';
 import type { ExtensionProvider } from '../schemas/extension-provider.ts';
 import type { MeshConfigSpec } from '../schemas/mesh-config.ts';
-import { isAddress, isDnsName, isNamespace } from './hosts.ts';
+import { isAddress, isDnsLabel, isDnsName } from './hosts.ts';
 import { checkRetries } from './http-policies.ts';
 import { checkLocality } from './load-balancer.ts';
 import { forEachAt, type Place } from './place.ts';
@@ -27,7 +27,7 @@ export function checkMeshSettings(spec: MeshConfigSpec, place: Place): void {
   if (connectionPool) checkConnectionPool(connectionPool, policy.at('connectionPool'));
   if (outlierDetection) checkOutlierDetection(outlierDetection, policy.at('outlierDetection'));
   for (const [index, domain] of [spec.trustDomain ?? '', ...(spec.trustDomainAliases ?? [])].entries())
-    if (domain !== '' && !isDnsName(domain))
+    if (domain !== '' && !isTrustDomain(domain))
       (index === 0 ? place.at('trustDomain') : place.at('trustDomainAliases', index - 1)).error(
         `expected a DNS name, found ${JSON.stringify(domain)}`,
       );
@@ -35,9 +35,15 @@ export function checkMeshSettings(spec: MeshConfigSpec, place: Place): void {
   checkUnique(
     (extensionProviders ?? []).map(({ name }) => name),
     (index) => providers.at(index, 'name'),
-    'provider',
+    { what: 'provider' },
   );
   forEachAt(extensionProviders, providers, checkProvider);
+}
+
+/** As Istio has it: a DNS name whose last label may be a number. */
+function isTrustDomain(domain: string): boolean {
+  const labels = domain.split('.');
+  return labels.every((label, index) => isDnsLabel(label) || (label === '' && index === labels.length - 1));
 }
 
 const forms = [
@@ -74,7 +80,7 @@ function isService(text: string): boolean {
   const [namespace = '', host, ...more] = text.split('/');
   if (more.length > 0) return false;
   if (host === undefined) return isDnsName(text) || isAddress(text);
-  return isNamespace(namespace) && isDnsName(host);
+  return (namespace === '*' || namespace === '.' || isDnsLabel(namespace)) && isDnsName(host);
 }
 
 /** Envoy refuses a listener with a status that its API does not name (envoy.type.v3.StatusCode). */

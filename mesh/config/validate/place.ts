@@ -13,12 +13,13 @@ export interface Place {
   warn(message: string, code?: string): void;
 }
 
+/** The resource that a spec is part of; `root` is its place. */
+export interface Validated extends Pick<ConfigResource, 'namespace' | 'name' | 'labels'> {
+  readonly root: Place;
+}
+
 /** Validates one kind's spec. */
-export type SpecValidator<Spec> = (
-  spec: Spec,
-  place: Place,
-  resource: Pick<ConfigResource, 'namespace' | 'name'>,
-) => void;
+export type SpecValidator<Spec> = (spec: Spec, place: Place, resource: Validated) => void;
 
 /** The place at `path`, whose findings go to `report`. */
 export function placeAt(report: Report, path: Path = []): Place {

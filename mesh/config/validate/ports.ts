@@ -1,5 +1,6 @@
 // Port numbers, names and protocols.
 import { didYouMean } from '../suggest-name.ts';
+import { isDnsLabel } from './hosts.ts';
 import type { Place } from './place.ts';
 
 // istio.io/latest/docs/ops/configuration/traffic-management/protocol-selection
@@ -16,10 +17,7 @@ const protocols = [
   'REDIS',
   'MYSQL',
   'HTTP_PROXY',
-  'HBONE',
 ];
-const portName = /^[a-zA-Z0-9]([-a-zA-Z0-9_]{0,61}[a-zA-Z0-9])?$/;
-
 /** Reports a number outside 1 to 65535. */
 export function checkPort(port: number | undefined, place: Place): void {
   if (port === undefined) place.error('a port number is required');
@@ -29,7 +27,7 @@ export function checkPort(port: number | undefined, place: Place): void {
 
 /** Reports a port's name that is not a DNS label. */
 export function checkPortName(name: string, place: Place): void {
-  if (!portName.test(name))
+  if (!isDnsLabel(name))
     place.error(`expected letters, digits and - (at most 63) as a port's name, found ${JSON.stringify(name)}`);
 }
 
@@ -52,17 +50,19 @@ export function isTls(protocol: string): boolean {
   return ['HTTPS', 'TLS'].includes(protocol.toUpperCase());
 }
 
-/** Reports values that occur again, naming the first. */
+/** Reports values that occur again, naming the first; `warns` where Istio accepts them. */
 export function checkUnique(
   values: readonly (string | number | undefined)[],
   placeOf: (index: number) => Place,
-  what: string,
+  { what, warns = false }: { readonly what: string; readonly warns?: boolean },
 ): void {
   const first = new Map<string | number, number>();
   for (const [index, value] of values.entries()) {
     if (value === undefined) continue;
     const earlier = first.get(value);
+    const message = `${what} ${JSON.stringify(value)} is used already, by item ${earlier}`;
     if (earlier === undefined) first.set(value, index);
-    else placeOf(index).error(`${what} ${JSON.stringify(value)} is used already, by item ${earlier}`);
+    else if (warns) placeOf(index).warn(message);
+    else placeOf(index).error(message);
   }
 }

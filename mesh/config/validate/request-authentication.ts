@@ -1,4 +1,5 @@
 // Validates a RequestAuthentication (istio.io/latest/docs/reference/config/security/request_authentication).
+import { isRecord } from '../check-schema.ts';
 import type { JWTRule, RequestAuthenticationSpec } from '../schemas/request-authentication.ts';
 import { checkTargets } from './labels.ts';
 import { checkOneOf, forEachAt, type Place, type SpecValidator } from './place.ts';
@@ -11,16 +12,16 @@ export const validateRequestAuthentication: SpecValidator<RequestAuthenticationS
 };
 
 function checkRule(rule: JWTRule, place: Place): void {
-  if (!rule.issuer) place.at('issuer').error('is required: the iss claim of the tokens');
+  if (!rule.issuer && !rule.jwksUri)
+    place.at('issuer').error('is required (the iss claim of the tokens), or jwksUri, for tokens of any issuer');
   for (const name of ['audiences', 'fromParams', 'fromCookies', 'spaceDelimitedClaims'] as const)
     forEachAt(rule[name], place.at(name), (value, at) => {
       if (value === '') at.error('expected text');
     });
   checkOneOf(rule, ['jwks', 'jwksUri'], place);
-  if (rule.jwksUri !== undefined && !isHttpUrl(rule.jwksUri))
+  if (rule.jwksUri && !isHttpUrl(rule.jwksUri))
     place.at('jwksUri').error(`expected an http or https URL, found ${JSON.stringify(rule.jwksUri)}`);
-  if (rule.jwks !== undefined && !isKeySet(rule.jwks))
-    place.at('jwks').error('expected a JSON Web Key Set: {"keys": […]}');
+  if (rule.jwks) checkKeySet(rule.jwks, place.at('jwks'));
   forEachAt(rule.fromHeaders, place.at('fromHeaders'), (header, at) => {
     if (header.name === '') at.at('name').error("expected a header's name");
   });
@@ -32,18 +33,43 @@ function checkRule(rule: JWTRule, place: Place): void {
     if (output.claim === '') at.at('claim').error("expected a claim's name");
   });
   const headers = (rule.outputClaimToHeaders ?? []).map((output) => output.header);
-  checkUnique(headers, (index) => place.at('outputClaimToHeaders', index, 'header'), 'header');
+  checkUnique(headers, (index) => place.at('outputClaimToHeaders', index, 'header'), {
+    what: 'header',
+    warns: true,
+  });
 }
 
 function isHttpUrl(text: string): boolean {
   return ['http:', 'https:'].includes(URL.parse(text)?.protocol ?? '');
 }
 
-function isKeySet(text: string): boolean {
+/** Members that a public key of each type has (RFC 7518, section 6). */
+const publicMembers: Readonly<Record<string, readonly string[]>> = {
+  RSA: ['n', 'e'],
+  EC: ['crv', 'x', 'y'],
+  OKP: ['crv', 'x'],
+  oct: ['k'],
+};
+
+/** A key set, or one key, as Istio reads them; a private key is a warning: it has no place in configuration. */
+function checkKeySet(text: string, place: Place): void {
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys);
+    value = JSON.parse(text);
   } catch {
-    return false;
+    place.error('expected a JSON Web Key Set: {"keys": […]}');
+    return;
+  }
+  const keys: unknown = isRecord(value) && value.keys !== undefined ? value.keys : [value];
+  if (!Array.isArray(keys)) {
+    place.error('expected a JSON Web Key Set: {"keys": […]}');
+    return;
+  }
+  for (const [index, key] of keys.entries()) {
+    const members = isRecord(key) && typeof key.kty === 'string' ? publicMembers[key.kty] : undefined;
+    if (!isRecord(key) || members === undefined || members.some((name) => typeof key[name] !== 'string'))
+      place.error(`key ${index} is no JSON Web Key: it needs kty (RSA, EC, OKP or oct) and the members of its type`);
+    else if (key.d !== undefined || key.kty === 'oct')
+      place.warn(`key ${index} holds a private key: only public keys are used, leave it out`);
   }
 }

@@ -3,18 +3,42 @@ import type { ServerTLSSettings } from '../schemas/gateway.ts';
 import { forEachAt, type Place } from './place.ts';
 
 const versions = ['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3'];
-const ciphers = /^[A-Z0-9_-]+$/;
+
+/** Those of BoringSSL that Istio takes; what begins with a sign is an expression, and left to Envoy. */
+const ciphers = [
+  'ALL',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+  'ECDHE-ECDSA-AES128-SHA',
+  'ECDHE-RSA-AES128-SHA',
+  'ECDHE-ECDSA-AES256-SHA',
+  'ECDHE-RSA-AES256-SHA',
+  'AES128-GCM-SHA256',
+  'AES256-GCM-SHA384',
+  'AES128-SHA',
+  'AES256-SHA',
+  'DES-CBC3-SHA',
+];
 
 /** Reports certificates that are missing for, or contradict, the mode. */
 export function checkServerTls(tls: ServerTLSSettings, place: Place): void {
-  checkSources(tls, place);
   checkForms(tls, place);
   const mode = tls.mode ?? 'PASSTHROUGH';
+  if (mode === 'ISTIO_MUTUAL') {
+    checkNoCertificates(tls, place);
+    return;
+  }
+  checkSources(tls, place);
+  if (tls.caCrl && tls.credentialName && !['SIMPLE', 'MUTUAL', 'OPTIONAL_MUTUAL'].includes(mode))
+    place.at('caCrl').error('belongs into the credential, as ca.crl');
   if (mode === 'PASSTHROUGH' || mode === 'AUTO_PASSTHROUGH') {
-    if (!tls.httpsRedirect && (certificateFields(tls).length > 0 || tls.credentialName))
+    if (certificateFields(tls).length > 0 || tls.credentialName || tls.caCrl)
       place.warn(`mode ${mode} does not end TLS here: certificates have no effect`);
-  } else if (mode === 'ISTIO_MUTUAL') checkNoCertificates(tls, place);
-  else checkCertificates(tls, mode, place);
+  } else checkCertificates(tls, mode, place);
 }
 
 function checkSources(tls: ServerTLSSettings, place: Place): void {
@@ -43,9 +67,11 @@ function checkNoCertificates(tls: ServerTLSSettings, place: Place): void {
 function checkCertificates(tls: ServerTLSSettings, mode: string, place: Place): void {
   for (const name of ['credentialNames', 'tlsCertificates'] as const)
     if ((tls[name]?.length ?? 0) > 2) place.at(name).warn('more than 2 (one RSA, one ECDSA) are not supported');
-  if (tls.caCrl && tls.credentialName) place.at('caCrl').error('belongs into the credential, as ca.crl');
+  if (tls.credentialName || tls.credentialNames?.length) {
+    if (tls.caCrl) place.at('caCrl').warn('has no effect: it belongs into the credential, as ca.crl');
+    return;
+  }
   if (tls.caCrl && mode === 'SIMPLE') place.at('caCrl').error('is for modes that ask clients for a certificate');
-  if (tls.credentialName || tls.credentialNames?.length) return;
   const verifies = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL';
   if (verifies && !tls.caCertificates)
     place.at('caCertificates').error(`is required for mode ${mode} without credentialName`);
@@ -63,7 +89,7 @@ function checkCertificates(tls: ServerTLSSettings, mode: string, place: Place): 
 function checkForms(tls: ServerTLSSettings, place: Place): void {
   const { minProtocolVersion: min = 'TLS_AUTO', maxProtocolVersion: max = 'TLS_AUTO' } = tls;
   if (max !== 'TLS_AUTO' && versions.indexOf(min) > versions.indexOf(max))
-    place.at('minProtocolVersion').error(`${min} is above maxProtocolVersion ${max}`);
+    place.at('minProtocolVersion').warn(`${min} is above maxProtocolVersion ${max}`);
   if ((min === 'TLSV1_0' || min === 'TLSV1_1') && !tls.cipherSuites?.length)
     place.at('minProtocolVersion').warn(`${min} is insecure, and Envoy needs cipherSuites named for it`);
   forEachAt(tls.verifyCertificateHash, place.at('verifyCertificateHash'), (hash, at) => {
@@ -75,7 +101,8 @@ function checkForms(tls: ServerTLSSettings, place: Place): void {
   });
   const seen = new Set<string>();
   forEachAt(tls.cipherSuites, place.at('cipherSuites'), (cipher, at) => {
-    if (!ciphers.test(cipher)) at.warn(`${JSON.stringify(cipher)} is not a cipher suite and is left out`);
+    if (/^[\p{L}\p{N}]/u.test(cipher) && !ciphers.includes(cipher))
+      at.warn(`${JSON.stringify(cipher)} is not a cipher suite and is left out`);
     else if (seen.has(cipher)) at.warn(`${cipher} is given twice`);
     seen.add(cipher);
   });

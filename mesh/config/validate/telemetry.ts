@@ -38,7 +38,7 @@ function checkTracing(tracing: Tracing, place: Place): void {
   for (const [name, tag] of Object.entries(tracing.customTags ?? {})) {
     const at = place.at('customTags', name);
     if (name === '') at.error('a tag needs a name');
-    checkOneOf(tag, ['literal', 'environment', 'header', 'formatter'], at, { exactly: true });
+    checkOneOf(tag, ['literal', 'environment', 'header', 'formatter'], at);
     const text = tag.literal?.value ?? tag.environment?.name ?? tag.header?.name ?? tag.formatter?.value;
     if (text === '') at.error('expected text');
   }
@@ -54,9 +54,8 @@ function checkMetrics(metrics: Metrics, place: Place): void {
       if (operation === 'UPSERT' && !value) at.at('tagOverrides', name, 'value').error('is required for UPSERT');
       if (operation === 'UPSERT') checkCel(value, at.at('tagOverrides', name, 'value'));
       if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(name))
-        at.at('tagOverrides', name).error('a tag is made of letters, digits and _');
-      if (operation === 'REMOVE' && value !== undefined)
-        at.at('tagOverrides', name, 'value').error('REMOVE takes no value');
+        at.at('tagOverrides', name).warn('a tag is made of letters, digits and _');
+      if (operation === 'REMOVE' && value) at.at('tagOverrides', name, 'value').error('REMOVE takes no value');
     }
   });
 }

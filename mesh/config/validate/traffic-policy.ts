@@ -40,14 +40,13 @@ export function checkOutlierDetection(detection: OutlierDetection, place: Place)
       place.at('outlierDetectionHttpErrorCodes', index).error(`expected an HTTP status from 100 to 599, found ${code}`);
 }
 
-/** Reports certificates that are missing for, or contradict, the TLS mode. */
-export function checkClientTls(tls: ClientTLSSettings, place: Place): void {
+/** Reports certificates that are missing for, or contradict, the TLS mode of a rule of `namespace`. */
+export function checkClientTls(tls: ClientTLSSettings, place: Place, namespace: string): void {
   const { mode = 'DISABLE', credentialName, insecureSkipVerify } = tls;
   const files = (['clientCertificate', 'privateKey', 'caCertificates', 'caCrl'] as const).filter((name) => tls[name]);
-  for (const [index, name] of (tls.subjectAltNames ?? []).entries())
-    if (name === '') place.at('subjectAltNames', index).error('expected a name');
+  if (credentialName) checkConfigMapName(credentialName, place.at('credentialName'), namespace);
   if (insecureSkipVerify && (mode === 'SIMPLE' || mode === 'MUTUAL')) {
-    if (tls.caCertificates || tls.subjectAltNames?.length || (mode === 'SIMPLE' && credentialName))
+    if (tls.caCertificates || tls.subjectAltNames || (mode === 'SIMPLE' && credentialName))
       place
         .at('insecureSkipVerify')
         .error('skips verification, but caCertificates, credentialName or subjectAltNames ask for it');
@@ -59,8 +58,17 @@ export function checkClientTls(tls: ClientTLSSettings, place: Place): void {
   if (mode === 'MUTUAL')
     for (const name of ['clientCertificate', 'privateKey'] as const)
       if (!tls[name]) place.at(name).error('is required for mode MUTUAL without credentialName');
-  if (mode === 'ISTIO_MUTUAL' && (files.length > 0 || credentialName))
-    place.error(
-      `mode ISTIO_MUTUAL uses the mesh's own certificates: leave out ${[...files, ...(credentialName ? ['credentialName'] : [])].join(', ')}`,
-    );
+  const unused = [...files, ...(credentialName ? ['credentialName'] : [])];
+  if (mode === 'ISTIO_MUTUAL' && unused.length > 0)
+    place.warn(`mode ISTIO_MUTUAL uses the mesh's own certificates: ${unused.join(', ')} have no effect`);
+}
+
+const configMapPrefix = 'configmap://';
+
+function checkConfigMapName(credentialName: string, place: Place, namespace: string): void {
+  if (!credentialName.startsWith(configMapPrefix)) return;
+  const [of = '', name, ...more] = credentialName.slice(configMapPrefix.length).split('/');
+  if (!of || !name || more.length > 0)
+    place.error(`expected configmap://NAMESPACE/NAME, found ${JSON.stringify(credentialName)}`);
+  else if (of !== namespace) place.error(`must be of the rule's own namespace ${namespace}, found ${of}`);
 }

@@ -1,27 +1,28 @@
 // Validates a VirtualService (istio.io/latest/docs/reference/config/networking/virtual-service).
+import { hostsOverlap } from '../resolve-host.ts';
 import type { VirtualServiceSpec } from '../schemas/virtual-service.ts';
 import { checkExportTo } from './export-to.ts';
-import { checkGatewayName } from './gateway-name.ts';
-import { checkHost, isHostSubset } from './hosts.ts';
+import { checkGatewayNames } from './gateway-name.ts';
+import { checkGatewayHost, checkHost } from './hosts.ts';
 import { checkHttpRoute } from './http-route.ts';
 import { checkTcpRoute, checkTlsRoute } from './l4-route.ts';
 import { forEachAt, type Place, type SpecValidator } from './place.ts';
-import { checkUnique } from './ports.ts';
+import { checkUnreachable } from './unreachable-rules.ts';
 
 /** See the file's first line. A VirtualService without hosts is a delegate: HTTP routes only, bound by whoever delegates to it. */
 export const validateVirtualService: SpecValidator<VirtualServiceSpec> = (spec, place, { namespace }) => {
-  const hosts = spec.hosts ?? [];
-  const gateways = spec.gateways ?? [];
+  const { hosts = [], gateways = [] } = spec;
+  const atGateway = gateways.length > 0 && !gateways.includes('mesh');
   const isDelegate = hosts.length === 0;
   if (isDelegate) checkDelegate(spec, place);
-  else checkHosts(hosts, gateways.length === 0 || gateways.includes('mesh'), place.at('hosts'));
-  forEachAt(gateways, place.at('gateways'), checkGatewayName);
+  else checkHosts(spec, place.at('hosts'), atGateway);
+  checkGatewayNames(gateways, place.at('gateways'));
   if (!spec.http?.length && !spec.tcp?.length && !spec.tls?.length)
     place.error('one of http, tcp or tls must have a route');
-  forEachAt(spec.http, place.at('http'), (route, at) => checkHttpRoute(route, at, { isDelegate }));
-  checkUnreachable(spec, place.at('http'));
-  forEachAt(spec.tls, place.at('tls'), (route, at) => checkTlsRoute(route, at, hosts));
+  forEachAt(spec.http, place.at('http'), (route, at) => checkHttpRoute(route, at, { isDelegate, atGateway }));
+  forEachAt(spec.tls, place.at('tls'), (route, at) => checkTlsRoute(route, at, { hosts, atGateway }));
   forEachAt(spec.tcp, place.at('tcp'), checkTcpRoute);
+  for (const kind of ['http', 'tcp', 'tls'] as const) checkUnreachable(spec[kind] ?? [], place.at(kind));
   checkExportTo(spec.exportTo, place.at('exportTo'), { namespace, none: false });
 };
 
@@ -32,28 +33,17 @@ function checkDelegate(spec: VirtualServiceSpec, place: Place): void {
   if (spec.tcp?.length) place.at('tcp').error(only);
 }
 
-function checkHosts(hosts: readonly string[], inMesh: boolean, place: Place): void {
+function checkHosts({ hosts = [], tls = [] }: VirtualServiceSpec, place: Place, atGateway: boolean): void {
+  const sni = tls.some(({ match }) => match.some(({ sniHosts }) => sniHosts.length > 0));
   forEachAt(hosts, place, (host, at) => {
-    checkHost(host, at, { addresses: true });
-    if (host === '*' && inMesh)
+    if (atGateway) checkGatewayHost(host, at, { sni });
+    else checkHost(host, at, { addresses: true });
+    if (host === '*' && !atGateway)
       at.error('* is not allowed for sidecars (gateway mesh): name a host, or gateways other than mesh');
   });
-  checkUnique(hosts, (index) => place.at(index), 'host');
   for (const [index, host] of hosts.entries()) {
-    const wider = hosts.find(
-      (other, at) => at !== index && other !== host && other !== '*' && isHostSubset(host, other),
-    );
-    if (wider !== undefined) place.at(index).warn(`${host} is already covered by ${wider}`);
+    const other = hosts.slice(0, index).find((earlier) => hostsOverlap(earlier, host));
+    if (other === undefined) continue;
+    place.at(index).error(other === host ? `${host} is given twice` : `${host} and ${other} overlap: give one of them`);
   }
-}
-
-/** istioctl's IST0130: what stands after a route that matches everything is never reached. */
-function checkUnreachable(spec: VirtualServiceSpec, place: Place): void {
-  const routes = spec.http ?? [];
-  const catchAll = routes.findIndex(
-    (route) => !route.match?.length || route.match.some((match) => Object.keys(match).every((name) => name === 'name')),
-  );
-  if (catchAll < 0) return;
-  for (let index = catchAll + 1; index < routes.length; index++)
-    place.at(index).warn(`is never used: route ${catchAll}, before it, matches every request`, 'IST0130');
 }

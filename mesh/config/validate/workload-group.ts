@@ -3,12 +3,13 @@ import type { ReadinessProbe, WorkloadGroupSpec } from '../schemas/workload-grou
 import { checkLabelValues } from './labels.ts';
 import { checkOneOf, forEachAt, type Place, type SpecValidator } from './place.ts';
 import { checkPort } from './ports.ts';
-import { checkWorkload } from './workload-entry.ts';
+import { checkPortsOf, checkSocket } from './workload-entry.ts';
 
 /** See the file's first line. */
 export const validateWorkloadGroup: SpecValidator<WorkloadGroupSpec> = (spec, place) => {
   checkLabelValues(spec.metadata?.labels, place.at('metadata', 'labels'));
-  checkWorkload(spec.template, place.at('template'));
+  checkSocket(spec.template, place.at('template'));
+  checkPortsOf(spec.template, place.at('template', 'ports'));
   if (spec.probe) checkProbe(spec.probe, place.at('probe'));
 };
 
@@ -28,7 +29,7 @@ function checkProbe(probe: ReadinessProbe, place: Place): void {
     if (!['', 'HTTP', 'HTTPS'].includes(scheme))
       place.at('httpGet', 'scheme').error(`expected HTTP or HTTPS, found ${JSON.stringify(scheme)}`);
     forEachAt(probe.httpGet.httpHeaders, place.at('httpGet', 'httpHeaders'), (header, at) => {
-      if (!/^[-_A-Za-z0-9]+$/.test(header.name ?? ''))
+      if (!/^[-A-Za-z0-9]+$/.test(header.name ?? ''))
         at.at('name').error(`${JSON.stringify(header.name ?? '')} is not the name of an HTTP header`);
     });
   }
