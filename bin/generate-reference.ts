@@ -9,6 +9,7 @@ import { envoyFilterPage } from './reference/envoy-filter-page.ts';
 import { eventsPage } from './reference/events-page.ts';
 import { listenersPage } from './reference/listeners-page.ts';
 import { liveEventsPage } from './reference/live-events-page.ts';
+import { validationPage } from './reference/validation-page.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const folder = join(root, 'docs/reference');
@@ -22,6 +23,7 @@ async function pages(): Promise<Readonly<Record<string, string>>> {
     'traffic.md': trafficReference(claims),
     'listeners.md': listenersPage(),
     'envoy-filter.md': envoyFilterPage(claims),
+    'validation.md': validationPage(),
     ...(await adminApiPages(root)),
   };
 }

@@ -23,8 +23,10 @@ export function checkSchema(schema: Schema, value: unknown, path: Path, options:
   switch (schema.form) {
     case 'text':
       return typeof value === 'string' ? checkText(schema, value, wrong) : wrong(expectedText(schema, value));
-    case 'number':
-      return isWithin(schema, value) ? value : wrong(expectedNumber(schema, value));
+    case 'number': {
+      const number = numberOf(value);
+      return isWithin(schema, number) ? number : wrong(expectedNumber(schema, number));
+    }
     case 'flag':
       return typeof value === 'boolean' ? value : wrong('true or false');
     case 'enum':
@@ -49,6 +51,11 @@ export function checkSchema(schema: Schema, value: unknown, path: Path, options:
     default:
       return schema satisfies never;
   }
+}
+
+/** protobuf's JSON takes numbers in quotes too. */
+function numberOf(value: unknown): unknown {
+  return typeof value === 'string' && /^-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?$/.test(value) ? Number(value) : value;
 }
 
 function isWithin(schema: NumberSchema, value: unknown): boolean {
@@ -93,22 +100,43 @@ function checkObject(
   options: CheckOptions,
 ): Record<string, unknown> {
   const known = Object.keys(schema.fields);
+  const renamed: (readonly [string, string])[] = [];
   const checked = checkEntries(value, path, options, (name) => {
-    const field = schema.fields[schema.aliases[name] ?? name];
-    if (field !== undefined && Object.hasOwn(schema.fields, schema.aliases[name] ?? name)) return field;
+    const current = currentName(schema, name);
+    if (current !== name && current !== undefined) renamed.push([name, current]);
+    if (current !== undefined) return schema.fields[current];
     if (!schema.open) options.report([...path, name], `unknown field${didYouMean(name, known)}`, { key: true });
     return undefined;
   });
-  for (const [alias, name] of Object.entries(schema.aliases)) {
-    if (checked[alias] === undefined) continue;
+  for (const [other, name] of renamed) {
+    if (checked[other] === undefined) continue;
     if (checked[name] !== undefined)
-      options.report([...path, alias], `is another spelling of ${name}, which is also set`);
-    checked[name] = checked[alias];
-    delete checked[alias];
+      options.report([...path, other], `is another spelling of ${name}, which is also set`);
+    checked[name] = checked[other];
+    delete checked[other];
   }
   for (const name of schema.required)
-    if (value[name] === undefined || value[name] === null) options.report([...path, name], 'is required');
+    if (checked[name] === undefined && !isGiven(value, name, renamed)) options.report([...path, name], 'is required');
   return checked;
+}
+
+/** Whether a field was given, if only with a fault. */
+function isGiven(
+  value: Readonly<Record<string, unknown>>,
+  name: string,
+  renamed: readonly (readonly [string, string])[],
+): boolean {
+  const spellings = [name, ...renamed.flatMap(([other, current]) => (current === name ? [other] : []))];
+  return spellings.some((spelling) => value[spelling] !== undefined && value[spelling] !== null);
+}
+
+/** The field that a name means: itself, an older spelling, or protobuf's own name in snake_case, which its JSON also takes. */
+function currentName({ fields, aliases, open }: ObjectSchema, name: string): string | undefined {
+  if (Object.hasOwn(fields, name)) return name;
+  const alias = Object.hasOwn(aliases, name) ? aliases[name] : undefined;
+  if (alias !== undefined || open || !name.includes('_')) return alias;
+  const camel = name.replaceAll(/_+([a-z0-9])/g, (_, first: string) => first.toUpperCase());
+  return Object.hasOwn(fields, camel) ? camel : undefined;
 }
 
 function checkEntries(

@@ -95,7 +95,7 @@ export function isMeshConfig(resource: ConfigResource): resource is ConfigResour
 
 /** Reports what is wrong with Istio's `mesh` document at `path` and returns it normalised. Fields without effect are warnings. */
 export function checkMeshConfig(document: unknown, path: Path, report: Report): MeshConfigSpec {
-  const checked = checkSchema(meshConfigSchema, document, path, { report });
+  const checked = checkSchema(meshConfigSchema, document, path, { report: asIstioReads(report, path) });
   if (!isRecord(document)) return {};
   for (const name of unusedMeshFields)
     if (document[name] !== undefined && document[name] !== null)
@@ -106,6 +106,14 @@ export function checkMeshConfig(document: unknown, path: Path, report: Report): 
       });
   checkMeshSettings(checked as MeshConfigSpec, placeAt(report, path));
   return checked as MeshConfigSpec;
+}
+
+/** Istio passes over fields that it does not know, at any depth of this document. */
+function asIstioReads(report: Report, { length }: Path): Report {
+  return (path, message, options) => {
+    const isUnknown = message.startsWith('unknown field') && path.length > length;
+    report(path, message, isUnknown ? { ...options, severity: 'warning', code: 'IST0133' } : options);
+  };
 }
 
 /** The effective configuration: `spec` (checked by `checkMeshConfig`) over `base`. */

@@ -4,6 +4,7 @@ import type { ParsedObject } from './parse.ts';
 import { byPosition, noSource, type Path, type Problem, reportTo, type Source } from './problem.ts';
 import { adapterSchemas } from './schemas/mixer-adapters.ts';
 import { templateKinds } from './schemas/mixer-kinds.ts';
+import { checkAnnotations } from './validate/annotations.ts';
 import { validateAuthorizationPolicy } from './validate/authorization-policy.ts';
 import { validateDestinationRule } from './validate/destination-rule.ts';
 import { validateEnvoyFilter } from './validate/envoy-filter.ts';
@@ -68,7 +69,8 @@ export function validateResource(
 ): readonly Problem[] {
   const problems: Problem[] = [];
   const root = placeAt(reportTo(problems, source, { resource: configKey(resource), base }));
-  checkLabelValues(resource.labels, root.at('metadata', 'labels'));
+  checkLabelValues(resource.labels, root.at('metadata', 'labels'), { bounded: true });
+  checkAnnotations(resource, root.at('metadata', 'annotations'));
   validators.get(resource.kind)?.(resource.spec as never, root.at('spec'), { ...resource, root });
   return problems.sort(byPosition);
 }

@@ -5,7 +5,7 @@ import { durationMs } from '../quantities.ts';
 import type { CorsPolicy, FaultAbort, HTTPFaultInjection, HTTPRetry } from '../schemas/virtual-service.ts';
 import { didYouMean } from '../suggest-name.ts';
 import { checkOneOf, forEachAt, type Place } from './place.ts';
-import { checkHeaderName, checkPercent, checkStringMatch, checkWholeSeconds } from './string-match.ts';
+import { checkHeaderName, checkPercent, checkPercentage, checkStringMatch, checkWholeSeconds } from './string-match.ts';
 
 // envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/router_filter#x-envoy-retry-on and #x-envoy-retry-grpc-on
 const retryPolicies = [
@@ -50,6 +50,7 @@ export function checkFault(fault: HTTPFaultInjection, place: Place): void {
     if (delay.exponentialDelay) at.at('exponentialDelay').error('is not supported by Envoy; use fixedDelay');
     else if (!delay.fixedDelay) at.warn('has no effect without fixedDelay');
     checkPercent(delay.percentage, at.at('percentage'), { fine: true });
+    checkPercentage(delay.percent, at.at('percent'));
     if (delay.percent !== undefined) at.at('percent').warn('is deprecated; use percentage');
   }
   if (abort) checkAbort(abort, place.at('abort'));

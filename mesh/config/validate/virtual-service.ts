@@ -3,7 +3,7 @@ import { hostsOverlap } from '../resolve-host.ts';
 import type { VirtualServiceSpec } from '../schemas/virtual-service.ts';
 import { checkExportTo } from './export-to.ts';
 import { checkGatewayNames } from './gateway-name.ts';
-import { checkGatewayHost, checkHost } from './hosts.ts';
+import { checkGatewayHost, checkHost, isAddress, isWildcardName } from './hosts.ts';
 import { checkHttpRoute } from './http-route.ts';
 import { checkTcpRoute, checkTlsRoute } from './l4-route.ts';
 import { forEachAt, type Place, type SpecValidator } from './place.ts';
@@ -41,6 +41,8 @@ function checkHosts({ hosts = [], tls = [] }: VirtualServiceSpec, place: Place, 
     if (host === '*' && !atGateway)
       at.error('* is not allowed for sidecars (gateway mesh): name a host, or gateways other than mesh');
   });
+  const isHost = (host: string) => isWildcardName(host) || isAddress(host) || (sni && host.startsWith('outbound_'));
+  if (!hosts.every(isHost)) return;
   for (const [index, host] of hosts.entries()) {
     const other = hosts.slice(0, index).find((earlier) => hostsOverlap(earlier, host));
     if (other === undefined) continue;

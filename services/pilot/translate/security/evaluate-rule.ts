@@ -135,12 +135,20 @@ function sourceFields(source: Source, request: RequestDescription, context: Rule
       [source.remoteIpBlocks, source.notRemoteIpBlocks],
       (value) => isInBlock(remoteIp, value),
     ),
-    ...pair(['from.trustDomains', 'from.notTrustDomains'], [source.trustDomains, source.notTrustDomains], (value) => {
-      const { trustDomain } = identity(request) ?? {};
-      if (trustDomain === undefined) return false;
-      return expandTrustDomain(value, context.trustDomains).some((one) => matchesGlob(trustDomain, one));
-    }),
+    ...pair(
+      ['from.trustDomains', 'from.notTrustDomains'],
+      [source.trustDomains, source.notTrustDomains],
+      isOfTrustDomain(request, context),
+    ),
   ];
+}
+
+function isOfTrustDomain(request: RequestDescription, context: RuleContext): Field['holds'] {
+  return (value) => {
+    const { trustDomain } = identity(request) ?? {};
+    if (trustDomain === undefined) return false;
+    return expandTrustDomain(value, context.trustDomains).some((one) => matchesGlob(trustDomain, one));
+  };
 }
 
 function operationFields(operation: Operation, { http, destinationPort }: RequestDescription): readonly Field[] {
@@ -198,6 +206,8 @@ function attribute(key: string, request: RequestDescription, context: RuleContex
       return hasPrincipal(request, context);
     case 'source.serviceAccount':
       return hasServiceAccount(request, context);
+    case 'source.trustDomain':
+      return isOfTrustDomain(request, context);
     case 'destination.ip':
       return (value) => isInBlock(destinationIp, value);
     case 'destination.port':

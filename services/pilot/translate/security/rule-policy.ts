@@ -144,6 +144,8 @@ function conditionClause({ key, values, notValues }: Condition, { trustDomains, 
       return source((all) => principals.withPrincipals(all, trustDomains));
     case 'source.serviceAccount':
       return source((all) => principals.withServiceAccounts(all, namespace));
+    case 'source.trustDomain':
+      return source((all) => principals.ofTrustDomains(all, trustDomains));
     case 'request.auth.principal':
       return source(principals.withRequestPrincipals, true);
     case 'request.auth.audiences':
