@@ -19,8 +19,8 @@ const size = (services: number, proxies: number): MeshSize => ({ services, endpo
 const sizes: readonly MeshSize[] = quick
   ? [size(50, 50)]
   : [50, 500, 2000].flatMap((services) => [size(services, 50), size(services, 300)]);
-/** What grows: proxies at 500 services, services at 50 proxies, and both. */
-const growth: readonly MeshSize[] = [size(500, 1000), size(500, 2000), size(5000, 50), size(5000, 300)];
+/** What grows: proxies at 500 services and alone, services at 50 proxies, and both. */
+const growth: readonly MeshSize[] = [size(500, 1000), size(500, 2000), size(50, 5000), size(5000, 50), size(5000, 300)];
 
 /** istiod 1.32-dev on two cores with its load client beside it: 500 services, 300 proxies (see bench/README.md). */
 const peer = '| istiod 500 | 300 | 7,600–12,100 | 16 | ≈ 100 | | | 620–903 | 1,400 | | | 79 | 404–630 |';

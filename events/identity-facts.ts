@@ -161,10 +161,16 @@ export type JoinTokenCreated = NewEvent<
     readonly expiresAt: string;
   }
 >;
-/** The token was used and is worth nothing any more. */
+/** The token was used and is worth nothing any more, but to the same key, whose answer may have got lost. */
 export type JoinTokenConsumed = NewEvent<
   'io.periplus.identity.join-token-consumed',
-  { readonly tokenHash: string; readonly spiffeId: string; readonly peer: string }
+  {
+    readonly tokenHash: string;
+    readonly spiffeId: string;
+    readonly peer: string;
+    /** Of the signing request that it was used for; absent where it was for none, and in older events. */
+    readonly keyHash?: string;
+  }
 >;
 
 /** Steps in the life of a CA, and the bundles that follow from it. */

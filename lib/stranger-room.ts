@@ -15,7 +15,7 @@ export interface RoomLimits {
 /** What a port uses. */
 export const defaultRoomLimits: RoomLimits = {
   maxInside: 512, // some 50 MB; at 2 ms a handshake it takes a crowd in as fast as a core can
-  turnMs: 2_000, // who behaves needs milliseconds, over a bad network a second
+  turnMs: 4_000, // who behaves needs milliseconds, over a bad network a second, on a machine with much else to do some
   crowdTurnMs: 500, // who is alone at its address does not wait for another's crowd for long
 };
 

@@ -26,15 +26,22 @@ export interface SvidRequest {
   readonly lifeSeconds?: number;
   /** The identity that is wanted; another is refused. Absent: whatever the proof proves. */
   readonly expected?: string;
+  /** The key to ask for; a new one by default. */
+  readonly keys?: KeyPair;
   /** Default 20,000. */
   readonly timeoutMs?: number;
 }
 
+/** As an agent makes them. */
+export type KeyPair = Awaited<ReturnType<typeof generateKeyPair>>;
+/** A new key for `requestSvid`: who asks again with the same token has to show the same key. */
+export const newKeys = (): Promise<KeyPair> => generateKeyPair('ecdsa-p256');
+
 const path = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
 
-/** A new key with its certificate. Rejects with MeshError: `forbidden` when the proof is refused, `unavailable` when to try again. */
+/** A key with its certificate. Rejects with MeshError: `forbidden` when the proof is refused, `unavailable` when to try again. */
 export async function requestSvid(request: SvidRequest): Promise<WorkloadSvid> {
-  const { pkcs8, ...keys } = await generateKeyPair('ecdsa-p256');
+  const { pkcs8, ...keys } = request.keys ?? (await newKeys());
   const privateKey = `-----BEGIN PRIVATE KEY-----\n${pkcs8.toString('base64')}\n-----END PRIVATE KEY-----\n`;
   const csr = await createCsr(keys, request.expected === undefined ? {} : { uri: request.expected });
   const { certChain } = await call(request, csr);

@@ -5,7 +5,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { messageOf } from '../../lib/mesh-error.ts';
 import type { Service } from '../../lib/service.ts';
 import { backdateMs } from '../../services/citadel/x509/issue.ts';
-import { requestSvid, type SvidRequest } from './citadel-client.ts';
+import { type KeyPair, newKeys, requestSvid, type SvidRequest } from './citadel-client.ts';
 import { loadSvid, saveSvid } from './svid-cache.ts';
 import { type WorkloadSvid, workloadSvid } from './workload-svid.ts';
 
@@ -49,6 +49,8 @@ export class IdentityKeeper implements Service {
   readonly svid = new Latest<WorkloadSvid>();
   readonly #options: IdentityKeeperOptions;
   #attempts = 0;
+  /** Of a question whose answer did not come: a one-time token is good for this key alone. */
+  #keys: KeyPair | undefined;
   /** Whether the last attempt got as far as asking a Citadel. */
   #asked = false;
   #renewAtMs = 0;
@@ -137,11 +139,13 @@ export class IdentityKeeper implements Service {
     const proof = await this.#proof();
     this.#asked = true;
     const address = citadelAddresses[this.#attempts++ % citadelAddresses.length] ?? citadelAddresses[0];
+    this.#keys ??= await newKeys();
     const svid = await request({
-      ...{ address, citadelId, roots, proof },
+      ...{ address, citadelId, roots, proof, keys: this.#keys },
       ...(expected !== undefined && { expected }),
       ...(lifeSeconds !== undefined && { lifeSeconds }),
     });
+    this.#keys = undefined;
     this.#use(svid);
     logger.info({ spiffeId: svid.spiffeId, notAfter: new Date(svid.notAfterMs).toISOString() }, 'got an SVID');
     // Serving comes before keeping: a full disk must not take the identity away.

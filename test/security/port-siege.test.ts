@@ -190,12 +190,9 @@ describe('a besieged port', () => {
     );
   });
 
-  it.each(['xds', 'xdsOverTls', 'citadel', 'mixer'] as const)(
-    '%s: serves others while thousands have begun and say no more',
-    async (name) => {
-      await besieged(() => whisper(targets[name], 3_000));
-    },
-  );
+  it.each(['xds', 'citadel'] as const)('%s: serves others while thousands have begun and say no more', async (name) => {
+    await besieged(() => whisper(targets[name], 3_000));
+  });
 
   it('xds: serves a mesh of 2,000 proxies that connect in one instant, none of them twice', async () => {
     await besieged(async () => {

@@ -9,13 +9,24 @@ export interface Credentials {
   readonly token?: string;
   /** DER: the client certificate; TLS has verified it against the trust bundle and that the caller holds its key. */
   readonly peerCertificate?: Buffer;
+  /** Of the key that a certificate is asked for: the caller has shown by its signature that it holds it. */
+  readonly keyHash?: string;
   /** `address:port`. */
   readonly peer: string;
 }
 
+/** Of credentials that are good for one key. */
+export type OneTimeUse = 'first' | 'again';
+
 /** What an attestor makes of it. `reason` and `evidence` never hold the credentials themselves. */
 export type Attestation =
-  | { readonly outcome: 'proven'; readonly id: SpiffeId; readonly evidence: EvidenceRecord }
+  | {
+      readonly outcome: 'proven';
+      readonly id: SpiffeId;
+      readonly evidence: EvidenceRecord;
+      /** Of credentials that are good for one key: whether they were used for this key before. */
+      readonly use?: OneTimeUse;
+    }
   | { readonly outcome: 'refused'; readonly reason: string; readonly evidence?: EvidenceRecord }
   /** These are credentials of another kind: ask the next attestor. */
   | { readonly outcome: 'not-mine' };

@@ -52,6 +52,25 @@ describe('a join token', () => {
     expect(all.filter((attestation) => attestation.outcome === 'proven')).toHaveLength(1);
   });
 
+  it('is good again for the key that it was used for, after a while and for a while, and for no other', async () => {
+    const means = tokens();
+    const [{ token }, unused] = [
+      await createJoinToken(means, { id, actor: 'user:anna', lifeMs: 3_600_000 }),
+      await createJoinToken(means, { id, actor: 'user:anna', lifeMs: 1_000 }),
+    ];
+    const [one, two] = [createJoinTokenAttestor(means), createJoinTokenAttestor(means)];
+    const said = async (attestor: typeof one, keyHash?: string, of = token) => {
+      const attestation = await attestor.attest({ peer, token: of, ...(keyHash && { keyHash }) });
+      return attestation.outcome === 'proven' ? attestation.use : attestation.outcome;
+    };
+    expect([await said(one, 'a'), await said(one, 'a'), await said(two, 'b')]).toEqual(['first', 'refused', 'refused']);
+    await means.clock.advance(2_000);
+    expect([await said(two, 'a'), await said(one, 'b'), await said(one)]).toEqual(['again', 'refused', 'refused']);
+    expect(await said(one, 'a', unused.token)).toBe('refused');
+    await means.clock.advance(600_000);
+    expect(await said(one, 'a')).toBe('refused');
+  });
+
   it('is nowhere in the log', async () => {
     const means = tokens();
     const { token } = await createJoinToken(means, { id, actor: 'user:anna' });

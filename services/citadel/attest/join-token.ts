@@ -22,6 +22,12 @@ const pattern = /^pjt_[A-Za-z0-9_-]{43}$/;
 const defaultLifeMs = 600_000;
 const maxLifeMs = 7 * 86_400_000;
 
+/**
+ * When a spent token is shown again with the same key, its answer got lost: not before, as who asks twice at once has not waited for
+ * one; not later, as agents come back within half a minute.
+ */
+const lostAnswerMs = { from: 2_000, until: 600_000 } as const;
+
 /** Makes a token of 256 random bits; the log keeps its hash only. Gives the token, which can't be read again. */
 export async function createJoinToken(
   means: JoinTokenMeans,
@@ -43,37 +49,52 @@ export async function createJoinToken(
   return { token, expiresAt };
 }
 
-/** Attests callers that show a join token, each token once. */
+/** Attests callers that show a join token, each token for one key: once, and again after an answer that got lost. */
 export function createJoinTokenAttestor(means: JoinTokenMeans & { readonly trustDomain: string }): Attestor {
   const kind = 'join-token';
   return {
     kind,
-    async attest({ token, peer }: Credentials): Promise<Attestation> {
+    async attest({ token, peer, keyHash }: Credentials): Promise<Attestation> {
       if (!token?.startsWith(prefix)) return notMine;
       if (!pattern.test(token)) return refused('the join token is malformed');
       const tokenHash = hashOf(token);
       const evidence = { kind, details: { tokenHash } };
       const known = await find(means.facts, tokenHash);
       if (!known) return refused('the join token is unknown', evidence);
-      if (known.used) return refused('the join token was used before', evidence);
+      const isAgain = known.used !== undefined && answerMayBeLost(known.used, keyHash, means.clock.nowMs());
+      if (known.used && !isAgain) return refused('the join token was used before', evidence);
       if (!(Date.parse(known.expiresAt) > means.clock.nowMs())) return refused('the join token has expired', evidence);
       const parsed = parseSpiffeId(known.spiffeId);
       if (!parsed.ok || parsed.id.trustDomain !== means.trustDomain)
         return refused('the join token is for another trust domain', evidence);
-      const data = { tokenHash, spiffeId: known.spiffeId, peer };
+      if (isAgain) return { outcome: 'proven', id: parsed.id, evidence, use: 'again' };
+      const data = { tokenHash, spiffeId: known.spiffeId, peer, ...(keyHash !== undefined && { keyHash }) };
       const type = 'io.periplus.identity.join-token-consumed';
       const won = await append(means, { type, data, version: 1, actor: `workload:${known.spiffeId}` });
-      return won ? { outcome: 'proven', id: parsed.id, evidence } : refused('the join token was used before', evidence);
+      return won
+        ? { outcome: 'proven', id: parsed.id, evidence, use: 'first' }
+        : refused('the join token was used before', evidence);
     },
   };
 }
 
+interface Used {
+  readonly keyHash: string | undefined;
+  readonly atMs: number;
+}
+
+function answerMayBeLost(used: Used, keyHash: string | undefined, nowMs: number): boolean {
+  const sinceMs = nowMs - used.atMs;
+  const isTime = sinceMs >= lostAnswerMs.from && sinceMs <= lostAnswerMs.until;
+  return keyHash !== undefined && keyHash === used.keyHash && isTime;
+}
+
 async function find(facts: EventLog, tokenHash: string) {
   let created: { readonly spiffeId: string; readonly expiresAt: string } | undefined;
-  let used = false;
-  for await (const { type, data } of facts.read({ subject: joinTokenSubject(tokenHash), limit: 2 })) {
+  let used: Used | undefined;
+  for await (const { type, data, time } of facts.read({ subject: joinTokenSubject(tokenHash), limit: 2 })) {
     if (type === 'io.periplus.identity.join-token-created') created = Object(data);
-    else used = true;
+    else used = { keyHash: Object(data).keyHash, atMs: Date.parse(time) };
   }
   return created && { ...created, used };
 }

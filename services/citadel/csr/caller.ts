@@ -3,7 +3,7 @@ import type { EvidenceRecord } from '../../../events/identity-facts.ts';
 import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
 import type { RateLimit } from '../../../lib/rate-limit.ts';
 import { formatSpiffeId, type SpiffeId } from '../../../mesh/spiffe-id.ts';
-import { type Attestor, attestCaller, type Credentials } from '../attest/attestor.ts';
+import { type Attestor, attestCaller, type Credentials, type OneTimeUse } from '../attest/attestor.ts';
 import type { IssuanceRecord } from './issuance-record.ts';
 
 /** gRPC's names of what went wrong. */
@@ -27,6 +27,8 @@ export interface Caller {
   readonly spiffeId: string;
   readonly evidence: EvidenceRecord;
   readonly peer: string;
+  /** See Attestation. */
+  readonly use?: OneTimeUse;
 }
 
 /** What answering stands on. */
@@ -40,7 +42,12 @@ export interface CallerMeans {
 
 /** What is wrong with a request, found before anybody is asked who the caller is: a one-time token is not spent on it. */
 export type Read<Wanted> =
-  | { readonly ok: true; readonly wanted: Wanted }
+  | {
+      readonly ok: true;
+      readonly wanted: Wanted;
+      /** Of the key that a certificate is asked for. */
+      readonly keyHash?: string;
+    }
   | { readonly ok: false; readonly reason: string };
 
 /** Answers one request: `read` looks at it, `give` gives what was asked for or a text that says why not. Never rejects. */
@@ -61,12 +68,15 @@ export async function answerCaller<Wanted, Given>(
   try {
     const read = await work.read();
     if (!read.ok) return await denied('invalid-argument', read.reason);
-    const attested = await attestCaller(means.attestors, credentials);
+    const attested = await attestCaller(means.attestors, {
+      ...credentials,
+      ...(read.keyHash !== undefined && { keyHash: read.keyHash }),
+    });
     if (attested.outcome === 'not-mine') return await denied('unauthenticated', 'nobody knows these credentials');
     if (attested.outcome === 'refused')
       return await denied('unauthenticated', attested.reason, attested.evidence && { evidence: attested.evidence });
-    const { id, evidence } = attested;
-    const caller = { id, evidence, peer, spiffeId: formatSpiffeId(id) };
+    const { id, evidence, use } = attested;
+    const caller = { id, evidence, peer, spiffeId: formatSpiffeId(id), ...(use && { use }) };
     if (await means.isBanned(caller.spiffeId)) {
       const who = { spiffeId: caller.spiffeId, evidence };
       return await denied('permission-denied', `the identity ${caller.spiffeId} is banned`, who);

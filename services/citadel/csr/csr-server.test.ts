@@ -163,6 +163,20 @@ describe('CreateCertificate', () => {
     await clock.advance(200_000);
   });
 
+  it('gives the same certificate again to a key whose answer got lost, and nothing to another key', async () => {
+    const one = await token();
+    const csr = await createCsr(await generateKeyPair('ecdsa-p256'));
+    const { certChain } = await ask({ csr, token: one });
+    const issued = (await events('certificate-issued')).length;
+    await clock.advance(5_000);
+    expect((await ask({ csr, token: one })).certChain).toEqual(certChain);
+    expect(await ask({ token: one })).toMatchObject({
+      code: status.UNAUTHENTICATED,
+      details: 'the join token was used before',
+    });
+    expect(await events('certificate-issued')).toHaveLength(issued);
+  });
+
   it('renews who has a certificate that is still valid, and nobody whose has ended', async () => {
     const own = await join();
     const { certChain } = await ask({ own });

@@ -23,6 +23,7 @@ import type { CallerMeans, Denial, DenialCode } from './caller.ts';
 import { certificateResponse, certificateService, jwtResponse, jwtService } from './grpc-services.ts';
 import { issueCertificate } from './issuance.ts';
 import { IssuanceRecord } from './issuance-record.ts';
+import { RecentChains } from './recent-chains.ts';
 import { serverIdentities } from './server-certificate.ts';
 
 /** Bounds of the server; `defaultCsrLimits` says why each is what it is. */
@@ -88,7 +89,7 @@ export class CsrServer implements Service {
   readonly port = new Latest<number>();
   readonly #options: CsrServerOptions;
   readonly #limits: CsrLimits;
-  readonly #means: CallerMeans & { readonly record: IssuanceRecord };
+  readonly #means: CallerMeans & { readonly record: IssuanceRecord; readonly recent: RecentChains };
   #inFlight = 0;
   #listening: GrpcPort | undefined;
 
@@ -99,7 +100,8 @@ export class CsrServer implements Service {
     const record = new IssuanceRecord({ ...options, source: `/citadel/${options.name}` });
     const limit = new RateLimit(this.#limits.rate, () => clock.nowMs());
     const bans = new BanCheck(options.facts);
-    this.#means = { attestors, record, limit, isBanned: async (spiffeId) => await bans.isBanned(spiffeId) };
+    const recent = new RecentChains(() => clock.nowMs());
+    this.#means = { attestors, record, recent, limit, isBanned: async (spiffeId) => await bans.isBanned(spiffeId) };
   }
 
   async run(signal: AbortSignal): Promise<void> {

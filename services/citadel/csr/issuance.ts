@@ -5,6 +5,7 @@ import { type CertificateRequest, parseCsr } from '../x509/csr.ts';
 import { keyHash } from '../x509/keys.ts';
 import { answerCaller, type Caller, type CallerMeans, type Denial, type Read } from './caller.ts';
 import type { IssuanceRecord } from './issuance-record.ts';
+import type { IssuedChain, RecentChains } from './recent-chains.ts';
 
 /** What one asks for. */
 export interface IssuanceRequest {
@@ -22,6 +23,8 @@ export type Issuance = { readonly ok: true; readonly certificateChain: readonly 
 export interface IssuanceMeans extends CallerMeans {
   readonly ca: Pick<CertificateAuthority, 'sign'>;
   readonly record: Pick<IssuanceRecord, 'issued' | 'denied'>;
+  /** Gives who asks again, because the answer got lost, the same chain; absent: a new one for the same key. */
+  readonly recent?: RecentChains;
   /** Reads a request: csr.ts's by default, or a pool of threads. */
   readonly parse?: typeof parseCsr;
 }
@@ -34,7 +37,11 @@ export async function issueCertificate(request: IssuanceRequest, means: Issuance
   const { credentials, lifeSeconds } = request;
   const answer = await answerCaller(credentials, means, {
     read: async () => await readRequest(request, means.parse ?? parseCsr),
-    give: async (caller, wanted) => await sign({ caller, wanted, lifeSeconds }, means),
+    give: async (caller, wanted) => {
+      const issue = () => sign({ caller, wanted, lifeSeconds }, means);
+      if (!caller.use || !means.recent) return (await issue()).chain;
+      return await means.recent.chainFor(`${caller.spiffeId} ${keyHash(wanted.publicKey)}`, caller.use, issue);
+    },
   });
   return answer.ok ? { ok: true, certificateChain: answer.given } : answer;
 }
@@ -46,13 +53,13 @@ async function readRequest(
   const parsed = await parse(csr);
   if (!parsed.ok) return { ok: false, reason: `the signing request is refused: ${parsed.reason}` };
   if (!(lifeSeconds >= 0)) return { ok: false, reason: 'the life asked for is negative' };
-  return { ok: true, wanted: parsed.request };
+  return { ok: true, wanted: parsed.request, keyHash: keyHash(parsed.request.publicKey) };
 }
 
 async function sign(
   request: { readonly caller: Caller; readonly wanted: CertificateRequest; readonly lifeSeconds: number },
   means: IssuanceMeans,
-): Promise<readonly string[]> {
+): Promise<IssuedChain> {
   const { caller, lifeSeconds } = request;
   const { publicKey, ignored } = request.wanted;
   const { id, spiffeId, peer, evidence } = caller;
@@ -61,5 +68,5 @@ async function sign(
   const names = { spiffeId, subjectAltNames: [spiffeId], keyHash: keyHash(publicKey) };
   const what = { serial, authority, bundle: bundle.hash, notBefore, notAfter, ignored };
   await means.record.issued({ ...names, peer, evidence, ...what });
-  return [certificate, ...intermediates, bundle.roots.join('')];
+  return { chain: [certificate, ...intermediates, bundle.roots.join('')], notAfter };
 }
