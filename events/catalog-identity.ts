@@ -154,7 +154,8 @@ export const identityEntries: CatalogOf<IdentityFact> = {
   },
   'io.periplus.identity.join-token-consumed': {
     ...ofToken,
-    meaning: 'A join token was used and is worth nothing any more, but to the same key, whose answer may have got lost.',
+    meaning:
+      'A join token was used and is worth nothing any more, but to the same key, whose answer may have got lost.',
     data: "the token's hash, SPIFFE ID, caller and the key's hash",
     example: { tokenHash, spiffeId, peer, keyHash: 'ef2d127de37b942b' },
   },
