@@ -68,7 +68,7 @@ const table: readonly (readonly [ValueType, string])[] = [
     'connection.received.bytes connection.received.bytes_total connection.sent.bytes connection.sent.bytes_total',
   ],
   ['STRING', 'context.protocol context.reporter.kind context.reporter.uid context.proxy_error_code'],
-  // Named in the attribute manifests of Istio's installations; nothing fills them here.
+  // Named in the attribute manifests of Istio's installations; docs/reference/attributes.md has which of all are ever filled.
   ['STRING', 'origin.uid origin.user source.cluster.id destination.cluster.id context.proxy_version'],
   ['STRING', 'rbac.permissive.response_code rbac.permissive.effective_policy_id request.auth.raw_claims'],
   ['STRING', 'api.service api.version api.operation api.protocol'],

@@ -10,6 +10,8 @@ export interface CheckCall {
   readonly facts: WorkloadFacts;
   /** Ids of the rules to evaluate: those that this proxy's own configuration does not carry out. */
   readonly rules: readonly string[];
+  /** Of connections only the end is told: its bytes are all there were. */
+  readonly endsOnly?: boolean;
 }
 
 /** As text for gRPC metadata. */

@@ -10,6 +10,8 @@ export interface WorkloadFacts {
   readonly serviceAccount: string;
   readonly trustDomain: string;
   readonly isGateway: boolean;
+  /** Of the platform's cluster; absent: not known. */
+  readonly clusterId?: string;
   /** Hostnames of its services, by the port on the workload that receives for them. */
   readonly services: Readonly<Record<string, string>>;
 }
@@ -23,7 +25,7 @@ const known = new WeakMap<WorkloadFacts, KnownAttributes>();
 export function knownAttributes(facts: WorkloadFacts): KnownAttributes {
   const before = known.get(facts);
   if (before !== undefined) return before;
-  const { namespace, name, labels, serviceAccount, trustDomain, isGateway } = facts;
+  const { namespace, name, labels, serviceAccount, trustDomain, isGateway, clusterId } = facts;
   const uid = name === '' ? undefined : `kubernetes://${name}.${namespace}`;
   const workload = labels['service.istio.io/canonical-name'] ?? labels.app;
   const account = serviceAccount === '' ? undefined : `${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
@@ -34,6 +36,7 @@ export function knownAttributes(facts: WorkloadFacts): KnownAttributes {
     ['destination.labels', labels],
     ['destination.principal', account],
     ['destination.user', account],
+    ['destination.cluster.id', clusterId],
     ['destination.owner', undefined],
     ['destination.workload.name', workload],
     ['destination.workload.namespace', namespace],

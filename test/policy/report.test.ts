@@ -248,34 +248,40 @@ spec:
     await mesh.delete('Policy', 'outcome');
   }, 120_000);
 
-  it('tell of each TCP connection once, when it has ended', async () => {
+  it('tell of each TCP connection when it opens, while it is open and when it ends, each byte once', async () => {
+    const variables = {
+      ...{ path: '"tcp"', event: 'connection.event', id: 'connection.id', source: 'source.ip' },
+      ...{ in: 'connection.received.bytes', out: 'connection.sent.bytes' },
+      ...{ allIn: 'connection.received.bytes_total', allOut: 'connection.sent.bytes_total' },
+    };
     await mesh.apply(`
 apiVersion: policy.periplus.io/v1
 kind: Policy
 metadata: { name: connections, namespace: default }
 spec:
   selector: { matchLabels: { app: db } }
-  rules:
-    - when: context.protocol == "tcp"
-      report:
-        handlers: [file]
-        log: { variables: { path: '"tcp"', event: connection.event, in: connection.received.bytes, out: connection.sent.bytes, source: source.ip } }
+  rules: [{ when: context.protocol == "tcp", report: { handlers: [file], log: { variables: ${JSON.stringify(variables)} } } }]
 `);
     const db = await mesh.sidecar('db', { app: 'db' }, 'TCP');
-    const connect = () =>
-      new Promise<number>((resolve, reject) => {
-        let bytes = 0;
-        const socket = createConnection(db.port, '127.0.0.1', () =>
-          socket.end('GET /bytes HTTP/1.1\r\nhost: db\r\nconnection: close\r\n\r\n'),
-        );
-        socket.on('data', (part) => (bytes += part.length));
-        socket.on('error', reject);
-        socket.on('close', () => resolve(bytes));
-      });
-    const out = await connect();
-    const line = { event: 'close', in: 52, out, source: '127.0.0.1' };
-    const same = () => reported('tcp').filter((one) => one.in === line.in);
-    await waitFor(() => same().length > 0, { what: () => `the connection\n${db.envoy.output()}`, limitMs: 30_000 });
-    expect(same()).toEqual([expect.objectContaining(line)]);
+    const [first, rest] = ['GET /bytes HTTP/1.1\r\nhost: db\r\n', 'connection: close\r\n\r\n'];
+    let out = 0;
+    const socket = createConnection(db.port, '127.0.0.1', () => socket.write(first));
+    const ended = new Promise((resolve, reject) => socket.on('close', resolve).on('error', reject));
+    socket.on('data', (part) => (out += part.length));
+    // Other connections asked whether the proxy serves: this one is known by its bytes.
+    const lines = () => {
+      const id = reported('tcp').find(({ allIn }) => allIn === first.length)?.id;
+      return reported('tcp').filter((line) => id !== undefined && line.id === id);
+    };
+    const what = () => `the connection in ${JSON.stringify(reported('tcp'))}\n${db.envoy.output()}`;
+    await waitFor(() => lines().some(({ event }) => event === 'continue'), { what, limitMs: 60_000 });
+    socket.write(rest);
+    await ended;
+    await waitFor(() => lines().some(({ event }) => event === 'close'), { what, limitMs: 30_000 });
+    const [opened, ...others] = lines();
+    expect(opened).toMatchObject({ event: 'open', allOut: 0, source: '127.0.0.1' });
+    expect(others.at(-1)).toMatchObject({ event: 'close', allIn: first.length + rest.length, allOut: out });
+    const sum = (name: 'in' | 'out') => lines().reduce((total, line) => total + Number(line[name]), 0);
+    expect([sum('in'), sum('out')]).toEqual([first.length + rest.length, out]);
   }, 120_000);
 });

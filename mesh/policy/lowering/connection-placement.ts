@@ -1,5 +1,6 @@
 // Decides where a rule runs for TCP connections to a workload: in Envoy where that is exact, else in Mixer; rules about requests nowhere.
 import type { AttributeValue } from '../attributes.ts';
+import { type Folded, fold } from '../expression/fold.ts';
 import { nodesOf } from '../expression/tree.ts';
 import { treesOf } from '../referenced-headers.ts';
 import type { PolicyRule, PolicySet } from '../rules.ts';
@@ -34,6 +35,28 @@ function aboutRequests(rule: PolicyRule): string | undefined {
 }
 
 const ofRequests = (name: string) => name.startsWith('request.') || name.startsWith('response.');
+
+/** What a proxy can tell of a connection (attribute `connection.event`): when it opens, at intervals while it is open, and when it ends. */
+export type ConnectionEvent = 'open' | 'continue' | 'close';
+
+/** The events that some of these report rules could be about; none: the rules are about requests alone. */
+export function reportedEvents(rules: readonly PolicyRule[], facts: WorkloadFacts): readonly ConnectionEvent[] {
+  return (['open', 'continue', 'close'] as const).filter((event) =>
+    rules.some(({ when }) => when === undefined || mayHold(fold(when.tree, knownAt(event, facts)))),
+  );
+}
+
+function mayHold(condition: Folded): boolean {
+  return condition !== 'absent' && (condition.kind !== 'literal' || condition.value === true);
+}
+
+function knownAt(event: ConnectionEvent, facts: WorkloadFacts): KnownAttributes {
+  return new Map([
+    ...knownAttributes(facts),
+    ...['context.protocol', 'api.protocol'].map((name) => [name, 'tcp'] as const),
+    ['connection.event', event],
+  ]);
+}
 
 const known = new WeakMap<WorkloadFacts, KnownAttributes>();
 

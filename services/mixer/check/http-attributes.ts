@@ -52,7 +52,7 @@ export function protocolOf(headers: Readonly<Record<string, string>>): 'grpc' | 
 /** Value of an `api.…` attribute: of gRPC requests, whose path is `/SERVICE/METHOD`, also the service and the operation. */
 export function apiAttribute(name: string, { path, headers }: Pick<HttpHead, 'path' | 'headers'>): string | undefined {
   const protocol = protocolOf(headers);
-  const [, service, operation] = (protocol === 'grpc' && /^\/([\w.]+)\/(\w+)$/.exec(path)) || [];
+  const [, service, operation] = (protocol === 'grpc' && /^\/([\w.]+)\/(\w+)(?:\?|$)/.exec(path)) || [];
   switch (name) {
     case 'api.protocol':
       return protocol;

@@ -66,6 +66,10 @@ function registeredAttribute(name: string, source: Source): AttributeValue | und
     case 'source.namespace':
     case 'source.workload.namespace':
       return first.namespace;
+    case 'source.cluster.id':
+      return first.clusterId;
+    case 'source.service':
+      return others.every(({ hostname }) => hostname === first.hostname) ? first.hostname : undefined;
     case 'source.uid':
       return first.workload === undefined ? undefined : `kubernetes://${first.workload}.${first.namespace}`;
     case 'source.workload.name':

@@ -14,6 +14,8 @@ export function tokenAttribute(name: string, metadata: Metadata | undefined): At
       return Array.isArray(aud) ? aud.filter((one) => typeof one === 'string').join(',') : textOf(aud);
     case 'request.auth.presenter':
       return textOf(azp);
+    case 'request.auth.raw_claims':
+      return JSON.stringify(payload);
     case 'request.auth.claims':
       // A map of texts: claims that are none are not in it.
       return Object.fromEntries(

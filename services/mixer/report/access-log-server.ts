@@ -13,6 +13,7 @@ import type { Denial } from '../../../mesh/policy/rules.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { grpcMethod } from '../grpc-method.ts';
 import type { GrpcService } from '../grpc-server.ts';
+import { ConnectionBytes } from './connection-bytes.ts';
 import { logEntryAttributes } from './log-entry-attributes.ts';
 import type { ReportEngine } from './report-engine.ts';
 import { tcpEntryAttributes } from './tcp-entry-attributes.ts';
@@ -45,7 +46,8 @@ export function accessLogServer(options: AccessLogServerOptions): GrpcService {
       done({ code: status.INVALID_ARGUMENT, details: `the call has no readable ${checkCallKey}` });
       return;
     }
-    call.on('data', (message: StreamAccessLogsMessage) => take(message, told, options));
+    const source = { ...told, connections: new ConnectionBytes() };
+    call.on('data', (message: StreamAccessLogsMessage) => take(message, source, options));
     call.on('end', () => done(null, create(StreamAccessLogsResponseSchema)));
     // A proxy that goes away ends its stream so; it opens another when it has something to tell.
     call.on('error', () => {});
@@ -55,14 +57,17 @@ export function accessLogServer(options: AccessLogServerOptions): GrpcService {
 
 function take(
   { logEntries }: StreamAccessLogsMessage,
-  { facts, rules }: CheckCall,
+  { facts, rules, endsOnly, connections }: CheckCall & { readonly connections: ConnectionBytes },
   { engine, snapshot, clock, denialOf }: AccessLogServerOptions,
 ): void {
   const common = { facts, registry: snapshot()?.registry, nowMs: clock.nowMs() };
   if (logEntries.case === 'tcpLogs') {
     engine.report(
       rules,
-      logEntries.value.logEntry.map((entry) => tcpEntryAttributes({ ...common, entry })),
+      logEntries.value.logEntry.map((entry) => {
+        const before = endsOnly === true ? { sent: 0, received: 0 } : connections.before(entry);
+        return tcpEntryAttributes({ ...common, entry, before });
+      }),
     );
     return;
   }

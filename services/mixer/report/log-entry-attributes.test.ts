@@ -76,6 +76,8 @@ describe('an access-log entry as attributes', () => {
     ['api.protocol', 'grpc'],
     ['api.service', undefined],
     ['request.auth.audiences', 'a,b'],
+    ['request.auth.raw_claims', '{"iss":"i","sub":"s","aud":["a","b"]}'],
+    ['source.service', 'client.default.svc.cluster.local'],
     ['response.code', 503],
     ['response.size', 7],
     ['response.total_size', 57],

@@ -18,6 +18,7 @@ const facts = {
 };
 const entry = create(TCPAccessLogEntrySchema, {
   commonProperties: {
+    streamId: 'c-1',
     duration: { seconds: 2n, nanos: 500_000_000 },
     downstreamDirectRemoteAddress: socket('10.0.0.7', 4000),
     downstreamLocalAddress: socket('10.0.0.1', 5432),
@@ -32,14 +33,21 @@ const entry = create(TCPAccessLogEntrySchema, {
 });
 
 describe('a connection that has ended as attributes', () => {
-  const attributes = tcpEntryAttributes({ entry, facts, registry: undefined, nowMs: 7 });
+  const attributes = tcpEntryAttributes({
+    entry,
+    facts,
+    registry: undefined,
+    nowMs: 7,
+    before: { sent: 2, received: 11 },
+  });
   it.each([
-    ['connection.received.bytes', 11],
+    ['connection.received.bytes', 0],
     ['connection.received.bytes_total', 11],
-    ['connection.sent.bytes', 22],
+    ['connection.sent.bytes', 20],
     ['connection.sent.bytes_total', 22],
     ['connection.duration', 2_500],
     ['connection.event', 'close'],
+    ['connection.id', 'c-1'],
     ['connection.mtls', true],
     ['connection.requested_server_name', undefined],
     ['context.protocol', 'tcp'],

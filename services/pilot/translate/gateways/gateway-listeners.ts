@@ -144,7 +144,7 @@ function l4Chains(
       filters: [
         ...bansOf(server, security),
         ...security.networkFilters,
-        tcpProxyFilter(target, { telemetry, place: { side: 'CLIENT' } }),
+        tcpProxyFilter(target, { telemetry, place: { side: 'CLIENT' }, reportLogs: security.tcpReportLogs }),
       ],
       ...(socket ? { transportSocket: socket } : {}),
     }),

@@ -40,8 +40,7 @@ export function tcpProxyFilter(target: TcpTarget, report: TcpReport | undefined)
   const proxy = create(TcpProxySchema, {
     statPrefix,
     clusterSpecifier: clusterSpecifier(target),
-    accessLog: report ? [...report.telemetry.tcpLogs(report.place), ...(report.reportLogs ?? [])] : [],
-    ...connectionReports(report?.telemetry.connectionReportMs),
+    ...(report ? accessLogs(report) : {}),
     hashPolicy: tcpHashPolicy(rule, target.subset),
     ...(tcp?.idleTimeout === undefined ? {} : { idleTimeout: durationOf(tcp.idleTimeout) }),
     ...(tcp?.maxConnectionDuration === undefined
@@ -55,11 +54,17 @@ export function tcpProxyFilter(target: TcpTarget, report: TcpReport | undefined)
   });
 }
 
-/** Entries when a connection opens and while it is open, beside the one when it ends. */
-function connectionReports(intervalMs: number | undefined) {
-  if (intervalMs === undefined) return {};
+/** Between two reports to Mixer of a connection that is open, where telemetry does not say: as Mixer's client had it. */
+const reportMs = 10_000;
+
+/** With entries when a connection opens and while it is open, where somebody wants them. */
+function accessLogs({ telemetry, place, reportLogs = [] }: TcpReport) {
+  const isReported = reportLogs.length > 0;
+  const accessLog = [...telemetry.tcpLogs(place, isReported), ...reportLogs];
+  const intervalMs = telemetry.connectionReportMs ?? (isReported ? reportMs : undefined);
+  if (intervalMs === undefined) return { accessLog };
   const accessLogOptions = { flushAccessLogOnConnected: true, accessLogFlushInterval: durationOfMs(intervalMs) };
-  return { accessLogOptions };
+  return { accessLog, accessLogOptions };
 }
 
 /** Everything to one cluster, which is its statistics' name too. */

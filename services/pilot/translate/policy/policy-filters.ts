@@ -71,7 +71,7 @@ export function policyFilters(lookups: Lookups): PolicyFilters {
     // Envoy refuses a log that names a cluster it does not have.
     const isReporting = reports.length > 0 && mixer !== undefined;
     const logs = isReporting ? [reportLog(reports, facts)] : [];
-    const tcpLogs = isReporting ? [tcpReportLog(reports, facts)] : [];
+    const tcpLogs = isReporting ? tcpReportLog(reports, facts) : [];
     const networkFilters = connectionFilters(connections, facts, { isThere: mixer !== undefined });
     return { filters, replies: denialReplies(placements), logs, tcpLogs, networkFilters };
   });

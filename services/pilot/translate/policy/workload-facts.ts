@@ -6,7 +6,7 @@ import type { Lookups } from '../routes/lookups.ts';
 export function workloadFacts({ scope, memo }: Lookups): WorkloadFacts {
   const { context, instances, snapshot } = scope;
   return memo.get('workload-facts', [context, instances, snapshot.mesh], (): WorkloadFacts => {
-    const { namespace, labels, serviceAccount, type } = context;
+    const { namespace, labels, serviceAccount, type, clusterId } = context;
     const ports = instances.flatMap(({ service, endpoint }) =>
       Object.values(endpoint.ports).map((port) => [String(port), service.hostname] as const),
     );
@@ -17,6 +17,7 @@ export function workloadFacts({ scope, memo }: Lookups): WorkloadFacts {
       serviceAccount,
       trustDomain: snapshot.mesh.trustDomain,
       isGateway: type === 'router',
+      ...(clusterId === '' ? {} : { clusterId }),
       services: Object.fromEntries(ports.reverse()),
     };
   });

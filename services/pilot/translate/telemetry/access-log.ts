@@ -23,7 +23,12 @@ export function accessLog<Desc extends DescMessage>(
 
 /** Only entries of this type: connections are reported when they open and when they end. */
 export function atType(type: AccessLogType): AccessLogFilter {
-  return create(AccessLogFilterSchema, { filterSpecifier: { case: 'logTypeFilter', value: { types: [type] } } });
+  return ofTypes([type]);
+}
+
+/** Only entries of these types. */
+export function ofTypes(types: readonly AccessLogType[]): AccessLogFilter {
+  return create(AccessLogFilterSchema, { filterSpecifier: { case: 'logTypeFilter', value: { types: [...types] } } });
 }
 
 /** Only where a CEL expression over Envoy's attributes holds. */

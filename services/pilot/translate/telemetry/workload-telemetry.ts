@@ -33,8 +33,8 @@ import { tracing } from './tracing.ts';
 export interface WorkloadTelemetry {
   /** Access logs of a connection manager. */
   httpLogs(place: ReportPlace): AccessLog[];
-  /** Access logs of a TCP proxy. */
-  tcpLogs(place: ReportPlace): AccessLog[];
+  /** Access logs of a TCP proxy; `reportsOpened`: whether it is one that reports connections when they open, for others' logs. */
+  tcpLogs(place: ReportPlace, reportsOpened: boolean): AccessLog[];
   /** TCP proxies report connections when they open and, while they are, every so many ms; undefined: when they end alone. */
   readonly connectionReportMs: number | undefined;
   /** Access logs of a listener: connections that no chain takes. */
@@ -108,10 +108,10 @@ function telemetryOf(sides: Sides, targets: readonly ProviderTarget[], mesh: Mes
       const own = logs ? accessLoggers(logs, targets, { protocol: 'http' }) : meshFileLog(mesh);
       return [...own, ...(metrics ? httpStatsLoggers(place, metrics) : [])];
     },
-    tcpLogs: (place) => {
+    tcpLogs: (place, forOthers) => {
       const { logs, metrics } = sides[place.side];
       // Where connections are reported several times, people's logs still have them once.
-      const filter = reportsOpened ? atType(AccessLogType.TcpConnectionEnd) : undefined;
+      const filter = reportsOpened || forOthers ? atType(AccessLogType.TcpConnectionEnd) : undefined;
       const own = logs ? accessLoggers(logs, targets, { protocol: 'tcp', filter }) : meshFileLog(mesh, filter);
       return [...own, ...(metrics ? connectionLoggers(place, metrics) : [])];
     },
