@@ -93,8 +93,8 @@ function onlyAdapter(platforms: Platforms, over: Over | undefined): Adapter {
 /** Without tokens and files of this machine. */
 function publicSettings(settings: ProcessConfig[keyof Platforms][number]): unknown {
   if ('kubeconfig' in settings) {
-    const { clusterId, readsConfig } = settings;
-    return { clusterId, readsConfig, writesStatus: false };
+    const { kubeconfig: _path, context: _context, ...rest } = settings;
+    return { ...rest, writesStatus: false };
   }
   const { access, ...rest } = settings;
   const { token: _token, tokenFile: _file, tls: _tls, ...place } = access as unknown as Record<string, unknown>;

@@ -48,6 +48,7 @@ describe('processConfigOf', () => {
       { context: 'arn:aws/west', clusterId: 'arn:aws/west', readsConfig: false },
     ]);
     expect(kubernetes.map(({ writesStatus }) => writesStatus)).toEqual([true, false]);
+    expect(configOf({ kubeconfig: 'kube', kubeRevision: 'canary' }).kubernetes).toMatchObject([{ revision: 'canary' }]);
     expect(configOf({ kubeconfig: 'kube', kubeReadOnly: true }).kubernetes).toMatchObject([{ writesStatus: false }]);
     expect(configOf({ kubeconfig: 'in-cluster' }).kubernetes).toMatchObject([{ kubeconfig: undefined }]);
   });

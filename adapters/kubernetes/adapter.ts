@@ -51,6 +51,8 @@ export interface KubernetesAdapterOptions {
   readonly domain?: string;
   /** Whether its Istio resources configure the mesh; true by default, false for all but one of several clusters. */
   readonly readsConfig?: boolean;
+  /** Istio resources labelled `istio.io/rev` for another one are left alone; `default` by default. */
+  readonly revision?: string;
   /** What is written into the `.status` of its Istio resources; nothing is written without. */
   readonly feedback?: ConfigFeedback;
   readonly clock?: Clock;
@@ -117,7 +119,8 @@ class Run {
       { ...(network && { network }) },
     );
     this.#status = this.#statusWriter();
-    this.#config = new ConfigIndex((scope, problem) => sink.problem(scope, problem), this.#status);
+    const onProblem = (scope: string, problem: string | undefined) => sink.problem(scope, problem);
+    this.#config = new ConfigIndex(onProblem, this.#status, options.revision);
   }
 
   #statusWriter(): StatusWriter | undefined {

@@ -63,4 +63,21 @@ describe('the index of configuration', () => {
     index.set('VirtualService', index.read(object(100, '1'), { ...place, path }));
     expect(noted).toMatchObject([{ scope, resourceVersion: '1' }]);
   });
+
+  it('leaves alone what is labelled for another revision, and lets go of what is from now on', () => {
+    const { index, noted, forgotten } = start();
+    const labelled = (revision: string, version: string) => {
+      const one = object(100, version);
+      const metadata = { ...one.metadata, labels: { 'istio.io/rev': revision } };
+      index.set('VirtualService', index.read({ ...one, metadata }, { ...place, path }));
+      return index.takeChanges().get(scope)?.length;
+    };
+    expect(labelled('default', '1')).toBe(1);
+    expect(noted).toHaveLength(1);
+    expect(labelled('canary', '2')).toBe(0);
+    expect([noted.length, forgotten]).toEqual([1, [scope]]);
+    const canary = new ConfigIndex(() => {}, undefined, 'canary');
+    const own = { ...object(1, '3'), metadata: { ...object(1, '3').metadata, labels: { 'istio.io/rev': 'canary' } } };
+    expect(canary.read(own, place).verdict).toMatchObject({ items: [{ kind: 'config' }] });
+  });
 });

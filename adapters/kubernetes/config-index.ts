@@ -7,6 +7,9 @@ import type { ApiObject } from './client.ts';
 import type { IstioStatus } from './istio-status.ts';
 import type { StatusSubject, StatusWriter } from './status-writer.ts';
 
+/** What `istio.io/rev` is to say of resources of a control plane without a revision of its own, as in Istio. */
+export const defaultRevision = 'default';
+
 /** More than this many findings in one object help nobody. */
 const shownProblems = 20;
 
@@ -81,6 +84,7 @@ function scopeOf(kind: string, namespace: string, name: string): string {
 export class ConfigIndex {
   readonly #onProblem: (scope: string, problem: string | undefined) => void;
   readonly #status: Pick<StatusWriter, 'note' | 'forget'> | undefined;
+  readonly #revision: string;
   /** Resource version by scope, of each kind. */
   readonly #known = new Map<string, Map<string, string | undefined>>();
   #changes = new Map<string, readonly Observed[]>();
@@ -88,9 +92,11 @@ export class ConfigIndex {
   constructor(
     onProblem: (scope: string, problem: string | undefined) => void,
     status?: Pick<StatusWriter, 'note' | 'forget'>,
+    revision: string = defaultRevision,
   ) {
     this.#onProblem = onProblem;
     this.#status = status;
+    this.#revision = revision;
   }
 
   /** Judges an object of `kind` (list items don't say theirs), unless it did so before. */
@@ -98,7 +104,14 @@ export class ConfigIndex {
     const { namespace = 'default', name = '', resourceVersion } = object.metadata;
     const place = { scope: scopeOf(kind.kind, namespace, name), resourceVersion };
     const isKnown = resourceVersion !== undefined && this.#of(kind.kind).get(place.scope) === resourceVersion;
-    return isKnown ? { ...place, verdict: 'known' } : judge(object, kind, place);
+    if (isKnown) return { ...place, verdict: 'known' };
+    return this.#isForOthers(object) ? { ...place, verdict: { items: [] } } : judge(object, kind, place);
+  }
+
+  /** A resource that is labelled for another control plane's revision says nothing to this one, and its status is that one's to write. */
+  #isForOthers({ metadata }: ApiObject): boolean {
+    const revision = (metadata.labels as Readonly<Record<string, string>> | undefined)?.['istio.io/rev'];
+    return revision !== undefined && revision !== this.#revision;
   }
 
   /** Everything of one kind that exists now. */
@@ -111,6 +124,7 @@ export class ConfigIndex {
   set(kind: string, { scope, resourceVersion, verdict, subject }: ConfigReading): void {
     if (verdict === 'known') return;
     if (subject) this.#status?.note(subject);
+    else this.#status?.forget(scope);
     this.#of(kind).set(scope, resourceVersion);
     if ('items' in verdict) this.#changes.set(scope, verdict.items);
     this.#onProblem(scope, 'problem' in verdict ? verdict.problem : undefined);

@@ -58,6 +58,8 @@ function externalEndpoint(service: Service, address: string): ShownEndpoint {
 }
 
 function fromSlice(slice: KubernetesEndpointSlice, context: Context): ShownEndpoint[] {
+  // Deprecated in the API; a name can be no endpoint of what proxies are given by address (Istio leaves them out, too).
+  if (slice.addressType === 'FQDN') return [];
   const ports = portsOf(slice.ports, context.service);
   return (slice.endpoints ?? []).flatMap((at) => {
     // All addresses of one entry are the same instance: consumers use the first (EndpointSlice API reference).

@@ -232,6 +232,46 @@ describe('translateKubernetes', () => {
     ]);
   });
 
+  it('takes slices of several owners together, without a selector too, and leaves names (FQDN) out', () => {
+    const slice = (name: string, endpoints: readonly object[], addressType = 'IPv4') => ({
+      ...object('EndpointSlice', name, {
+        'kubernetes.io/service-name': 'web',
+        'endpointslice.kubernetes.io/managed-by': name,
+      }),
+      addressType,
+      ports: [{ name: 'http', port: 8080 }],
+      endpoints: endpoints as never,
+    });
+    const { endpoints } = translate({
+      services: [service({})],
+      endpointSlices: [
+        slice('a', [{ addresses: ['10.0.0.1'] }]),
+        // What one owner knows as not ready and another as ready is ready.
+        slice('b', [{ addresses: ['10.0.0.1'], conditions: { ready: false } }, { addresses: ['10.0.0.2'] }]),
+        slice('c', [{ addresses: ['db.example.com'] }], 'FQDN'),
+      ],
+    });
+    expect(endpoints.map(({ address, health }) => [address, health])).toEqual([
+      ['10.0.0.1', 'healthy'],
+      ['10.0.0.2', 'healthy'],
+    ]);
+  });
+
+  it('goes by readiness, gates included: the kubelet holds Ready back until each of them is true', () => {
+    const gated = (gate: string, ready: string) => ({
+      podIP: '10.0.0.1',
+      phase: 'Running',
+      conditions: [
+        { type: 'ContainersReady', status: 'True' },
+        { type: 'example.com/gate', status: gate },
+        { type: 'Ready', status: ready },
+      ],
+    });
+    const health = (status: object) => translate({ pods: [pod('a', '10.0.0.1', { status })] }).workloads[0]?.health;
+    expect(health(gated('False', 'False'))).toBe('unhealthy');
+    expect(health(gated('True', 'True'))).toBe('healthy');
+  });
+
   it('takes an Endpoints object: ready and not ready, an instance listed for each port once', () => {
     const { endpoints } = translate({
       services: [

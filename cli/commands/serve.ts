@@ -36,6 +36,10 @@ export function serveCommand(context: CliContext): Command {
     )
     .option('--kube-read-only', "write nothing into the clusters: no .status of Istio's resources")
     .option(
+      '--kube-revision <name>',
+      'revision of this control plane: Istio resources labelled istio.io/rev for another are left alone (default: default)',
+    )
+    .option(
       '--adapter <module>',
       'an adapter of others: MODULE or MODULE:CONFIG.yaml, a package or a path (docs/guides/writing-an-adapter.md); may be repeated',
       collect,
