@@ -10,6 +10,7 @@ import { captureCase } from './kubernetes/capture.ts';
 import { clusterCases } from './kubernetes/clusters.ts';
 import { faultCases, lastFaultCase } from './kubernetes/faults.ts';
 import { guideCase } from './kubernetes/guide.ts';
+import { installCase } from './kubernetes/install.ts';
 import type { OnKube } from './kubernetes/on-kube.ts';
 import { shapeCases } from './kubernetes/shapes.ts';
 import { kindCases, statusCases } from './kubernetes/status.ts';
@@ -210,6 +211,8 @@ describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
   shapeCases(onKube);
 
   clusterCases(onKube);
+
+  installCase(onKube);
 
   guideCase(onKube);
 

@@ -18,6 +18,8 @@ const expectations: readonly (readonly [command: RegExp, shows: RegExp, code?: n
   [/can-i (list secrets|patch virtualservices\S+ -A)/, /^no$/m, 1],
   [/get services/, /api.*kubernetes/],
   [/ check$/, /adapter kubernetes/],
+  [/control-plane\.yaml/, /deployment\.apps\/periplus created/],
+  [/get deployment,/, /networkpolicy\S*\/periplus/],
   [/kubectl get policies/, /no-robots +True/],
   [/kubectl wait/, /condition met/],
   [/no-robots\.yaml/, /no-robots created/],
@@ -52,7 +54,7 @@ export function guideCase(onKube: OnKube): void {
           expect([line, output, code]).toEqual([line, output, expectedCode]);
           if (shows.source !== '.') expect(output).toMatch(shows);
         }
-        expect(commands).toHaveLength(16);
+        expect(commands).toHaveLength(18);
       } finally {
         await control?.stop();
         rmSync(folder, { recursive: true, force: true });

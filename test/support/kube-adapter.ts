@@ -22,19 +22,27 @@ const collections: Readonly<Record<string, string>> = {
   ClusterRoleBinding: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings',
   CustomResourceDefinition: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
   Role: '/apis/rbac.authorization.k8s.io/v1/namespaces/NS/roles',
+  PersistentVolumeClaim: '/api/v1/namespaces/NS/persistentvolumeclaims',
+  Deployment: '/apis/apps/v1/namespaces/NS/deployments',
+  Service: '/api/v1/namespaces/NS/services',
+  NetworkPolicy: '/apis/networking.k8s.io/v1/namespaces/NS/networkpolicies',
   RoleBinding: '/apis/rbac.authorization.k8s.io/v1/namespaces/NS/rolebindings',
 };
 
-/** Creates everything in a file of deploy/kubernetes that is not there yet. */
-export async function applyFile(kube: TestKube, name: string): Promise<void> {
+/** Creates everything in a file of deploy/kubernetes that is not there yet; unknown fields are refused. `dryRun`: only asks whether it could. */
+export async function applyFile(kube: TestKube, name: string, dryRun = false): Promise<readonly object[]> {
+  const query = `?fieldValidation=Strict${dryRun ? '&dryRun=All' : ''}`;
+  const objects: object[] = [];
   const text = readFileSync(join(root, 'deploy/kubernetes', name), 'utf8');
   for (const document of parseAllDocuments(text)) {
     const object = document.toJS() as { kind: string; metadata: { namespace?: string } };
     const collection = collections[object.kind]?.replace('NS', object.metadata.namespace ?? '') ?? '';
-    const { status, body } = await kube.ask('POST', collection, object);
+    const { status, body } = await kube.ask('POST', collection + query, object);
     // 409: it is there already.
     if (status >= 300 && status !== 409) throw new Error(`${name}: ${status} ${JSON.stringify(body)}`);
+    objects.push(object);
   }
+  return objects;
 }
 
 /** Retries quickly, so that the tests need not wait for a server that is back. */
