@@ -1,15 +1,19 @@
 // Mutual TLS between real Envoys under load, from plaintext to STRICT and through new certificates and a new CA: no request fails.
+import { readFileSync } from 'node:fs';
 import { createServer, get, type Server } from 'node:http';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Agent } from '../agent/agent.ts';
 import { systemClock } from '../lib/clock.ts';
+import { createLogger } from '../lib/logger.ts';
 import { proxyPorts } from '../run/demo-plan.ts';
 import { freePorts } from './support/free-port.ts';
 import { type Load, startLoad } from './support/load.ts';
 import { inboundAddress, MtlsMesh, outboundAddress, servicePort, workloadYaml } from './support/mtls-mesh.ts';
 import { periplus } from './support/periplus.ts';
+import { ShiftedClock } from './support/shifted-clock.ts';
 import { waitFor } from './support/wait-for.ts';
 
 /** Short, so that renewals and the end of the old CA's certificates are seen; PERIPLUS_LONG_TESTS=1 has the minute that the aim speaks of. */
@@ -17,10 +21,18 @@ const lifeSeconds = process.env.PERIPLUS_LONG_TESTS ? 60 : 20;
 /** Of cases that wait for certificates to end. */
 const patience = { timeout: 60_000 + lifeSeconds * 5_000 };
 const perSecond = 200;
+/** Renewed between 60 and 90 minutes of age (half, give or take a fifth of it), so that an hour at least is left whenever Citadel dies. */
+const longLifeSeconds = 150 * 60;
+const hourMs = 3_600_000;
 
 describe('mutual TLS between sidecars, under load', () => {
   const web = { name: 'mtls-web', appPort: 0 };
   const caller = { name: 'mtls-caller' };
+  // Their agents' clock is the test's.
+  const hourWeb = { name: 'hour-web', appPort: 0 };
+  const hourCaller = { name: 'hour-caller' };
+  const agentsClock = new ShiftedClock();
+  let hourAgents: readonly Agent[];
   let app: Server;
   let mesh: MtlsMesh;
   let agents: Record<'web' | 'caller', Agent>;
@@ -33,7 +45,9 @@ describe('mutual TLS between sidecars, under load', () => {
       response.end(client ?? 'plaintext');
     }).listen(web.appPort, '127.0.0.1');
     // At first nobody is told that the server's sidecar takes mutual TLS.
-    mesh = await MtlsMesh.start({ 'web.yaml': workloadYaml(web, false), 'caller.yaml': workloadYaml(caller) });
+    hourWeb.appPort = web.appPort;
+    const files = [caller, hourWeb, hourCaller].map((one) => [`${one.name}.yaml`, workloadYaml(one)] as const);
+    mesh = await MtlsMesh.start({ 'web.yaml': workloadYaml(web, false), ...Object.fromEntries(files) });
     agents = {
       web: await mesh.startAgent(web, { lifeSeconds }),
       caller: await mesh.startAgent(caller, { lifeSeconds }),
@@ -175,6 +189,40 @@ spec:
     // Connections that were open go on as they began until Envoy has drained them.
     await waitFor(async () => (await draining(web.name)) === 0, { what: 'no connection to ask for' });
   });
+
+  it(
+    'serves for an hour without Citadel: agents that should have renewed ask in vain and keep what they have',
+    patience,
+    async () => {
+      const path = join(mesh.folder, 'agents.log');
+      const logger = createLogger({ level: 'warn', path });
+      const longLived = { lifeSeconds: longLifeSeconds, clock: agentsClock, logger };
+      hourAgents = [await mesh.startAgent(hourWeb, longLived), await mesh.startAgent(hourCaller, longLived)];
+      const hourLoad = startLoad({
+        url: `http://${outboundAddress(hourCaller.name)}:${servicePort}/`,
+        headers: { host: `${hourWeb.name}:${servicePort}` },
+        perSecond,
+        tagOf: (body) => body,
+      });
+      const held = hourAgents.map(({ svid }) => svid);
+      agentsClock.pass(0.4 * longLifeSeconds * 1000 - 60_000);
+      await mesh.stopControlPlane();
+      for (let minute = 0; minute < 60; minute++) {
+        const sent = hourLoad.sent();
+        agentsClock.pass(hourMs / 60);
+        await waitFor(() => hourLoad.sent() > sent, { what: 'requests in this minute' });
+      }
+      expect(hourAgents.map(({ svid }) => svid)).toEqual(held);
+      const said = readFileSync(path, 'utf8').split('\n');
+      const inVain = (name: string) =>
+        said.filter((line) => line.includes(name) && line.includes('could not be renewed'));
+      for (const { name } of [hourWeb, hourCaller]) expect(inVain(name).length).toBeGreaterThan(0);
+      for (const svid of held) expect(svid?.notAfterMs).toBeGreaterThan(agentsClock.nowMs());
+      const { failures, tags } = await hourLoad.stop();
+      expect(failures).toEqual([]);
+      expect(Object.keys(tags)).toEqual(['spiffe://cluster.local/ns/default/sa/hour-caller']);
+    },
+  );
 
   it('serves on without a control plane, and a sidecar starts anew from the SVID that it kept', patience, async () => {
     load = startLoad(loadOptions);
