@@ -1,6 +1,10 @@
 // An HTTP/1 server (or HTTPS) with bounds on everything that a client can send or hold before anybody knows who it is.
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer, type ServerOptions as TlsOptions } from 'node:https';
+import {
+  createServer as createTlsServer,
+  type ServerOptions as TlsOptions,
+  type Server as TlsServer,
+} from 'node:https';
 import { guardConnections } from './connection-guard.ts';
 
 /** What the HTTP ports of Periplus bound; docs/reference/listeners.md shows it. Bodies are bounded by who reads them. */
@@ -21,11 +25,18 @@ export const httpLimits = {
   requestsPerConnection: 10_000,
 } as const;
 
+interface HttpOptions {
+  readonly tls?: TlsOptions;
+  readonly keepAliveTimeoutMs?: number;
+}
+
 /** Makes one that does not listen yet. With `tls` it speaks HTTPS, without resuming sessions: each connection shows its certificate. */
 export function createBoundedHttpServer(
   handler: RequestListener,
-  options: { readonly tls?: TlsOptions; readonly keepAliveTimeoutMs?: number } = {},
-): Server {
+  options: HttpOptions & { readonly tls: TlsOptions },
+): TlsServer;
+export function createBoundedHttpServer(handler: RequestListener, options?: HttpOptions): Server;
+export function createBoundedHttpServer(handler: RequestListener, options: HttpOptions = {}): Server {
   const http = {
     maxHeaderSize: httpLimits.headerBytes,
     headersTimeout: httpLimits.headersTimeoutMs,

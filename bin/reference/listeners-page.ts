@@ -96,7 +96,7 @@ export function listenersPage(): string {
   ];
   const header = [
     'bound',
-    'HTTP: admin 15015, monitoring 15014, health of other roles, agent status',
+    'HTTP: admin 15015, monitoring 15014, health of other roles, agent status 15020, Citadel web',
     'xDS 15010 and 15012',
     'Citadel 8060',
     'Mixer 9091',
@@ -106,7 +106,7 @@ export function listenersPage(): string {
     [
       'What a port holds for those of whom nobody knows who they are. `test/security/port-siege.test.ts` besieges them.',
       markdownTable(header, rows),
-      "The agent's SDS is a unix socket for the same user. Envoy's listeners have Envoy's bounds; Citadel's web port has those of `services/citadel/web/web-server.ts`.",
+      "The agent's SDS is a unix socket for the same user. Envoy's listeners have Envoy's bounds.",
     ].join('\n\n'),
   );
 }

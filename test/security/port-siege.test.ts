@@ -1,5 +1,6 @@
 // Every port before anybody knows who asks: crowds, garbage and bombs. Memory and connections stay bounded, and who behaves is served.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ChannelCredentials, Client, credentials } from '@grpc/grpc-js';
@@ -37,27 +38,48 @@ const nodeId = 'sidecar~10.9.9.9~web-0.shop~shop.svc.cluster.local';
 const controlPlane = (part: ControlPlanePart) => formatSpiffeId(controlPlaneId('cluster.local', part));
 const csrPath = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
 
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
+const residentMiBOf = (pid: number | undefined) =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+/** Status of a GET over HTTPS from 127.0.0.1, who must be `localhost`. */
+function document({ port, path, ca }: { readonly port: number; readonly path: string; readonly ca: Buffer }) {
+  return new Promise<number | undefined>((resolve, reject) => {
+    const options = { host: '127.0.0.1', servername: 'localhost', port, path, ca, agent: false, timeout: 20_000 };
+    const request = get(options, (response) => resolve(response.resume().statusCode));
+    request.on('error', reject).on('timeout', () => request.destroy(new Error(`${path}: no answer`)));
+  });
+}
+
 describe('a besieged port', () => {
   const folder = mkdtempSync(join(tmpdir(), 'periplus-siege-'));
-  const targets: Record<'xds' | 'xdsOverTls' | 'citadel' | 'mixer' | 'admin' | 'monitoring', Target> = {
+  const targets: Record<
+    'xds' | 'xdsOverTls' | 'citadel' | 'mixer' | 'admin' | 'monitoring' | 'citadelWeb' | 'agentStatus',
+    Target
+  > = {
     xds: { port: 0, tls: false },
     xdsOverTls: { port: 0, tls: true },
     citadel: { port: 0, tls: true },
     mixer: { port: 0, tls: false },
     admin: { port: 0, tls: false },
     monitoring: { port: 0, tls: false },
+    citadelWeb: { port: 0, tls: true },
+    agentStatus: { port: 0, tls: false },
   };
+  let sidecar: RunningPeriplus;
   let server: RunningPeriplus;
   let own: WorkloadSvid;
 
   beforeAll(async () => {
-    const [xds = 0, citadel = 0, admin = 0, monitoring = 0, overTls = 0, mixer = 0] = await freePorts(6);
+    const [xds = 0, citadel = 0, admin = 0, monitoring = 0, overTls = 0, mixer = 0, ...more] = await freePorts(9);
+    const [web = 0, status = 0, envoyAdmin = 0] = more;
     targets.xds = { port: xds, tls: false, method: adsPath };
     targets.citadel = { port: citadel, tls: true, method: csrPath };
     targets.xdsOverTls = { port: overTls, tls: true, method: adsPath };
     targets.mixer = { port: mixer, tls: false, method: checkPath };
     targets.admin = { port: admin, tls: false };
     targets.monitoring = { port: monitoring, tls: false };
+    targets.citadelWeb = { port: web, tls: true };
+    targets.agentStatus = { port: status, tls: false };
     const ports = [
       '--xds-port',
       xds,
@@ -72,26 +94,49 @@ describe('a besieged port', () => {
       '--mixer-port',
       mixer,
       '--citadel-web-port',
-      0,
+      web,
     ];
     const args = ['--roles', 'pilot,citadel,mixer', '--log', 'memory:', '--data', folder, '--log-level', 'error'];
     server = new RunningPeriplus(['serve', ...args, ...ports.map(String)]);
     await server.untilServing(`http://127.0.0.1:${admin}/readyz`);
     own = await svidOf('spiffe://cluster.local/ns/shop/sa/web');
+    const agentPorts = [
+      '--status-port',
+      status,
+      '--envoy-admin-port',
+      envoyAdmin,
+      '--ready-port',
+      0,
+      '--prometheus-port',
+      0,
+    ];
+    const agent = ['--name', 'besieged', '--pilot', `127.0.0.1:${xds}`, '--data', join(folder, 'agent')];
+    sidecar = new RunningPeriplus(['sidecar', ...agent, '--log-level', 'error', ...agentPorts.map(String)]);
+    await sidecar.untilServing(`http://127.0.0.1:${status}/healthz/ready`);
   });
   afterAll(async () => {
+    await sidecar?.stop();
     await server?.stop();
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const residentMiB = () =>
-    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.process.pid}/status`, 'utf8'))?.[1]) / 1024;
-  const descriptors = () => readdirSync(`/proc/${server.process.pid}/fd`).length;
+  // Of the control plane and the agent together: one of them is besieged at a time.
+  const processes = () => [server.process, sidecar.process];
+  const residentMiB = () => sum(processes().map(({ pid }) => residentMiBOf(pid)));
+  const descriptors = () => sum(processes().map(({ pid }) => readdirSync(`/proc/${pid}/fd`).length));
 
   /** Who behaves is served: each port does what it is for. */
   const served: Record<keyof typeof targets, () => Promise<boolean>> = {
     admin: () => healthy(targets.admin.port),
     monitoring: () => healthy(targets.monitoring.port),
+    agentStatus: async () => {
+      const url = `http://127.0.0.1:${targets.agentStatus.port}/healthz/ready`;
+      return (await fetch(url, { signal: AbortSignal.timeout(20_000) })).status === 200;
+    },
+    citadelWeb: async () => {
+      const ca = readFileSync(join(folder, 'citadel', 'root-cert.pem'));
+      return (await document({ port: targets.citadelWeb.port, path: '/.well-known/openid-configuration', ca })) === 200;
+    },
     xds: async () => {
       const client = new AdsClient(targets.xds.port, 'delta');
       try {
@@ -157,7 +202,7 @@ describe('a besieged port', () => {
     const before = residentMiB();
     let most = before;
     const timer = setInterval(() => {
-      if (server.process.exitCode === null) most = Math.max(most, residentMiB());
+      if (processes().every(({ exitCode }) => exitCode === null)) most = Math.max(most, residentMiB());
     }, 50);
     let release: Release | undefined;
     try {
@@ -168,7 +213,7 @@ describe('a besieged port', () => {
       clearInterval(timer);
       release?.();
     }
-    expect(server.process.exitCode, server.output).toBeNull();
+    for (const { process, output } of [server, sidecar]) expect(process.exitCode, output).toBeNull();
     expect(most - before).toBeLessThan(mayGrowByMiB);
   }
 
@@ -211,10 +256,14 @@ describe('a besieged port', () => {
     });
   });
 
-  it.each(['admin', 'monitoring'] as const)('%s: cuts off who dribbles', async (name) => {
+  it('HTTP ports cut off who dribbles', async () => {
     const before = descriptors();
+    const dribbled = ['admin', 'monitoring', 'agentStatus'] as const;
     await besieged(
-      () => dribble(targets[name], 500),
+      async () => {
+        const crowds = await Promise.all(dribbled.map((name) => dribble(targets[name], 500)));
+        return () => crowds.forEach((release) => release());
+      },
       async () => {
         await waitFor(() => descriptors() - before < 100, {
           what: 'those who dribble to be cut off',

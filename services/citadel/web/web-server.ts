@@ -1,8 +1,10 @@
 // Citadel's HTTPS side: serves a few public documents, bounded in every way, with its own SVID or with a certificate that browsers know.
 import { readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:https';
+import type { RequestListener } from 'node:http';
+import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createSecureContext } from 'node:tls';
+import { createBoundedHttpServer } from '../../../lib/bounded-http-server.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import { Latest } from '../../../lib/latest.ts';
 import type { Logger } from '../../../lib/logger.ts';
@@ -34,15 +36,6 @@ export interface WebServerOptions {
   readonly logger: Logger;
 }
 
-/** Anybody may ask, so everything is bounded. */
-const limits = {
-  maxHeaderSize: 8 * 1024, // a request has no business with more
-  headersTimeout: 5_000,
-  requestTimeout: 5_000,
-  keepAliveTimeout: 5_000,
-  handshakeTimeout: 5_000,
-  maxConnections: 500, // verifiers ask once in five minutes
-} as const;
 /** Certificates of the web are renewed every few weeks; a minute late is no harm. */
 const rereadMs = 60_000;
 
@@ -79,8 +72,7 @@ export class WebServer implements Service {
   }
 
   #serverOf(pair: Pair): Server {
-    const { maxConnections, ...bounds } = limits;
-    const server = createServer({ ...pair, ...bounds, minVersion: 'TLSv1.2' }, (request, response) => {
+    const answered: RequestListener = (request, response) => {
       const answer = (status: number, body: object, headers: Readonly<Record<string, string>> = {}) =>
         response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
       // Nothing of a body is read: the connection ends with the answer.
@@ -89,9 +81,8 @@ export class WebServer implements Service {
       const document = this.#options.documentAt((request.url ?? '').split('?')[0] ?? '');
       if (!document) return answer(404, { error: 'there is no such document' });
       return answer(200, document, { 'cache-control': `public, max-age=${refreshHintSeconds}` });
-    });
-    server.maxConnections = maxConnections;
-    return server;
+    };
+    return createBoundedHttpServer(answered, { tls: { ...pair, minVersion: 'TLSv1.2' } });
   }
 
   #pairs(signal: AbortSignal): AsyncIterable<Pair> {
