@@ -262,7 +262,9 @@ describe('a besieged port', () => {
     await besieged(
       async () => {
         const crowds = await Promise.all(dribbled.map((name) => dribble(targets[name], 500)));
-        return () => crowds.forEach((release) => release());
+        return () => {
+          for (const release of crowds) release();
+        };
       },
       async () => {
         await waitFor(() => descriptors() - before < 100, {
