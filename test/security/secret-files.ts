@@ -3,22 +3,30 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KeyPair } from '../traffic/certificates.ts';
 
-/** The agent's secrets, in files as Envoy's SDS reads them. */
-export function writeSecrets(folder: string, server: KeyPair, authority: string): Readonly<Record<string, string>> {
+/** Names of the agent's own secrets. */
+const agentNames = { default: 'default', ROOTCA: 'ROOTCA' };
+
+/** A key pair and the authority that peers are checked against, in files as Envoy's SDS reads them; the agent's unless `names` says otherwise. */
+export function writeSecrets(
+  folder: string,
+  server: KeyPair,
+  authority: string,
+  names: Readonly<typeof agentNames> = agentNames,
+): Readonly<Record<string, string>> {
   const secret = (name: string, content: object) => {
-    const path = join(folder, `${name}.json`);
+    const path = join(folder, `${name.replaceAll(/[^a-zA-Z-]/g, '_')}.json`);
     const type = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
     writeFileSync(path, JSON.stringify({ resources: [{ '@type': type, name, ...content }] }));
     return path;
   };
   return {
-    default: secret('default', {
+    [names.default]: secret(names.default, {
       tlsCertificate: {
         certificateChain: { inlineString: server.certificate },
         privateKey: { inlineString: server.key },
       },
     }),
-    ROOTCA: secret('ROOTCA', { validationContext: { trustedCa: { inlineString: authority } } }),
+    [names.ROOTCA]: secret(names.ROOTCA, { validationContext: { trustedCa: { inlineString: authority } } }),
   };
 }
 

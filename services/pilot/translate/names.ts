@@ -36,7 +36,8 @@ export function subsetKey(direction: TrafficDirection, port: number, subset: str
 export function parseSubsetKey(
   name: string,
 ): { direction: TrafficDirection; port: number; subset: string; hostname: string } | undefined {
-  const [direction, port, subset, hostname, ...rest] = name.split('|');
+  // The SNI form of it has another separator.
+  const [direction, port, subset, hostname, ...rest] = name.split(/^(?:out|in)bound_\./.test(name) ? '_.' : '|');
   if (rest.length > 0 || subset === undefined || hostname === undefined) return undefined;
   if ((direction !== 'outbound' && direction !== 'inbound') || !/^\d{1,5}$/.test(port ?? '')) return undefined;
   return { direction, port: Number(port), subset, hostname };

@@ -44,7 +44,9 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
   // Our own agents say whether they have one; Istio's always do.
   const isWithoutIdentity = isReporting && context.identity === undefined;
   const identitiesOf = (spec: ClusterSpec, endpoints: readonly Endpoint[]) =>
-    !isProxyless && usesAutoMutualTls(spec, context, mesh) ? serverIdentities(endpoints, mesh, bans) : undefined;
+    !isProxyless && !spec.passesTls && usesAutoMutualTls(spec, context, mesh)
+      ? serverIdentities(endpoints, mesh, bans)
+      : undefined;
   const encode = (spec: ClusterSpec, identities?: readonly string[], assignment?: ClusterLoadAssignment) => {
     const autoTls = identities ? { autoTls: { identities } } : {};
     const cluster = isProxyless

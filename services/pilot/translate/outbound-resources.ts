@@ -1,8 +1,9 @@
 // Outbound clusters and load assignments, kept per outbound context and brought from snapshot to snapshot at the cost of what changed.
 import { type Service, serviceKey } from '../../../events/model.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
-import { type ClusterSpec, clusterSpecs } from './clusters/cluster-spec.ts';
+import { type ClusterSpec, clusterSpecs, passingSpecs } from './clusters/cluster-spec.ts';
 import { destinationRuleOf, type MergedRule } from './destination-rules.ts';
+import { passesMeshTls } from './gateways/merge-gateways.ts';
 import type { Memo } from './memo.ts';
 import { type OutboundEncoder, outboundEncoder, resolvesNames } from './outbound-encoder.ts';
 import { type OutboundPorts, outboundPorts } from './outbound-ports.ts';
@@ -23,9 +24,11 @@ export function outboundResources(scope: ProxyScope, memo: Memo): OutboundResour
   const holder = memo.get<{ table?: Table }>('outbound-table', [context, sidecar], () => ({}));
   const services = outboundServices(scope, memo);
   const ports = outboundPorts(scope, memo);
+  const passes = passesMeshTls(scope);
   const before = holder.table;
+  // Within one snapshot `passes` is the same.
   const isCurrent = before?.snapshot === snapshot && before.services === services && before.ports === ports;
-  const table = isCurrent ? before : nextTable(before, { scope, services, ports, memo });
+  const table = isCurrent ? before : nextTable(before, { scope, services, ports, passes, memo });
   holder.table = table;
   return table;
 }
@@ -43,6 +46,7 @@ interface Table extends OutboundResources {
   readonly snapshot: Snapshot;
   readonly services: readonly Service[];
   readonly ports: OutboundPorts | undefined;
+  readonly passes: boolean;
   readonly entries: ReadonlyMap<Service, Entry>;
 }
 
@@ -50,14 +54,20 @@ interface Input {
   readonly scope: ProxyScope;
   readonly services: readonly Service[];
   readonly ports: OutboundPorts | undefined;
+  /** Whether it is a gateway that passes mutual TLS on by SNI. */
+  readonly passes: boolean;
   readonly memo: Memo;
 }
 
 function nextTable(before: Table | undefined, input: Input): Table {
-  const { scope, services, ports, memo } = input;
+  const { scope, services, ports, passes, memo } = input;
   const { snapshot, context } = scope;
   const known = before !== undefined && sameForAll(before.snapshot, snapshot) ? before : undefined;
-  const sameEntries = known?.services === services && known.ports === ports && sameRules(known.snapshot, snapshot);
+  const sameEntries =
+    known?.services === services &&
+    known.ports === ports &&
+    known.passes === passes &&
+    sameRules(known.snapshot, snapshot);
   const entries = sameEntries ? known.entries : entriesOf(input, known?.entries);
   const encoder = outboundEncoder(context, snapshot, memo);
   const touched = new Set(touchedByEndpoints(known, snapshot, entries));
@@ -71,6 +81,7 @@ function nextTable(before: Table | undefined, input: Input): Table {
     snapshot,
     services,
     ports,
+    passes,
     entries,
     clusters: patchedSet(before?.clusters ?? emptySet, clusters),
     endpoints: patchedSet(before?.endpoints ?? emptySet, endpoints),
@@ -88,7 +99,7 @@ function sameRules(a: Snapshot, b: Snapshot): boolean {
 
 /** Entries for all services; those whose service and rule are as before are the same objects. */
 function entriesOf(
-  { scope, services, ports, memo }: Input,
+  { scope, services, ports, passes, memo }: Input,
   before: ReadonlyMap<Service, Entry> | undefined,
 ): ReadonlyMap<Service, Entry> {
   const { snapshot, context } = scope;
@@ -101,10 +112,12 @@ function entriesOf(
     }
     const rule = destinationRuleOf({ snapshot, context, service, memo });
     const known = before?.get(service);
-    const entry = entryOf(rule, clusterSpecs({ service, rule, context, memo }), ports?.get(service.hostname));
+    const own = clusterSpecs({ service, rule, context, memo });
+    const all = passes ? memo.get('all-specs', [own], () => [...own, ...passingSpecs(own, memo)]) : own;
+    const entry = entryOf(rule, all, ports?.get(service.hostname));
     entries.set(service, known !== undefined && isSameEntry(known, entry) ? known : entry);
   }
-  if (aliases.length > 0) addAliases(aliases, entries, { scope, services, ports, memo });
+  if (aliases.length > 0) addAliases(aliases, entries, { scope, services, ports, passes, memo });
   return entries;
 }
 

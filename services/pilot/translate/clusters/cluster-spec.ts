@@ -3,7 +3,7 @@ import type { Service, ServicePort } from '../../../../events/model.ts';
 import type { Subset, TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
 import { effectivePolicy, type MergedRule } from '../destination-rules.ts';
 import type { Memo } from '../memo.ts';
-import { subsetKey } from '../names.ts';
+import { dnsSrvSubsetKey, subsetKey } from '../names.ts';
 import type { ProxyContext } from '../proxy-context.ts';
 
 /** How Envoy finds a cluster's endpoints (Cluster.DiscoveryType). */
@@ -20,6 +20,8 @@ export interface ClusterSpec {
   /** What the rule says for this subset and port; empty without a rule. */
   readonly policy: TrafficPolicy;
   readonly discovery: Discovery;
+  /** Bytes of the mesh's mutual TLS are passed on as they are, to endpoints that end it (AUTO_PASSTHROUGH). */
+  readonly passesTls?: true;
 }
 
 /** The clusters of `service` under `rule`, for proxies of `context`'s kind and interception mode. */
@@ -43,6 +45,20 @@ export function clusterSpecs(options: {
           return { name, service, port, rule, subset, policy, discovery };
         }),
       ),
+  );
+}
+
+/** The same clusters once more, named as clients of other networks name them in their SNI: what a gateway passes on without ending TLS. */
+export function passingSpecs(specs: readonly ClusterSpec[], memo: Memo): readonly ClusterSpec[] {
+  return memo.get('passing-specs', [specs], () =>
+    specs
+      .filter(({ service }) => service.location === 'MESH_INTERNAL')
+      .map(({ policy: { tls: _, proxyProtocol: __, ...policy }, ...spec }) => ({
+        ...spec,
+        name: dnsSrvSubsetKey('outbound', spec.port.port, spec.subset?.name ?? '', spec.service.hostname),
+        policy,
+        passesTls: true,
+      })),
   );
 }
 

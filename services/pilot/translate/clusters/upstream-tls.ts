@@ -24,6 +24,7 @@ import {
   SubjectAltNameMatcher_SanType,
   SubjectAltNameMatcherSchema,
   TlsCertificateSchema,
+  type TlsParameters,
   TlsParameters_TlsProtocol,
   TlsParametersSchema,
 } from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/common_pb.js';
@@ -130,10 +131,7 @@ export function meshSocket(options: UpstreamTlsOptions & { readonly trusted?: re
 function meshContext({ spec, tls, isHttp2, federation, isWithoutIdentity }: UpstreamTlsOptions): CommonTlsContext {
   const waitSeconds = isWithoutIdentity ? secretlessWaitSeconds : 0;
   return create(CommonTlsContextSchema, {
-    tlsParams: create(TlsParametersSchema, {
-      tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
-      tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
-    }),
+    tlsParams: modernTls(),
     alpnProtocols: isHttp2 ? ['istio', 'h2'] : ['istio'],
     tlsCertificateSdsSecretConfigs: [agentSecret('default', waitSeconds)],
     validationContextType: {
@@ -149,9 +147,17 @@ function meshContext({ spec, tls, isHttp2, federation, isWithoutIdentity }: Upst
   });
 }
 
+/** Envoy's own default for clients ends at 1.2. */
+function modernTls(): TlsParameters {
+  return create(TlsParametersSchema, {
+    tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+    tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+  });
+}
+
 /** TLS that the user set up: certificates from files on the proxy's disk or from a named credential. */
 function originationContext({ spec, tls, isHttp2 }: UpstreamTlsOptions): CommonTlsContext {
-  const context = create(CommonTlsContextSchema, { alpnProtocols: isHttp2 ? ['h2'] : [] });
+  const context = create(CommonTlsContextSchema, { tlsParams: modernTls(), alpnProtocols: isHttp2 ? ['h2'] : [] });
   const names = acceptedNames(spec, tls);
   if (tls.credentialName) {
     if (tls.mode === 'MUTUAL')

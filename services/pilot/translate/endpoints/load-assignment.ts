@@ -29,10 +29,15 @@ export function loadAssignment(
   endpoints: readonly Endpoint[],
   proxy: { readonly use: LocalityUse; readonly context: ProxyContext; readonly takesTls?: TakesTls },
 ): ClusterLoadAssignment {
-  const groups = byLocality(usableEndpoints(spec, endpoints));
+  const { takesTls = never } = proxy;
+  // Whether what is passed on is the mesh's TLS can't be seen: an endpoint without it would be open to anybody.
+  const usable = usableEndpoints(spec, endpoints).filter(
+    (endpoint) => !spec.passesTls || takesTls(endpoint, endpointPort(endpoint, spec.port) ?? 0),
+  );
+  const groups = byLocality(usable);
   return create(ClusterLoadAssignmentSchema, {
     clusterName: spec.name,
-    endpoints: prioritise(groups, proxy).map((group) => localityEndpoints(group, spec.port, proxy.takesTls)),
+    endpoints: prioritise(groups, proxy).map((group) => localityEndpoints(group, spec.port, takesTls)),
   });
 }
 
@@ -92,7 +97,7 @@ function totalWeight(endpoints: readonly Endpoint[]): number {
   return endpoints.reduce((sum, endpoint) => sum + endpointWeight(endpoint), 0);
 }
 
-function localityEndpoints(group: EndpointGroup, port: ServicePort, takesTls: TakesTls = never): LocalityLbEndpoints {
+function localityEndpoints(group: EndpointGroup, port: ServicePort, takesTls: TakesTls): LocalityLbEndpoints {
   const { region, zone, subZone } = parseLocality(group.locality);
   return create(LocalityLbEndpointsSchema, {
     locality: { region, zone, subZone },

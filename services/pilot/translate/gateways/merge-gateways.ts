@@ -51,6 +51,18 @@ export function mergedGateways({ scope, memo }: Lookups): MergedGateways {
   return memo.get('merged-gateways', [...selected, memo, ports], () => mergeGateways(selected, targets));
 }
 
+/** Whether a Gateway has the proxy pass on mutual TLS to the cluster that the SNI names. */
+export function passesMeshTls({ snapshot, context }: Lookups['scope']): boolean {
+  if (context.type !== 'router') return false;
+  return snapshot.config
+    .list<GatewaySpec>('Gateway')
+    .some(
+      ({ spec }) =>
+        isSubset(spec.selector ?? {}, context.labels) &&
+        spec.servers?.some(({ tls }) => tls?.mode === 'AUTO_PASSTHROUGH'),
+    );
+}
+
 /** The ports that Gateways name, by the port that the proxy listens on instead. */
 export function gatewayPorts(lookups: Lookups): ReadonlyMap<number, ReadonlySet<number>> {
   const merged = mergedGateways(lookups);
