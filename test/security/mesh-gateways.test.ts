@@ -180,7 +180,7 @@ describe('gateways inside the mesh', () => {
   async function startServers(outside: TestAuthority): Promise<void> {
     const pair = await outside.issue('partner', [partner]);
     const app = http.createServer((request, response) =>
-      response.end(`app ${request.headers['x-forwarded-client-cert']}`),
+      response.end(`app ${String(request.headers['x-forwarded-client-cert'])}`),
     );
     const trust = { ca: outside.certificate, requestCert: true, rejectUnauthorized: true };
     const remote = https.createServer({ cert: pair.certificate, key: pair.key, ...trust }, (request, response) => {

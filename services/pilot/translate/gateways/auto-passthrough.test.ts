@@ -41,7 +41,7 @@ describe('a gateway with AUTO_PASSTHROUGH', () => {
   it('has clusters without TLS of their own while the Gateway is there, of endpoints that end mutual TLS', () => {
     const memo = createMemo();
     const builder = builderOf({ services: [web], config: [rule] });
-    const step = (fact: ReturnType<typeof configApplied> | ReturnType<typeof endpointRegistered>) => {
+    const step = (fact: ReturnType<typeof configApplied>) => {
       builder.apply(recorded(fact, builder.position + 1));
       const translation = translate(builder.snapshot(), context, memo);
       const anew = translate(builder.snapshot(), context, createMemo());
