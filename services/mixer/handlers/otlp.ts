@@ -146,6 +146,7 @@ function attributes(map: Readonly<Record<string, FieldValue>>): MessageInitShape
 
 function anyValue(value: FieldValue) {
   if (typeof value === 'boolean') return { value: { case: 'boolValue' as const, value } };
+  if (Number.isSafeInteger(value)) return { value: { case: 'intValue' as const, value: BigInt(value as number) } };
   if (typeof value === 'number') return { value: { case: 'doubleValue' as const, value } };
   return text(textOf(value));
 }
