@@ -183,7 +183,7 @@ describe.skipIf(noBoth !== '')(`reports through Envoy to real back ends${noBoth}
     await waitFor(
       () => inOtlp() === total('delivered', 'otlp') && inFluentd().length === total('delivered', 'fluentd'),
       {
-        what: () => `the collector: ${inOtlp()}, ${inFluentd().length} of ${delivered()}`,
+        what: () => `the collector: ${inOtlp()}, ${inFluentd().length} of ${delivered().join()}`,
         limitMs: 60_000,
       },
     );
