@@ -101,7 +101,7 @@ describe('nextStatus', () => {
       later,
     );
     expect(warned?.conditions?.[1]?.message).toBe('9/9 proxies up to date.');
-    expect(warned?.validationMessages).toMatchObject([{ level: 'WARNING', type: { code: 'IST0106' } }]);
+    expect(warned?.validationMessages).toMatchObject([{ level: 'ERROR', type: { code: 'IST0106' } }]);
   });
 
   it('bounds what it says', () => {

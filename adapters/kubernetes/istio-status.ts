@@ -1,6 +1,6 @@
 // What a resource's `.status` should say, in Istio's shape (istio.io/latest/docs/reference/config/config-status, IstioStatus). Pure.
+import { analysisMessages, levelOf } from '../../mesh/config/analyze/messages.ts';
 import { formatProblem, type Problem } from '../../mesh/config/problem.ts';
-import { messageNames } from './analysis-messages.ts';
 import type { Distribution, Refusal } from './config-feedback.ts';
 
 /** istio.meta.v1alpha1.IstioCondition. */
@@ -16,7 +16,7 @@ export interface IstioCondition {
 /** istio.analysis.v1alpha1.AnalysisMessageBase. The text itself has no place there: it is the condition's message. */
 export interface ValidationMessage {
   readonly documentationUrl?: string;
-  readonly level: 'ERROR' | 'WARNING';
+  readonly level: 'ERROR' | 'WARNING' | 'INFO';
   readonly type: { readonly code: string; readonly name?: string };
 }
 
@@ -124,11 +124,14 @@ function dated(condition: IstioCondition, known: readonly IstioCondition[], time
   return { ...condition, lastTransitionTime: since ?? time };
 }
 
-function messageOf({ severity, code = 'IST0106' }: Problem): ValidationMessage {
-  const name = messageNames[code];
+const levelTexts = { Error: 'ERROR', Warning: 'WARNING', Info: 'INFO' } as const;
+
+function messageOf(problem: Problem): ValidationMessage {
+  const { code = 'IST0106' } = problem;
+  const name = analysisMessages[code]?.name;
   return {
     documentationUrl: `https://istio.io/latest/docs/reference/config/analysis/${code.toLowerCase()}/`,
-    level: severity === 'error' ? 'ERROR' : 'WARNING',
+    level: levelTexts[levelOf(problem)],
     type: { code, ...(name && { name }) },
   };
 }

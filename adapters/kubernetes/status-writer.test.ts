@@ -124,7 +124,7 @@ describe('the status writer', () => {
       ['VirtualService/default/web', [{ severity: 'warning', path: '', message: 'm', code: 'IST0101' }]],
     ]);
     await pass(defaultStatusTiming.findingsMs + 3_000);
-    expect(writes[2]?.body.status.validationMessages).toMatchObject([{ level: 'WARNING', type: { code: 'IST0101' } }]);
+    expect(writes[2]?.body.status.validationMessages).toMatchObject([{ level: 'ERROR', type: { code: 'IST0101' } }]);
   });
 
   it('says once that it may not write, tries once a minute, and is content when it may', async () => {

@@ -75,14 +75,15 @@ describe('analyze', () => {
         config('DestinationRule', 'd', { host: 'missing' }),
       ]),
     ).toEqual([
-      'DestinationRule/default/d  warning: spec.host: no service "missing" is known in or visible to namespace default [IST0174]',
-      'VirtualService/default/a  warning: spec.gateways[0]: there is no Gateway default/nowhere [IST0101]',
-      'VirtualService/default/a  warning: spec.http[0].mirror.host: no service "hidden" is known in or visible to namespace default [IST0101]',
-      'VirtualService/default/a  warning: spec.http[0].route[0].destination.subset: no DestinationRule defines subset "v9" of web [IST0101]',
-      'VirtualService/default/a  warning: spec.http[0].route[1].destination.host: no service "absent" is known in or visible to namespace default [IST0101]',
-      'VirtualService/default/a  warning: spec.http[1].delegate: there is no VirtualService team/gone [IST0101]',
-      'VirtualService/default/a  warning: spec.http[2].route[0].destination.port.number: web has no port 81; it has 80 [IST0101]',
-      'VirtualService/default/a  warning: spec.tcp[0].route[0].destination.host: no service "nope.com" is known in or visible to namespace default [IST0101]',
+      'DestinationRule/default/d  warning: spec.host: The host missing defined in the DestinationRule does not match any services in the mesh. [IST0174]',
+      'VirtualService/default/a  warning: spec.gateways[0]: Referenced gateway not found: "nowhere" [IST0101]',
+      'VirtualService/default/a  warning: spec.gateways[0]: one or more host [a] defined in VirtualService default/a not found in Gateway default/nowhere. [IST0132]',
+      'VirtualService/default/a  warning: spec.http[0].mirror.host: Referenced mirror host not found: "hidden" (no such service is known in or visible to namespace default) [IST0101]',
+      'VirtualService/default/a  warning: spec.http[0].route[0].destination.subset: Referenced host+subset in destinationrule not found: "web+v9" [IST0101]',
+      'VirtualService/default/a  warning: spec.http[0].route[1].destination.host: Referenced host not found: "absent" (no such service is known in or visible to namespace default) [IST0101]',
+      'VirtualService/default/a  warning: spec.http[1].delegate: Referenced delegate not found: "team/gone" [IST0101]',
+      'VirtualService/default/a  warning: spec.http[2].route[0].destination.port.number: Referenced host:port not found: "web:81" (it has 80) [IST0101]',
+      'VirtualService/default/a  warning: spec.tcp[0].route[0].destination.host: Referenced host not found: "nope.com" (no such service is known in or visible to namespace default) [IST0101]',
     ]);
   });
 
@@ -93,7 +94,8 @@ describe('analyze', () => {
       ...route({ host: 'web' }),
     });
     expect(findings([second, first])).toEqual([
-      'VirtualService/default/bb  warning: spec.hosts[0]: VirtualService default/a, which is older, defines the same host web.default.svc.cluster.local for sidecars and wins; merge the two [IST0109]',
+      'VirtualService/default/a  warning: spec.hosts[0]: The VirtualServices default/a,default/bb associated with mesh gateway define the same host web.default.svc.cluster.local which can lead to undefined behavior. This can be fixed by merging the conflicting VirtualServices into a single resource. The oldest, default/a, wins. [IST0109]',
+      'VirtualService/default/bb  warning: spec.hosts[0]: The VirtualServices default/a,default/bb associated with mesh gateway define the same host web.default.svc.cluster.local which can lead to undefined behavior. This can be fixed by merging the conflicting VirtualServices into a single resource. The oldest, default/a, wins. [IST0109]',
     ]);
     const exported = (resource: ConfigResource, to: string) => ({
       ...resource,
@@ -104,7 +106,7 @@ describe('analyze', () => {
 
   it('IST0112: a service with several ports needs one named', () => {
     expect(findings([config('VirtualService', 'v', { hosts: ['api'], ...route({ host: 'api' }) })])).toEqual([
-      'VirtualService/default/v  warning: spec.http[0].route[0].destination: api has several ports (80, 8080): give port.number [IST0112]',
+      'VirtualService/default/v  warning: spec.http[0].route[0].destination: This VirtualService routes to a service "api" that exposes multiple ports [80 8080]. Specifying a port in the destination is required to disambiguate. [IST0112]',
     ]);
   });
 
@@ -118,11 +120,17 @@ describe('analyze', () => {
       findings([
         gateway('g', ['other/x.com', 'y.com']),
         gateway('gg', ['y.com']),
-        config('VirtualService', 'v', { hosts: ['x.com', 'y.com'], gateways: ['g'], ...route({ host: 'web' }) }),
+        config('VirtualService', 'v', { hosts: ['x.com'], gateways: ['g'], ...route({ host: 'web' }) }),
+        config('VirtualService', 'one-is-enough', {
+          hosts: ['x.com', 'y.com'],
+          gateways: ['g'],
+          ...route({ host: 'web' }),
+        }),
       ]),
     ).toEqual([
-      'Gateway/default/gg  warning: spec.servers[0].hosts[0]: Gateway default/g, which is older, has the same selector, port 80 and host y.com and wins [IST0145]',
-      'VirtualService/default/v  warning: spec.gateways[0]: Gateway default/g does not serve x.com [IST0132]',
+      'Gateway/default/g  warning: spec.servers[0].hosts: Conflict with gateways default/gg (workload selector a=b, port 80, hosts other/x.com,y.com). The oldest, default/g, wins. [IST0145]',
+      'Gateway/default/gg  warning: spec.servers[0].hosts: Conflict with gateways default/g (workload selector a=b, port 80, hosts y.com). The oldest, default/g, wins. [IST0145]',
+      'VirtualService/default/v  warning: spec.gateways[0]: one or more host [x.com] defined in VirtualService default/v not found in Gateway default/g. [IST0132]',
     ]);
   });
 
@@ -141,8 +149,10 @@ describe('analyze', () => {
     expect(
       findings([sidecar('a'), sidecar('bb'), sidecar('ccc', { app: 'a' }), sidecar('dddd', { tier: 'b' })], [workload]),
     ).toEqual([
-      'Sidecar/default/bb  warning: spec.workloadSelector: Sidecar default/a, which is older, has no workloadSelector either and wins in this namespace [IST0111]',
-      'Sidecar/default/dddd  warning: spec.workloadSelector: Sidecar default/ccc, which is older, selects workload w too and wins [IST0110]',
+      'Sidecar/default/a  warning: spec.workloadSelector: The Sidecars [a bb] in namespace "default" have no workload selector, which can lead to undefined behavior. The oldest, default/a, wins. [IST0111]',
+      'Sidecar/default/bb  warning: spec.workloadSelector: The Sidecars [a bb] in namespace "default" have no workload selector, which can lead to undefined behavior. The oldest, default/a, wins. [IST0111]',
+      'Sidecar/default/ccc  warning: spec.workloadSelector: The Sidecars [ccc dddd] in namespace "default" select the same workload pod "w", which can lead to undefined behavior. The oldest, default/ccc, wins. [IST0110]',
+      'Sidecar/default/dddd  warning: spec.workloadSelector: The Sidecars [ccc dddd] in namespace "default" select the same workload pod "w", which can lead to undefined behavior. The oldest, default/ccc, wins. [IST0110]',
     ]);
   });
 
@@ -163,9 +173,9 @@ describe('analyze', () => {
         }),
       ]),
     ).toEqual([
-      'DestinationRule/default/d  warning: spec.trafficPolicy.portLevelSettings[0].tls: mode SIMPLE without caCertificates does not verify who web is [IST0129]',
-      'DestinationRule/default/d  warning: spec.trafficPolicy.tls: mode SIMPLE without caCertificates does not verify who web is [IST0128]',
-      'ServiceEntry/default/e  warning: spec.ports[0]: addresses are needed for port 5 of protocol TCP: without them all traffic to that port is taken [IST0134]',
+      'DestinationRule/default/d  warning: spec.trafficPolicy.portLevelSettings[0].tls: DestinationRule default/d in namespace default has TLS mode set to SIMPLE but no caCertificates are set to validate server identity for host: web at port number:80 [IST0129]',
+      'DestinationRule/default/d  warning: spec.trafficPolicy.tls: DestinationRule default/d in namespace default has TLS mode set to SIMPLE but no caCertificates are set to validate server identity for host: web [IST0128]',
+      'ServiceEntry/default/e  warning: spec.ports[0]: ServiceEntry addresses are required for this protocol. [IST0134]',
     ]);
   });
 });

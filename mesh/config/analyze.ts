@@ -14,7 +14,8 @@ import type { Problem } from './problem.ts';
 
 /**
  * Everything that is valid by itself but does not fit together, as warnings with istioctl's codes; ordered by resource, then path.
- * Conflicts name the other object, and which of the two wins.
+ * Conflicts are told to each of the objects, and name the one that wins. What
+ * `galley.istio.io/analyze-suppress` of a resource names is left out.
  */
 export function analyze(snapshot: Snapshot): readonly Problem[] {
   const index = indexOf(snapshot);
@@ -29,10 +30,20 @@ export function analyze(snapshot: Snapshot): readonly Problem[] {
     ...analyzeTelemetries(index),
     ...analyzeServices(index),
   ];
+  const shown = problems.filter((problem) => !isSuppressed(problem, snapshot));
   const order = (problem: Problem) =>
     `${problem.resource}\u0000${problem.path}\u0000${problem.code}\u0000${problem.message}`;
-  return problems
+  return shown
     .map((problem) => [order(problem), problem] as const)
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
     .map(([, problem]) => problem);
+}
+
+/** istioctl's annotation: codes that are not to be reported of a resource, separated by commas, or `*`. */
+const suppressing = 'galley.istio.io/analyze-suppress';
+
+function isSuppressed({ resource = '', code = '' }: Problem, { config }: Snapshot): boolean {
+  const [kind = '', namespace = '', name = ''] = resource.split('/');
+  const codes = config.get(kind, namespace, name)?.annotations?.[suppressing]?.split(',') ?? [];
+  return codes.some((one) => one.trim() === '*' || one.trim() === code);
 }

@@ -32,7 +32,7 @@ export function analyzeClaims(index: MeshIndex): readonly Problem[] {
           ),
       );
       if (unread.length === 0) return [];
-      const message = `${used} is read from tokens, but no RequestAuthentication is for the proxies of Gateway ${namespace}/${name}`;
+      const message = `The virtual service uses the JWT claim based routing (key: ${used}) but found no request authentication for the gateway (${namespace}/${name}) pod (${unread[0]?.name}). The request authentication must first be applied for the gateway pods to validate the JWT token and make the claims available for routing.`;
       return [finding(virtualService, ['spec', 'gateways', i], 'IST0149', message)];
     });
   });

@@ -2,7 +2,7 @@
 import { type ConfigResource, type Service, serviceKey } from '../../../events/model.ts';
 import type { Path, Problem } from '../problem.ts';
 import type { ClientTLSSettings, DestinationRuleSpec } from '../schemas/destination-rule.ts';
-import { finding, hasLabels, type MeshIndex } from './mesh-index.ts';
+import { finding, hasLabels, type MeshIndex, nameOf } from './mesh-index.ts';
 
 /** IST0174 (host), IST0173 (subsets), IST0128 and IST0129 (TLS without verification). */
 export function analyzeDestinationRules(index: MeshIndex): readonly Problem[] {
@@ -16,14 +16,18 @@ export function analyzeDestinationRules(index: MeshIndex): readonly Problem[] {
           rule,
           ['spec', 'host'],
           'IST0174',
-          `no service ${JSON.stringify(host)} is known in or visible to namespace ${rule.namespace}`,
+          `The host ${host} defined in the DestinationRule does not match any services in the mesh.`,
         ),
       );
     problems.push(...emptySubsets(rule, services, index));
-    problems.push(...unverified(rule, trafficPolicy?.tls, ['spec', 'trafficPolicy', 'tls'], 'IST0128'));
+    problems.push(...unverified(rule, trafficPolicy?.tls, { path: ['spec', 'trafficPolicy', 'tls'], code: 'IST0128' }));
     for (const [i, settings] of (trafficPolicy?.portLevelSettings ?? []).entries())
       problems.push(
-        ...unverified(rule, settings.tls, ['spec', 'trafficPolicy', 'portLevelSettings', i, 'tls'], 'IST0129'),
+        ...unverified(rule, settings.tls, {
+          path: ['spec', 'trafficPolicy', 'portLevelSettings', i, 'tls'],
+          code: 'IST0129',
+          port: settings.port?.number,
+        }),
       );
     return problems;
   });
@@ -40,19 +44,27 @@ function emptySubsets(
   return (rule.spec.subsets ?? []).flatMap(({ name, labels = {} }, i) =>
     endpoints.some((endpoint) => hasLabels(endpoint.labels, labels))
       ? []
-      : [finding(rule, ['spec', 'subsets', i], 'IST0173', `subset ${name} selects no endpoint of ${rule.spec.host}`)],
+      : [
+          finding(
+            rule,
+            ['spec', 'subsets', i],
+            'IST0173',
+            `The Subset ${name} defined in the DestinationRule does not select any pods. Which may lead to 503 UH (NoHealthyUpstream).`,
+          ),
+        ],
   );
 }
 
+/** Sidecars take a credentialName where the rule selects workloads alone. */
 function unverified(
   rule: ConfigResource<DestinationRuleSpec>,
   tls: ClientTLSSettings | undefined,
-  path: Path,
-  code: string,
+  { path, code, port }: { readonly path: Path; readonly code: string; readonly port?: number | undefined },
 ): readonly Problem[] {
-  const verifies = tls?.mode !== 'SIMPLE' && tls?.mode !== 'MUTUAL';
-  if (tls === undefined || verifies || tls.caCertificates || tls.credentialName) return [];
-  return [
-    finding(rule, path, code, `mode ${tls.mode} without caCertificates does not verify who ${rule.spec.host} is`),
-  ];
+  const isPlain = tls?.mode !== 'SIMPLE' && tls?.mode !== 'MUTUAL';
+  if (tls === undefined || isPlain || tls.caCertificates) return [];
+  if (tls.credentialName && rule.spec.workloadSelector) return [];
+  const at = port === undefined ? '' : ` at port number:${port}`;
+  const message = `DestinationRule ${nameOf(rule)} in namespace ${rule.namespace} has TLS mode set to ${tls.mode} but no caCertificates are set to validate server identity for host: ${rule.spec.host}${at}`;
+  return [finding(rule, path, code, message)];
 }

@@ -3,9 +3,11 @@ import type { Problem } from '../problem.ts';
 import type { EnvoyFilterSpec } from '../schemas/envoy-filter.ts';
 import { finding, type MeshIndex } from './mesh-index.ts';
 
+/** Istio's analyzer takes VIRTUAL_HOST too. */
+const replaceable = ['HTTP_FILTER', 'NETWORK_FILTER', 'VIRTUAL_HOST'];
 const relative = ['INSERT_BEFORE', 'INSERT_AFTER', 'REMOVE', 'REPLACE'];
 
-/** IST0153 and IST0154 (ADD and REMOVE that are ignored), IST0151 and IST0155 (relative to others, without a priority). */
+/** IST0152 to IST0154 (REPLACE, ADD and REMOVE that are ignored), IST0151 and IST0155 (relative to others, without a priority). */
 export function analyzeEnvoyFilters(index: MeshIndex): readonly Problem[] {
   /** Filters that an earlier patch changes for proxies of some version. */
   const versioned = new Set<string>();
@@ -18,11 +20,16 @@ export function analyzeEnvoyFilters(index: MeshIndex): readonly Problem[] {
       const problems: Problem[] = [];
       if (isWhole && (operation === 'ADD' || operation === 'REMOVE')) {
         const code = operation === 'ADD' ? 'IST0153' : 'IST0154';
-        problems.push(finding(filter, at, code, `${operation} is ignored by Istio for ${applyTo}`));
+        const message = `The ${operation} operation will be ignored when applyTo is set to ROUTE_CONFIGURATION, or HTTP_ROUTE.`;
+        problems.push(finding(filter, at, code, message));
+      } else if (operation === 'REPLACE' && !replaceable.includes(applyTo)) {
+        const message = 'The REPLACE operation is only valid for HTTP_FILTER and NETWORK_FILTER.';
+        problems.push(finding(filter, at, 'IST0152', message));
       } else if (relative.includes(operation) && !filter.spec.priority) {
         const isVersioned = versioned.has(name);
-        const why = isVersioned ? `, and another patch of ${name} is for proxies of some version` : '';
-        const message = `${operation} depends on other EnvoyFilters: give the EnvoyFilter a priority${why}`;
+        const message = isVersioned
+          ? 'This EnvoyFilter does not have a priority and has a relative patch operation (NSTERT_BEFORE/AFTER, REPLACE, MERGE, DELETE) and proxyVersion set which can cause the EnvoyFilter not to be applied during an upgrade. Using the INSERT_FIRST or ADD option or setting the priority may help in ensuring the EnvoyFilter is applied correctly.'
+          : 'This EnvoyFilter does not have a priority and has a relative patch operation set which can cause the EnvoyFilter not to be applied. Using the INSERT_FIRST of ADD option or setting the priority may help in ensuring the EnvoyFilter is applied correctly.';
         problems.push(finding(filter, at, isVersioned ? 'IST0155' : 'IST0151', message));
       }
       if (match?.proxy?.proxyVersion) versioned.add(name);

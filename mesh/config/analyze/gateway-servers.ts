@@ -2,7 +2,7 @@
 import { type ConfigResource, serviceKey } from '../../../events/model.ts';
 import type { Problem } from '../problem.ts';
 import type { GatewaySpec, ServerTLSSettings } from '../schemas/gateway.ts';
-import { finding, hasLabels, type MeshIndex, nameOf } from './mesh-index.ts';
+import { finding, hasLabels, type MeshIndex, nameOf, selectorText } from './mesh-index.ts';
 
 type Gateway = ConfigResource<GatewaySpec>;
 
@@ -29,7 +29,7 @@ function unservedPorts(gateway: Gateway, { snapshot: { registry } }: MeshIndex):
             gateway,
             ['spec', 'servers', i, 'port', 'number'],
             'IST0162',
-            `no service of the selected proxies has port ${number}: what comes from outside may not reach it`,
+            `The gateway is listening on a target port (port ${number}) that is not defined in the Service associated with its workload instances (Pod selector ${selectorText(selector)}). If you need to access the gateway port through the gateway Service, it will not be available.`,
           ),
         ],
   );
@@ -37,24 +37,17 @@ function unservedPorts(gateway: Gateway, { snapshot: { registry } }: MeshIndex):
 
 /** A client that has a connection for one of them may send requests for the other over it, and is answered 404. */
 function sharedCertificates(gateways: readonly Gateway[]): readonly Problem[] {
-  return gateways.flatMap((gateway, position) =>
-    (gateway.spec.servers ?? []).flatMap(({ tls }, i) => {
-      const other = gateways
-        .slice(0, position)
-        .find(
-          ({ spec }) =>
-            shareProxies(spec.selector ?? {}, gateway.spec.selector ?? {}) &&
-            (spec.servers ?? []).some((server) => sameCertificate(server.tls, tls)),
-        );
-      if (other === undefined) return [];
-      const message = `Gateway ${nameOf(other)} has the same certificate for the same proxies: requests over one HTTP/2 connection may meet 404`;
-      return [finding(gateway, ['spec', 'servers', i, 'tls'], 'IST0138', message)];
-    }),
+  return gateways.flatMap((gateway) =>
+    gateways
+      .filter((other) => other !== gateway && hasLabels(other.spec.selector ?? {}, gateway.spec.selector ?? {}))
+      .flatMap((other) =>
+        (gateway.spec.servers ?? []).flatMap(({ tls }, i) => {
+          if (!(other.spec.servers ?? []).some((server) => sameCertificate(server.tls, tls))) return [];
+          const message = `Duplicate certificate in multiple gateways [${nameOf(gateway)} ${nameOf(other)}] may cause 404s if clients re-use HTTP2 connections.`;
+          return [finding(gateway, ['spec', 'servers', i, 'tls'], 'IST0138', message)];
+        }),
+      ),
   );
-}
-
-function shareProxies(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
-  return hasLabels(a, b) || hasLabels(b, a);
 }
 
 function sameCertificate(a: ServerTLSSettings | undefined, b: ServerTLSSettings | undefined): boolean {

@@ -6,7 +6,7 @@ import { sorted } from '../same-content.ts';
 import type { GatewaySpec, Server } from '../schemas/gateway.ts';
 import type { VirtualServiceSpec } from '../schemas/virtual-service.ts';
 import { analyzeGatewayServers } from './gateway-servers.ts';
-import { finding, groupBy, type MeshIndex, nameOf } from './mesh-index.ts';
+import { finding, groupBy, type MeshIndex, nameOf, selectorText, wins } from './mesh-index.ts';
 
 type Gateway = ConfigResource<GatewaySpec>;
 
@@ -27,13 +27,16 @@ function gatewayReferences(resource: ConfigResource<VirtualServiceSpec>, index: 
     const [namespace, name] = second === undefined ? [resource.namespace, first] : [first, second];
     const gateway = index.snapshot.config.get<GatewaySpec>('Gateway', namespace, name);
     const path = ['spec', 'gateways', i];
-    if (gateway === undefined) return [finding(resource, path, 'IST0101', `there is no Gateway ${namespace}/${name}`)];
-    const unserved = (resource.spec.hosts ?? []).filter(
-      (host) => !serves(gateway, fullHostname(host, resource.namespace), host, resource.namespace),
-    );
-    return unserved.length === 0
-      ? []
-      : [finding(resource, path, 'IST0132', `Gateway ${namespace}/${name} does not serve ${unserved.join(', ')}`)];
+    const hosts = resource.spec.hosts ?? [];
+    const isServed =
+      gateway !== undefined &&
+      hosts.some((host) => serves(gateway, fullHostname(host, resource.namespace), host, resource.namespace));
+    const unknown = `Referenced gateway not found: ${JSON.stringify(reference)}`;
+    const unserved = `one or more host [${hosts.join(' ')}] defined in VirtualService ${nameOf(resource)} not found in Gateway ${namespace}/${name}.`;
+    return [
+      ...(gateway === undefined ? [finding(resource, path, 'IST0101', unknown)] : []),
+      ...(isServed ? [] : [finding(resource, path, 'IST0132', unserved)]),
+    ];
   });
 }
 
@@ -51,35 +54,29 @@ function parseOffer(offer: string, gatewayNamespace: string): { readonly scope: 
   return { scope: first === '.' ? gatewayNamespace : first, name: second };
 }
 
-/** Gateways with one selector share proxies: the older one's server for a host and port is taken. */
+/** Gateways with one selector share proxies: the older one's server for a host and port is taken. Each of them is told. */
 function conflictingServers(gateways: readonly Gateway[]): readonly Problem[] {
   const servers = gateways.flatMap((gateway) =>
     (gateway.spec.servers ?? []).map((server, at) => ({ gateway, server, at })),
   );
-  const problems: Problem[] = [];
   const keyOf = ({ gateway, server }: { gateway: Gateway; server: Server }) =>
     JSON.stringify([sorted(gateway.spec.selector ?? {}), server.port.number, server.bind ?? '']);
-  for (const group of groupBy(servers, keyOf).values())
-    for (const [position, { gateway, server, at }] of group.entries())
-      for (const [j, host] of server.hosts.entries()) {
-        const winner = group
-          .slice(0, position)
-          .find(
-            (other) =>
-              other.gateway !== gateway &&
-              other.server.hosts.some((offer) => sameOffer(offer, other.gateway, host, gateway)),
-          );
-        if (winner === undefined) continue;
-        problems.push(
-          finding(
-            gateway,
-            ['spec', 'servers', at, 'hosts', j],
-            'IST0145',
-            `Gateway ${nameOf(winner.gateway)}, which is older, has the same selector, port ${server.port.number} and host ${host} and wins`,
+  return [...groupBy(servers, keyOf).values()].flatMap((group) =>
+    group.flatMap(({ gateway, server, at }) => {
+      const others = group.filter(
+        (other) =>
+          other.gateway !== gateway &&
+          server.hosts.some((host) =>
+            other.server.hosts.some((offer) => sameOffer(offer, other.gateway, host, gateway)),
           ),
-        );
-      }
-  return problems;
+      );
+      const winner = group.find((one) => one.gateway === gateway || others.includes(one));
+      if (others.length === 0 || winner === undefined) return [];
+      const names = [...new Set(others.map((other) => nameOf(other.gateway)))].sort();
+      const message = `Conflict with gateways ${names.join(',')} (workload selector ${selectorText(gateway.spec.selector ?? {})}, port ${server.port.number}, hosts ${server.hosts.join(',')}). ${wins(winner.gateway)}`;
+      return [finding(gateway, ['spec', 'servers', at, 'hosts'], 'IST0145', message)];
+    }),
+  );
 }
 
 function sameOffer(a: string, gatewayA: Gateway, b: string, gatewayB: Gateway): boolean {

@@ -91,6 +91,19 @@ export function nameOf(resource: ConfigResource): string {
   return `${resource.namespace}/${resource.name}`;
 }
 
+/** Which of several holds. */
+export function wins(resource: ConfigResource): string {
+  return `The oldest, ${nameOf(resource)}, wins.`;
+}
+
+/** Labels as Kubernetes writes a selector: `app=web,tier=a`. */
+export function selectorText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .sort()
+    .join(',');
+}
+
 /** Groups in order of first appearance. */
 export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
   const groups = new Map<string, T[]>();

@@ -98,6 +98,7 @@ describe('findings', () => {
         edge('b', server(80, { tls, hosts: ['b.example.com'] }), server(8443)),
       ]),
     ).toEqual([
+      'IST0138 Gateway/default/a spec.servers[0].tls',
       'IST0138 Gateway/default/b spec.servers[0].tls',
       'IST0162 Gateway/default/b spec.servers[1].port.number',
     ]);
@@ -118,11 +119,12 @@ describe('findings', () => {
             patch('ROUTE_CONFIGURATION', 'REMOVE'),
             patch('HTTP_FILTER', 'INSERT_BEFORE', version),
             patch('HTTP_FILTER', 'INSERT_AFTER'),
+            patch('CLUSTER', 'REPLACE'),
           ],
         }),
         resourceOf('EnvoyFilter', 'ordered', { priority: 1, configPatches: [patch('HTTP_FILTER', 'INSERT_BEFORE')] }),
       ]).map((line) => line.split(' ')[0]),
-    ).toEqual(['IST0153', 'IST0154', 'IST0151', 'IST0155']);
+    ).toEqual(['IST0153', 'IST0154', 'IST0151', 'IST0155', 'IST0152']);
   });
 
   it('IST0157, IST0159 and IST0160: Telemetries without providers, and those that meet', () => {
@@ -133,7 +135,12 @@ describe('findings', () => {
       resourceOf('Telemetry', 'c', own),
       resourceOf('Telemetry', 'd', own),
     ];
-    const meeting = ['IST0160 Telemetry/default/b spec.selector', 'IST0159 Telemetry/default/d spec.selector'];
+    const meeting = [
+      'IST0160 Telemetry/default/a spec.selector',
+      'IST0160 Telemetry/default/b spec.selector',
+      'IST0159 Telemetry/default/c spec.selector',
+      'IST0159 Telemetry/default/d spec.selector',
+    ];
     expect(found(all)).toEqual(['IST0157 Telemetry/default/a spec.accessLogging[0].providers', ...meeting]);
     expect(found(all, { defaultProviders: { accessLogging: ['x'] } })).toEqual(meeting);
   });
@@ -147,6 +154,7 @@ describe('findings', () => {
         { namespace },
       );
     expect(found([entry('a', 'HTTP', ['*']), entry('b', 'TCP', ['*'])])).toEqual([
+      'IST0177 ServiceEntry/default/a spec.ports[0].protocol',
       'IST0177 ServiceEntry/default/b spec.ports[0].protocol',
     ]);
     expect(found([entry('a', 'HTTP', ['.']), entry('b', 'TCP', ['.'], 'shop')])).toEqual([]);
@@ -163,5 +171,50 @@ describe('findings', () => {
       'IST0150 Service/default/far',
       'IST0118 Service/default/plain',
     ]);
+  });
+
+  it('IST0002 and IST0140: deprecated percentages, and subsets that gateways do not take', () => {
+    const fault = { delay: { fixedDelay: '1s', percent: 5 } };
+    const to = (subset?: string) => [{ destination: { host: 'web', ...(subset ? { subset } : {}) } }];
+    expect(
+      found([
+        resourceOf('DestinationRule', 'd', { host: 'web', subsets: [{ name: 'v1', labels: { version: 'v1' } }] }),
+        resourceOf('VirtualService', 'inside', { hosts: ['web'], http: [{ fault, route: to('v1') }] }),
+        resourceOf('VirtualService', 'outside', {
+          hosts: ['a.example.com'],
+          gateways: ['g'],
+          http: [{ route: to() }],
+        }),
+        edge('g', server(80)),
+      ]),
+    ).toEqual([
+      'IST0002 VirtualService/default/inside spec.http[0].fault.delay.percent',
+      'IST0140 VirtualService/default/outside spec.http[0].route[0].destination.host',
+    ]);
+  });
+
+  it('IST0101: Sidecars for workloads that are not there, where some are', () => {
+    const sidecar = (name: string, app: string, namespace = 'default') =>
+      resourceOf(
+        'Sidecar',
+        name,
+        { workloadSelector: { labels: { app } }, egress: [{ hosts: ['./*'] }] },
+        { namespace },
+      );
+    expect(found([sidecar('fits', 'web'), sidecar('gone', 'gone'), sidecar('unknown', 'a', 'elsewhere')])).toEqual([
+      'IST0101 Sidecar/default/gone spec.workloadSelector',
+    ]);
+  });
+
+  it('leaves out what the resource asks to', () => {
+    const rule = (suppressed: string) =>
+      resourceOf(
+        'DestinationRule',
+        'd',
+        { host: 'nobody', trafficPolicy: { tls: { mode: 'SIMPLE' } } },
+        { annotations: { 'galley.istio.io/analyze-suppress': suppressed } },
+      );
+    expect(found([rule('IST0101, IST0174')])).toEqual(['IST0128 DestinationRule/default/d spec.trafficPolicy.tls']);
+    expect(found([rule('*')])).toEqual([]);
   });
 });

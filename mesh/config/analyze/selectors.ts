@@ -2,9 +2,10 @@
 import type { ConfigResource } from '../../../events/model.ts';
 import type { Problem } from '../problem.ts';
 import type { AuthorizationPolicySpec } from '../schemas/authorization-policy.ts';
+import type { GatewaySpec } from '../schemas/gateway.ts';
 import type { SidecarSpec } from '../schemas/sidecar.ts';
 import type { TelemetrySpec } from '../schemas/telemetry.ts';
-import { finding, groupBy, hasLabels, type KnownWorkload, type MeshIndex, nameOf } from './mesh-index.ts';
+import { finding, groupBy, hasLabels, type KnownWorkload, type MeshIndex, selectorText, wins } from './mesh-index.ts';
 
 /** A kind of which one resource holds for a workload. */
 interface Claims<Spec> {
@@ -28,9 +29,14 @@ const telemetries: Claims<TelemetrySpec> = {
   codes: { defaults: 'IST0160', shared: 'IST0159' },
 };
 
-/** IST0110 and IST0111 (Sidecars), IST0159 and IST0160 (Telemetries), IST0127 (AuthorizationPolicies). */
+/** IST0110 and IST0111 (Sidecars), IST0159 and IST0160 (Telemetries), IST0127 (AuthorizationPolicies), IST0101 (Sidecars, Gateways). */
 export function analyzeSelectors(index: MeshIndex): readonly Problem[] {
-  return [...conflicts(sidecars, index), ...conflicts(telemetries, index), ...policiesForNobody(index)];
+  return [
+    ...conflicts(sidecars, index),
+    ...conflicts(telemetries, index),
+    ...policiesForNobody(index),
+    ...selectorsOfNobody(index),
+  ];
 }
 
 function conflicts<Spec>(claims: Claims<Spec>, index: MeshIndex): readonly Problem[] {
@@ -55,17 +61,16 @@ function duplicateDefaults<Spec>(
   all: readonly ConfigResource<Spec>[],
   { kind, field, codes }: Claims<Spec>,
 ): readonly Problem[] {
-  return [...groupBy(all, ({ namespace }) => namespace).values()].flatMap(([winner, ...others]) =>
-    others.map((one) =>
-      finding(
-        one,
-        ['spec', field],
-        codes.defaults,
-        `${kind} ${nameOf(winner ?? one)}, which is older, has no ${field} either and wins in this namespace`,
-      ),
-    ),
-  );
+  return [...groupBy(all, ({ namespace }) => namespace).values()].flatMap((group) => {
+    const [winner] = group;
+    if (winner === undefined || group.length < 2) return [];
+    const names = group.map(({ name }) => name).join(' ');
+    const message = `The ${plurals[kind] ?? kind} [${names}] in namespace ${JSON.stringify(winner.namespace)} have no workload selector, which can lead to undefined behavior. ${wins(winner)}`;
+    return group.map((one) => finding(one, ['spec', field], codes.defaults, message));
+  });
 }
+
+const plurals: Readonly<Record<string, string>> = { Sidecar: 'Sidecars', Telemetry: 'Telemetries' };
 
 function sharedWorkloads<Spec>(
   all: readonly ConfigResource<Spec>[],
@@ -75,23 +80,46 @@ function sharedWorkloads<Spec>(
   const problems: Problem[] = [];
   const reported = new Set<string>();
   for (const workload of index.workloads()) {
-    const [winner, ...others] = all.filter(
+    const claiming = all.filter(
       ({ namespace, spec }) => namespace === workload.namespace && hasLabels(workload.labels, labelsOf(spec)),
     );
-    for (const one of others) {
-      if (winner === undefined || reported.has(`${nameOf(winner)} ${nameOf(one)}`)) continue;
-      reported.add(`${nameOf(winner)} ${nameOf(one)}`);
-      problems.push(
-        finding(
-          one,
-          ['spec', field],
-          codes.shared,
-          `${kind} ${nameOf(winner)}, which is older, selects workload ${workload.name} too and wins`,
-        ),
-      );
-    }
+    const [winner] = claiming;
+    const names = claiming.map(({ name }) => name).join(' ');
+    if (winner === undefined || claiming.length < 2 || reported.has(`${winner.namespace} ${names}`)) continue;
+    reported.add(`${winner.namespace} ${names}`);
+    const message = `The ${plurals[kind] ?? kind} [${names}] in namespace ${JSON.stringify(winner.namespace)} select the same workload pod ${JSON.stringify(workload.name)}, which can lead to undefined behavior. ${wins(winner)}`;
+    for (const one of claiming) problems.push(finding(one, ['spec', field], codes.shared, message));
   }
   return problems;
+}
+
+/** IST0101: Sidecars and Gateways for workloads that are not there, where workloads of the namespace (of the mesh) are known at all. */
+function selectorsOfNobody(index: MeshIndex): readonly Problem[] {
+  const workloads = index.workloads();
+  const { config, registry } = index.snapshot;
+  // Elsewhere a gateway's proxy need not be a workload that a platform tells of.
+  const isKubernetes = [...registry.workloads.values()].some(({ platform }) => platform === 'kubernetes');
+  const missing = (
+    one: ConfigResource,
+    field: string,
+    labels: Readonly<Record<string, string>>,
+    namespace?: string,
+  ) => {
+    const known =
+      namespace === undefined ? workloads : workloads.filter((workload) => workload.namespace === namespace);
+    const isThere = known.some((workload) => hasLabels(workload.labels, labels));
+    if (Object.keys(labels).length === 0 || known.length === 0 || isThere) return [];
+    const message = `Referenced selector not found: ${JSON.stringify(selectorText(labels))}`;
+    return [finding(one, ['spec', field], 'IST0101', message)];
+  };
+  return [
+    ...config
+      .list<SidecarSpec>('Sidecar')
+      .flatMap((one) => missing(one, 'workloadSelector', one.spec.workloadSelector?.labels ?? {}, one.namespace)),
+    ...(isKubernetes
+      ? config.list<GatewaySpec>('Gateway').flatMap((one) => missing(one, 'selector', one.spec.selector ?? {}))
+      : []),
+  ];
 }
 
 /** Only where workloads are known at all: what no platform has told of may still be there. */
@@ -106,7 +134,7 @@ function policiesForNobody(index: MeshIndex): readonly Problem[] {
     const isFor = (workload: KnownWorkload) =>
       (isForMesh || workload.namespace === policy.namespace) && hasLabels(workload.labels, labels);
     if (workloads.some(isFor)) return [];
-    const place = isForMesh ? 'the mesh' : `namespace ${policy.namespace}`;
-    return [finding(policy, ['spec', 'selector'], 'IST0127', `no workload of ${place} is selected`)];
+    const message = `No matching workloads for this resource with the following labels: ${selectorText(labels)}`;
+    return [finding(policy, ['spec', 'selector'], 'IST0127', message)];
   });
 }

@@ -2,9 +2,7 @@
 import type { ConfigResource } from '../../../events/model.ts';
 import type { Problem } from '../problem.ts';
 import type { ServiceEntrySpec } from '../schemas/service-entry.ts';
-import { finding, groupBy, type MeshIndex, nameOf } from './mesh-index.ts';
-
-const named = ['HTTP', 'HTTPS', 'HTTP2', 'GRPC', 'GRPC-WEB', 'TLS', 'HTTP_PROXY', 'MONGO', 'REDIS', 'MYSQL'];
+import { finding, groupBy, type MeshIndex, nameOf, wins } from './mesh-index.ts';
 
 /** IST0134 and IST0177. */
 export function analyzeServiceEntries(index: MeshIndex): readonly Problem[] {
@@ -26,13 +24,14 @@ function conflictingProtocols(entries: readonly ServiceEntry[]): readonly Proble
     ),
   );
   return [...groupBy(ports, ({ host, number }) => `${host}:${number}`).values()].flatMap((group) =>
-    group.flatMap(({ entry, at, host, number, protocol }, position) => {
-      const other = group
-        .slice(0, position)
-        .find((one) => one.entry !== entry && one.protocol !== protocol && meet(one.entry, entry));
-      if (other === undefined) return [];
-      const message = `ServiceEntry ${nameOf(other.entry)}, which is older, says ${other.protocol || 'nothing'} of ${host}:${number} and wins`;
-      return [finding(entry, ['spec', 'ports', at, 'protocol'], 'IST0177', message)];
+    group.flatMap((one) => {
+      const others = group.filter((other) => other.entry !== one.entry && meet(other.entry, one.entry));
+      const protocols = [...new Set([one, ...others].map(({ protocol }) => protocol))].sort();
+      const winner = group.find((other) => other === one || others.includes(other));
+      if (protocols.length < 2 || winner === undefined) return [];
+      const names = [...new Set([one, ...others].map(({ entry }) => nameOf(entry)))].sort();
+      const message = `Multiple ServiceEntries (${names.join(', ')}) define the same host ${JSON.stringify(one.host)} and port ${one.number} with conflicting protocols (${protocols.join(', ')}). ${wins(winner.entry)}`;
+      return [finding(one.entry, ['spec', 'ports', one.at, 'protocol'], 'IST0177', message)];
     }),
   );
 }
@@ -52,16 +51,9 @@ function withoutAddresses(index: MeshIndex): readonly Problem[] {
   return index.snapshot.config.list<ServiceEntrySpec>('ServiceEntry').flatMap((entry) => {
     if (entry.spec.addresses?.length) return [];
     return (entry.spec.ports ?? []).flatMap((port, i) =>
-      named.includes((port.protocol ?? '').toUpperCase())
+      !['', 'TCP'].includes((port.protocol ?? '').toUpperCase())
         ? []
-        : [
-            finding(
-              entry,
-              ['spec', 'ports', i],
-              'IST0134',
-              `addresses are needed for port ${port.number} of protocol ${port.protocol || 'TCP'}: without them all traffic to that port is taken`,
-            ),
-          ],
+        : [finding(entry, ['spec', 'ports', i], 'IST0134', 'ServiceEntry addresses are required for this protocol.')],
     );
   });
 }

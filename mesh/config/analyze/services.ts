@@ -6,14 +6,14 @@ import type { MeshIndex } from './mesh-index.ts';
 /** IST0118 (the protocol has to be detected) and IST0150 (of an ExternalName service, whose bytes may go astray). */
 export function analyzeServices(index: MeshIndex): readonly Problem[] {
   return [...index.snapshot.registry.services.values()]
-    .filter(({ platform }) => platform === 'kubernetes')
+    .filter(({ platform }) => platform === 'kubernetes' || platform === 'files')
     .flatMap((service) =>
-      service.ports.flatMap(({ name, port, protocol }, i) => {
+      service.ports.flatMap(({ name, port, protocol, targetPort }, i) => {
         const isExternal = service.externalName !== undefined;
         if (protocol !== 'Unsupported' && !(isExternal && name === 'tcp')) return [];
         const message = isExternal
-          ? `port ${port} of an ExternalName service: name it for its protocol, as http or tcp-NAME`
-          : `port ${port} is named ${JSON.stringify(name)}, which does not begin with a protocol: it is detected`;
+          ? 'Port name for ExternalName service is invalid. Proxy may prevent tcp named ports and unmatched traffic for ports serving TCP protocol from being forwarded correctly'
+          : `Port name ${name} (port: ${port}, targetPort: ${targetPort ?? port}) doesn't follow the naming convention of Istio port.`;
         return [at(service, `spec.ports[${i}].name`, isExternal ? 'IST0150' : 'IST0118', message)];
       }),
     );

@@ -18,7 +18,7 @@ export function analyzeTelemetries(index: MeshIndex): readonly Problem[] {
                 telemetry,
                 ['spec', 'accessLogging', i, 'providers'],
                 'IST0157',
-                'no provider is named, and the mesh configuration has no defaultProviders.accessLogging: ignored',
+                `The Telemetry ${telemetry.name} in namespace ${JSON.stringify(telemetry.namespace)} with empty providers will be ignored.`,
               ),
             ],
       ),

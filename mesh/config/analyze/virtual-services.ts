@@ -3,14 +3,18 @@ import type { ConfigResource } from '../../../events/model.ts';
 import type { Path, Problem } from '../problem.ts';
 import { fullHostname } from '../resolve-host.ts';
 import type { Destination, VirtualServiceSpec } from '../schemas/virtual-service.ts';
-import { finding, groupBy, type MeshIndex, nameOf } from './mesh-index.ts';
+import { finding, groupBy, type MeshIndex, nameOf, wins } from './mesh-index.ts';
 
 type VirtualService = ConfigResource<VirtualServiceSpec>;
 
-/** IST0101, IST0109 and IST0112 (IST0132 is in gateways.ts, IST0130 in validate/virtual-service.ts). */
+/** IST0002, IST0101, IST0109, IST0112 and IST0140 (IST0132 is in gateways.ts, IST0130 and IST0131 in validate/unreachable-rules.ts). */
 export function analyzeVirtualServices(index: MeshIndex): readonly Problem[] {
   const all = index.snapshot.config.list<VirtualServiceSpec>('VirtualService');
-  return [...all.flatMap((virtualService) => analyzeOne(virtualService, index)), ...conflictingHosts(all)];
+  return [
+    ...all.flatMap((virtualService) => analyzeOne(virtualService, index)),
+    ...conflictingHosts(all),
+    ...unaffectedGateways(all),
+  ];
 }
 
 function analyzeOne(virtualService: VirtualService, index: MeshIndex): readonly Problem[] {
@@ -18,7 +22,45 @@ function analyzeOne(virtualService: VirtualService, index: MeshIndex): readonly 
   return [
     ...destinations.flatMap(([path, destination]) => analyzeDestination(virtualService, path, destination, index)),
     ...missingDelegates(virtualService, index),
+    ...deprecatedFields(virtualService),
   ];
+}
+
+function deprecatedFields(virtualService: VirtualService): readonly Problem[] {
+  return (virtualService.spec.http ?? []).flatMap(({ fault }, i) =>
+    fault?.delay?.percent
+      ? [
+          finding(
+            virtualService,
+            ['spec', 'http', i, 'fault', 'delay', 'percent'],
+            'IST0002',
+            'Deprecated: HTTPRoute.fault.delay.percent is deprecated; use HTTPRoute.fault.delay.percentage',
+          ),
+        ]
+      : [],
+  );
+}
+
+/** Routes of gateways to a host whose subsets another VirtualService chooses for sidecars: gateways do not take that one. */
+function unaffectedGateways(all: readonly VirtualService[]): readonly Problem[] {
+  const withSubsets = all.flatMap((virtualService) =>
+    (virtualService.spec.http ?? [])
+      .flatMap(({ route = [] }) => route)
+      .filter(({ destination: { host, subset } }) => subset && virtualService.spec.hosts?.includes(host))
+      .map(({ destination }) => ({ virtualService, host: destination.host })),
+  );
+  return all
+    .filter(({ spec }) => spec.gateways?.length)
+    .flatMap((virtualService) =>
+      (virtualService.spec.http ?? []).flatMap(({ route = [] }, i) =>
+        route.flatMap(({ destination }, j) => {
+          const other = withSubsets.find(({ host }) => host === destination.host);
+          if (destination.subset || other === undefined) return [];
+          const message = `Subset in virtual service ${nameOf(other.virtualService)} has no effect on ingress gateway ${nameOf(virtualService)} requests`;
+          return [finding(virtualService, ['spec', 'http', i, 'route', j, 'destination', 'host'], 'IST0140', message)];
+        }),
+      ),
+    );
 }
 
 /** Every destination of a VirtualService with its path. */
@@ -45,13 +87,14 @@ function analyzeDestination(
   const { host, subset, port } = destination;
   const services = index.servicesFor(host, resource.namespace);
   const first = services[0];
+  const isMirror = path.some((step) => step === 'mirror' || step === 'mirrors');
   if (first === undefined)
     return [
       finding(
         resource,
         [...path, 'host'],
         'IST0101',
-        `no service ${JSON.stringify(host)} is known in or visible to namespace ${resource.namespace}`,
+        `Referenced ${isMirror ? 'mirror host' : 'host'} not found: ${JSON.stringify(host)} (no such service is known in or visible to namespace ${resource.namespace})`,
       ),
     ];
   const problems: Problem[] = [];
@@ -61,13 +104,18 @@ function analyzeDestination(
         resource,
         [...path, 'subset'],
         'IST0101',
-        `no DestinationRule defines subset ${JSON.stringify(subset)} of ${host}`,
+        `Referenced ${isMirror ? 'mirror' : 'host'}+subset in destinationrule not found: "${host}+${subset}"`,
       ),
     );
   const ports = first.ports.map((servicePort) => servicePort.port);
   if (port?.number === undefined && ports.length > 1)
     problems.push(
-      finding(resource, path, 'IST0112', `${host} has several ports (${ports.join(', ')}): give port.number`),
+      finding(
+        resource,
+        path,
+        'IST0112',
+        `This VirtualService routes to a service "${host}" that exposes multiple ports [${ports.join(' ')}]. Specifying a port in the destination is required to disambiguate.`,
+      ),
     );
   if (
     port?.number !== undefined &&
@@ -78,7 +126,7 @@ function analyzeDestination(
         resource,
         [...path, 'port', 'number'],
         'IST0101',
-        `${host} has no port ${port.number}; it has ${ports.join(', ') || 'none'}`,
+        `Referenced host:port not found: "${host}:${port.number}" (it has ${ports.join(', ') || 'none'})`,
       ),
     );
   return problems;
@@ -91,14 +139,14 @@ function missingDelegates(resource: VirtualService, index: MeshIndex): readonly 
     const target = index.snapshot.config.get<VirtualServiceSpec>('VirtualService', namespace, delegate.name);
     const path = ['spec', 'http', i, 'delegate'];
     if (target === undefined)
-      return [finding(resource, path, 'IST0101', `there is no VirtualService ${namespace}/${delegate.name}`)];
+      return [finding(resource, path, 'IST0101', `Referenced delegate not found: "${namespace}/${delegate.name}"`)];
     return target.spec.hosts?.length
       ? [
           finding(
             resource,
             path,
             'IST0101',
-            `VirtualService ${namespace}/${delegate.name} has hosts, so it is not a delegate`,
+            `Referenced delegate not found: "${namespace}/${delegate.name}" (it has hosts, so it is none)`,
           ),
         ]
       : [];
@@ -112,23 +160,18 @@ function conflictingHosts(all: readonly VirtualService[]): readonly Problem[] {
     .flatMap((resource) =>
       (resource.spec.hosts ?? []).map((host, at) => ({ resource, at, host: fullHostname(host, resource.namespace) })),
     );
-  const problems: Problem[] = [];
-  for (const [host, group] of groupBy(claims, (claim) => claim.host))
-    for (const [position, claim] of group.entries()) {
-      const winner = group
-        .slice(0, position)
-        .find((other) => other.resource !== claim.resource && seenTogether(other.resource, claim.resource));
-      if (winner === undefined) continue;
-      problems.push(
-        finding(
-          claim.resource,
-          ['spec', 'hosts', claim.at],
-          'IST0109',
-          `VirtualService ${nameOf(winner.resource)}, which is older, defines the same host ${host} for sidecars and wins; merge the two`,
-        ),
+  return [...groupBy(claims, (claim) => claim.host)].flatMap(([host, group]) =>
+    group.flatMap((claim) => {
+      const others = group.filter(
+        (other) => other.resource !== claim.resource && seenTogether(other.resource, claim.resource),
       );
-    }
-  return problems;
+      const winner = group.find((one) => one === claim || others.includes(one));
+      if (others.length === 0 || winner === undefined) return [];
+      const names = [claim, ...others].map(({ resource }) => nameOf(resource)).sort();
+      const message = `The VirtualServices ${names.join(',')} associated with mesh gateway define the same host ${host} which can lead to undefined behavior. This can be fixed by merging the conflicting VirtualServices into a single resource. ${wins(winner.resource)}`;
+      return [finding(claim.resource, ['spec', 'hosts', claim.at], 'IST0109', message)];
+    }),
+  );
 }
 
 function seenTogether(a: VirtualService, b: VirtualService): boolean {
