@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { claims } from '../test/traffic/claims.ts';
 import { claimProblems, trafficReference } from '../test/traffic/reference.ts';
 import { adminApiPages } from './reference/admin-api-page.ts';
+import { analysisPage } from './reference/analysis-page.ts';
 import { attributesPage } from './reference/attributes-page.ts';
 import { cliPage } from './reference/cli-page.ts';
 import { envoyFilterPage } from './reference/envoy-filter-page.ts';
@@ -26,6 +27,7 @@ async function pages(): Promise<Readonly<Record<string, string>>> {
     'envoy-filter.md': envoyFilterPage(claims),
     'validation.md': validationPage(),
     'attributes.md': attributesPage(),
+    'analysis.md': analysisPage(),
     ...(await adminApiPages(root)),
   };
 }

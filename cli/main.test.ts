@@ -243,8 +243,46 @@ describe('with a control plane', () => {
     await run('apply -f -', route(90));
     const { code, out } = await run('analyze');
     expect(code).toBe(1);
-    expect(out).toContain('[IST0101] (VirtualService/default/reviews spec.http[0].route[1].destination.host)');
-    expect((await run(`analyze -f ${file('route.yaml', route(90))}`)).out).toContain('[IST0101]');
+    expect(out).toContain(
+      'Error [IST0101] (VirtualService default/reviews spec.http[0].route[1].destination.host) Referenced host not found: ',
+    );
+    const path = file('route.yaml', route(90));
+    expect((await run(`analyze -f ${path}`)).out).toContain(`[IST0101] (VirtualService default/reviews ${path}:`);
+  });
+
+  it('analyzes files as istioctl does: thresholds, suppression, other kinds, faults beside findings', async () => {
+    const path = file(
+      'mesh.yaml',
+      `${route(90)}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}
+---
+{apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: web}}
+---
+{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: faulty}, spec: {host: web, subsets: [{name: v1.2}]}}
+`,
+    );
+    const all = await run(`analyze ${path}`);
+    expect(all.code).toBe(1);
+    expect(all.out).toMatch(
+      /^Error \[IST0106\] \(DestinationRule default\/faulty \S+:\d+\) Schema validation error: spec/m,
+    );
+    expect(all.out).not.toContain('Deployment');
+    const suppressed = await runCli([
+      'analyze',
+      path,
+      '--suppress',
+      'IST0101=VirtualService *.default',
+      '-S',
+      'IST0106=DestinationRule faulty.default',
+    ]);
+    expect(suppressed).toMatchObject({ code: 0, out: expect.stringContaining('No validation issues found') });
+    expect(await run(`analyze ${path} -o json --output-threshold error`)).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('"level": "Error"'),
+    });
+    expect((await run('analyze -L')).out).toContain('* IST0101 ReferencedResourceNotFound (Error)\n');
+    expect((await run(`analyze ${path} --failure-threshold nonsense`)).code).toBe(2);
   });
 
   it('checks, verifies and tells versions', async () => {

@@ -39,6 +39,36 @@ export async function observeFiles(paths: readonly string[], io: Pick<CliIo, 're
   return { facts: translateFiles(byFile(objects)).map(existFact), warnings: found };
 }
 
+/** What is wrong with files by themselves, and what the rest of them says. */
+export interface ReadFiles {
+  readonly problems: readonly Problem[];
+  /** Those without errors. */
+  readonly objects: readonly ParsedObject[];
+}
+
+/** Reads files for analysis: kinds that are not read are passed over, and what is wrong stands in the way of nothing else. */
+export async function readMesh(
+  paths: readonly string[],
+  io: Pick<CliIo, 'readStdin'>,
+  namespace: string | undefined,
+): Promise<ReadFiles> {
+  const sources = (await readSources(paths, io)).map(({ file, text }) => ({
+    file: file === '-' ? '<stdin>' : file,
+    text,
+  }));
+  const parsed = parseFiles(sources, { ignoreUnknownKinds: true, ...(namespace === undefined ? {} : { namespace }) });
+  const checked = parsed.objects.map((object) => ({ object, problems: validateObjects([object]) }));
+  return {
+    problems: [...parsed.problems, ...checked.flatMap(({ problems }) => problems)],
+    objects: checked.flatMap(({ object, problems }) => (hasErrors(problems) ? [] : [object])),
+  };
+}
+
+/** The facts of objects that `readMesh` gave. */
+export function factsOf(objects: readonly ParsedObject[]): readonly Fact[] {
+  return translateFiles(byFile(objects)).map(existFact);
+}
+
 function byFile(objects: readonly ParsedObject[]) {
   const files = new Map<string, ParsedObject[]>();
   for (const object of objects) {

@@ -211,7 +211,7 @@ describe('apply warns of', () => {
     expect(applied.code, applied.stderr).toBe(0);
     const found = await periplus(['analyze', '--server', `http://127.0.0.1:${ports.admin}`]);
     expect(found.code).toBe(1);
-    expect(found.stdout).toMatch(/IST0101.*VirtualService\/default\/missing.*v7/);
+    expect(found.stdout).toMatch(/IST0101.*VirtualService default\/missing.*v7/);
   });
 });
 

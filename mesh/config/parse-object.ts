@@ -42,6 +42,8 @@ export interface ObjectContext {
   /** For objects that name none. */
   readonly namespace: string;
   readonly problems: Problem[];
+  /** Pass over kinds of other API groups in silence. */
+  readonly ignoreUnknownKinds: boolean;
 }
 
 /** Checks one value; undefined when not even its kind and name are known. Its problems may make the object unusable. */
@@ -51,7 +53,7 @@ export function parseOne(value: unknown, context: ObjectContext): ParsedObject |
     report([], 'expected an object with apiVersion, kind and metadata');
     return undefined;
   }
-  const kind = kindOf(value, report);
+  const kind = kindOf(value, report, context);
   if (kind === undefined) return undefined;
   const redact = kind.kind === 'Secret';
   const schema = kind.type === 'kubernetes' ? kind.schema : resourceSchema(kind.schema);
@@ -78,7 +80,11 @@ function resourceSchema(spec: Schema): Schema {
   return schema;
 }
 
-function kindOf(value: Readonly<Record<string, unknown>>, report: Report): Kind | undefined {
+function kindOf(
+  value: Readonly<Record<string, unknown>>,
+  report: Report,
+  { ignoreUnknownKinds }: Pick<ObjectContext, 'ignoreUnknownKinds'>,
+): Kind | undefined {
   const { kind: name, apiVersion } = value;
   if (typeof name !== 'string' || name === '')
     report(['kind'], `is required: the kind of object, such as VirtualService`);
@@ -87,6 +93,8 @@ function kindOf(value: Readonly<Record<string, unknown>>, report: Report): Kind 
   if (typeof name !== 'string' || typeof apiVersion !== 'string' || name === '' || apiVersion === '') return undefined;
   const kind = kinds.get(name);
   if (kind?.apiVersions.includes(apiVersion)) return kind;
+  if (ignoreUnknownKinds && !kind?.apiVersions.some((known) => groupOf(known) === groupOf(apiVersion)))
+    return undefined;
   if (kind !== undefined) {
     report(
       ['apiVersion'],
@@ -98,6 +106,10 @@ function kindOf(value: Readonly<Record<string, unknown>>, report: Report): Kind 
   const why = group === undefined ? didYouMean(name, [...kinds.keys()]) : `; Periplus does not support ${group}`;
   report(['kind'], `unknown kind ${JSON.stringify(name)}${why}`);
   return undefined;
+}
+
+function groupOf(apiVersion: string): string {
+  return apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
 }
 
 interface Identity {

@@ -22,6 +22,8 @@ export interface ParseOptions {
   /** For objects that name none; `default` by default. */
   readonly namespace?: string;
   readonly limits?: Partial<YamlLimits>;
+  /** Pass over objects of kinds that are not read (a Deployment) instead of refusing them. */
+  readonly ignoreUnknownKinds?: boolean;
 }
 
 /** Parses the YAML or JSON documents of one text. */
@@ -34,7 +36,7 @@ export function parseFiles(
   files: readonly { readonly file?: string; readonly text: string }[],
   options: Omit<ParseOptions, 'file'> = {},
 ): ParseResult {
-  const collector = createCollector(options.namespace ?? 'default');
+  const collector = createCollector(options.namespace ?? 'default', options.ignoreUnknownKinds);
   const limits = { ...options.limits, ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }) };
   for (const { file, text } of files) {
     const read = readYaml(text, { limits, ...(file === undefined ? {} : { file }) });
@@ -71,7 +73,7 @@ interface Collector {
   add(item: Item): void;
 }
 
-function createCollector(namespace: string): Collector {
+function createCollector(namespace: string, ignoreUnknownKinds = false): Collector {
   const objects: ParsedObject[] = [];
   const problems: Problem[] = [];
   const seen = new Map<string, string>();
@@ -84,7 +86,7 @@ function createCollector(namespace: string): Collector {
       return;
     }
     const before = problems.length;
-    const parsed = parseOne(value, { base, source, namespace, problems });
+    const parsed = parseOne(value, { base, source, namespace, problems, ignoreUnknownKinds });
     if (parsed === undefined) return;
     const key = `${parsed.kind}/${parsed.namespace}/${parsed.name}`;
     const first = seen.get(key);
