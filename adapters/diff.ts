@@ -13,6 +13,8 @@ export interface Before {
   /** By subject. */
   readonly said: ReadonlyMap<string, Said>;
   version(subject: string): number;
+  /** Subjects said to exist in a scope. */
+  subjectsIn(scope: string): Iterable<string>;
 }
 
 /** The differences. Appends are in subject order, what exists before what is gone. */
@@ -41,8 +43,11 @@ export function diffScopes(
     if (!said || !sameJson(said.observed.value, observed.value)) registered.push(toAppend(existFact(observed), scope));
   }
   const deregistered: Append[] = [];
-  for (const [subject, { scope, observed }] of before.said) {
-    if (contents.has(scope) && !shown.has(subject)) deregistered.push(toAppend(goneFact(observed), scope));
+  for (const scope of contents.keys()) {
+    for (const subject of before.subjectsIn(scope)) {
+      const said = before.said.get(subject);
+      if (said && !shown.has(subject)) deregistered.push(toAppend(goneFact(said.observed), scope));
+    }
   }
   registered.sort(bySubject);
   deregistered.sort(bySubject);

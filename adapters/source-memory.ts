@@ -24,6 +24,8 @@ export class SourceMemory {
   readonly source: string;
   /** By subject; what it said to be gone is absent. */
   readonly #said = new Map<string, Said>();
+  /** The same by scope: a change costs what its scopes hold, not what the platform does. */
+  readonly #subjects = new Map<string, Set<string>>();
   /** Of subjects that anybody wrote, as far as events were shown to this memory. */
   readonly #versions = new Map<string, number>();
 
@@ -42,7 +44,12 @@ export class SourceMemory {
 
   /** Scopes that something is said to exist in, in order. */
   scopes(): readonly string[] {
-    return [...new Set([...this.#said.values()].map(({ scope }) => scope))].sort();
+    return [...this.#subjects.keys()].sort();
+  }
+
+  /** What is said to exist in `scope`. */
+  subjectsIn(scope: string): Iterable<string> {
+    return this.#subjects.get(scope) ?? [];
   }
 
   /** Takes note of an event, the source's own or another writer's. Seeing one again does no harm when all later ones follow. */
@@ -51,14 +58,30 @@ export class SourceMemory {
     const scope = this.#scopeOf(event.source);
     if (scope === undefined) return;
     const observed = observedIn(event.type, event.data);
-    if (observed) this.#said.set(event.subject, { scope, observed });
-    else this.#said.delete(event.subject);
+    this.#put(event.subject, observed && { scope, observed });
   }
 
   /** `scope` shows the subject now; nothing about it has changed, so there is no event. */
   claim(subject: string, scope: string): void {
     const said = this.#said.get(subject);
-    if (said && said.scope !== scope) this.#said.set(subject, { ...said, scope });
+    if (said && said.scope !== scope) this.#put(subject, { ...said, scope });
+  }
+
+  #put(subject: string, said: Said | undefined): void {
+    const before = this.#said.get(subject)?.scope;
+    if (before !== undefined && before !== said?.scope) {
+      const others = this.#subjects.get(before);
+      others?.delete(subject);
+      if (others?.size === 0) this.#subjects.delete(before);
+    }
+    if (said === undefined) {
+      this.#said.delete(subject);
+      return;
+    }
+    this.#said.set(subject, said);
+    const own = this.#subjects.get(said.scope);
+    if (own) own.add(subject);
+    else this.#subjects.set(said.scope, new Set([subject]));
   }
 
   #scopeOf(source: string): string | undefined {

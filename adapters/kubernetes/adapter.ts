@@ -1,4 +1,5 @@
 // The Kubernetes adapter: one cluster's objects are the platform. README.md says what users see.
+import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/mesh-error.ts';
 import type { Adapter, AdapterSink } from '../adapter.ts';
@@ -19,8 +20,6 @@ import { WakeUp } from './wake-up.ts';
 export interface KubernetesTiming extends ReflectorTiming {
   /** Of the `.status` of configuration. */
   readonly status: StatusTiming;
-  /** What comes within this time is reported together: the lines of one packet. */
-  readonly packetMs: number;
   /** A pod and the slice that names it arrive on two connections: so long the slice waits for a pod that is not known yet. */
   readonly settleMs: number;
   /** While something is listed again, the rest waits for it, but not longer than this. */
@@ -33,7 +32,6 @@ export interface KubernetesTiming extends ReflectorTiming {
 export const defaultKubernetesTiming: KubernetesTiming = {
   ...defaultReflectorTiming,
   status: defaultStatusTiming,
-  packetMs: 1,
   settleMs: 10,
   maxSettleMs: 5_000,
   discoveryMs: 10_000,
@@ -253,9 +251,10 @@ class Run {
   }
 
   async #settle(signal: AbortSignal): Promise<void> {
-    const { packetMs, settleMs, maxSettleMs } = this.#timing;
+    const { settleMs, maxSettleMs } = this.#timing;
     const startedMs = this.#clock.nowMs();
-    await this.#clock.sleep(packetMs, signal);
+    // What came in one packet, or in several that are here already, is reported together.
+    await setImmediate(undefined, { signal });
     if (this.#listing.size === 0 && !this.#registry.awaitsPods) return;
     do await this.#clock.sleep(settleMs, signal);
     while (this.#listing.size > 0 && this.#clock.nowMs() - startedMs < maxSettleMs);
