@@ -38,6 +38,7 @@ export type PlatformFault =
   | 'answers slowly'
   | 'hangs'
   | 'refuses the token'
+  | 'is too busy'
   | 'answers nonsense'
   | 'counts from the beginning'
   | 'cuts its streams';

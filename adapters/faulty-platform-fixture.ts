@@ -25,7 +25,7 @@ export interface PlatformLists {
 }
 
 const allFaults: readonly PlatformFault[] = [
-  ...(['lists nothing', 'lists a part', 'answers slowly', 'hangs', 'refuses the token'] as const),
+  ...(['lists nothing', 'lists a part', 'answers slowly', 'hangs', 'refuses the token', 'is too busy'] as const),
   ...(['answers nonsense', 'counts from the beginning', 'cuts its streams'] as const),
 ];
 
@@ -118,6 +118,8 @@ class FaultyReader implements PlatformReader {
     switch (this.#platform.fault) {
       case 'refuses the token':
         return { status: 403, headers: {}, text: 'Permission denied' };
+      case 'is too busy':
+        return { status: 429, headers: {}, text: 'Too Many Requests' };
       case 'hangs':
         // As PlatformHttp would say it, sooner.
         await sleep(50, undefined, { signal });

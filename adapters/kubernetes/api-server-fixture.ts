@@ -37,6 +37,8 @@ export class ApiServerFixture {
   /** The only bearer token that is accepted, when set. */
   token: string | undefined;
   isReady = true;
+  /** While set, every request is answered 429 with this many seconds in Retry-After. */
+  busySeconds: number | undefined;
   /** While true, watches get no events at all, as behind a middlebox that lost the connection. */
   isMute = false;
   /** Groups whose discovery is stale. */
@@ -164,7 +166,9 @@ export class ApiServerFixture {
     this.requests.push(request.url ?? '');
     const url = new URL(request.url ?? '/', this.url);
     const isNamespace = /^\/api\/v1\/namespaces\/[^/]+$/.test(url.pathname);
-    if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`)
+    if (this.busySeconds !== undefined)
+      refuse(response, 429, 'too many requests', { 'retry-after': String(this.busySeconds) });
+    else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`)
       refuse(response, 401, 'Unauthorized');
     else if (url.pathname === '/readyz') response.writeHead(this.isReady ? 200 : 500).end('ok');
     else if (url.pathname === '/apis') this.#discover(request, response);
@@ -257,8 +261,13 @@ function send(response: ServerResponse, body: unknown, headers: Readonly<Record<
   response.writeHead(200, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 }
 
-function refuse(response: ServerResponse, code: number, message: string): void {
+function refuse(
+  response: ServerResponse,
+  code: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   response
-    .writeHead(code, { 'content-type': 'application/json' })
+    .writeHead(code, { 'content-type': 'application/json', ...headers })
     .end(JSON.stringify({ kind: 'Status', status: 'Failure', message, code }));
 }

@@ -114,7 +114,7 @@ export class KubernetesClient {
     if (this.#reader instanceof KubernetesHttp) this.#reader.close();
   }
 
-  #refusal({ status, text }: PlatformAnswer, path: string): ApiError {
+  #refusal({ status, text, headers }: PlatformAnswer, path: string): ApiError {
     const said = messageIn(text) ?? '';
     const { name, server, token, program } = this.access;
     if (status === 401) {
@@ -124,7 +124,8 @@ export class KubernetesClient {
       return new ApiError(401, `${server} does not accept ${which} of ${name} (401 ${said})`);
     }
     if (status === 403) return new ApiError(403, `${server} forbids it (403): ${said}`);
-    return new ApiError(status, `${server} answered ${status} to ${pathOnly(path)}: ${said}`);
+    const retryAfter = headers['retry-after'];
+    return new ApiError(status, `${server} answered ${status} to ${pathOnly(path)}: ${said}`, { retryAfter });
   }
 }
 

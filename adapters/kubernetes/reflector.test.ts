@@ -130,6 +130,17 @@ describe('a reflector', () => {
     await until('well', () => troubles.at(-1) === 'well');
   });
 
+  it('leaves a server that is too busy alone for as long as it asks', async () => {
+    server.put(pods, pod('a'));
+    server.busySeconds = 3;
+    const { troubles, delays, present, until } = follow();
+    await until('a pause', () => delays.length > 0);
+    expect(delays[0]).toBeGreaterThan(3_000);
+    expect(troubles[0]).toMatch(/answered 429 .*too many requests/);
+    server.busySeconds = undefined;
+    await until('the list', () => present.has('a'));
+  });
+
   it('does not hammer a server whose every watch fails', async () => {
     server.put(pods, pod('a'));
     const { delays, until } = follow({ backoffMs: { min: 100, max: 1_000 } });

@@ -100,6 +100,8 @@ class Reflector<T> {
         if (error instanceof ApiError && error.status === 410) this.#place = undefined;
         // A broken connection alone is no trouble: most of the time the next try continues where this one ended.
         if (!(error instanceof WatchBroken)) this.#trouble(error);
+        await this.#pause(error instanceof ApiError ? error.retryAfterMs : 0);
+        continue;
       }
       await this.#pause();
     }
@@ -214,9 +216,10 @@ class Reflector<T> {
     this.#options.onTrouble(error);
   }
 
-  async #pause(): Promise<void> {
+  /** At least `leastMs`: what a busy server asked for, and somewhat more, so that its clients don't all come back at once. */
+  async #pause(leastMs = 0): Promise<void> {
     const { max } = this.#timing.backoffMs;
-    const delayMs = this.#delayMs * (0.5 + this.#random() / 2);
+    const delayMs = leastMs + this.#delayMs * (0.5 + this.#random() / 2);
     this.#delayMs = Math.min(this.#delayMs * 2, max);
     await this.#options.clock.sleep(delayMs, this.#signal);
   }

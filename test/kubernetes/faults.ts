@@ -20,6 +20,7 @@ const ailments: readonly (readonly [Ailment, RegExp])[] = [
   ['silent', /no answer within 700 ms/],
   [401, /does not accept the credentials of test \(401 the test says so\)|does not accept the token/],
   [403, /forbids it \(403\)/],
+  [429, /answered 429/],
   [500, /answered 500|not ready/],
 ];
 
