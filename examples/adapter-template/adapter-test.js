@@ -10,7 +10,21 @@ async function openPlatform() {
   const addresses = new Map();
   let list = [];
   let isDown = false;
-  const server = createServer((_, response) => (isDown ? response.destroy() : response.end(JSON.stringify(list))));
+  let fault;
+  /** How the platform goes wrong, by the suite's words. */
+  const faults = {
+    'lists nothing': (response) => response.end('[]'),
+    'lists a part': (response) => response.end(JSON.stringify(list.slice(0, 2))),
+    'answers slowly': (response) => setTimeout(() => response.end(JSON.stringify(list)), 100),
+    'refuses the token': (response) => response.writeHead(403).end(),
+    'is too busy': (response) => response.writeHead(429).end(),
+    'answers nonsense': (response) => response.end('<html>a proxy says hello</html>'),
+  };
+  const server = createServer((_, response) => {
+    if (isDown) response.destroy();
+    else if (fault !== undefined) faults[fault](response);
+    else response.end(JSON.stringify(list));
+  });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return {
     url: `http://127.0.0.1:${server.address().port}`,
@@ -22,6 +36,11 @@ async function openPlatform() {
     breakDown: () => {
       isDown = true;
     },
+    faults: Object.keys(faults),
+    /** It is so from now on; undefined: it is well. */
+    goWrong: (kind) => {
+      fault = kind;
+    },
     close: () => {
       server.closeAllConnections();
       server.close();
@@ -31,10 +50,13 @@ async function openPlatform() {
 
 describeAdapterContract('my-platform', async () => {
   const platform = await openPlatform();
+  const open = () => createAdapter({ url: platform.url, refreshMs: 20 });
   return {
-    open: () => createAdapter({ url: platform.url, refreshMs: 20 }),
+    open,
     show: async (names) => platform.show(names),
     breakDown: async () => platform.breakDown(),
+    // After each of these nothing may be gone.
+    faults: { kinds: platform.faults, open, set: async (kind) => platform.goWrong(kind) },
     close: async () => platform.close(),
   };
 });

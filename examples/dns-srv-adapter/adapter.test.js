@@ -7,24 +7,44 @@ import { openDnsServer } from './dns-server.js';
 describeAdapterContract('DNS SRV', async () => {
   const server = await openDnsServer();
   const record = (name) => `_http._tcp.${name}.example`;
-  const all = ['one', 'two', 'three'];
+  // What the suite shows, one by one and, for faults, many at once.
+  const all = ['one', 'two', 'three', ...'abcdefgh', 'after-1', 'after-2', 'after-3'];
+  const open = () =>
+    createAdapter({
+      services: all.map((name) => ({ record: record(name) })),
+      server: server.address,
+      refreshSeconds: 0.05,
+      timeoutMs: 200,
+    });
+  let shown = [];
+  const answer = (names) => {
+    for (const [index, name] of all.entries())
+      server.set(
+        record(name),
+        names.includes(name) ? [{ target: `${name}-1.example`, port: 8080, address: `10.0.0.${index + 1}` }] : [],
+      );
+  };
+  const faults = {
+    'lists nothing': () => answer([]),
+    'lists a part': () => answer(shown.slice(0, 2)),
+    hangs: () => server.answer(false),
+  };
   return {
-    open: () =>
-      createAdapter({
-        services: all.map((name) => ({ record: record(name) })),
-        server: server.address,
-        refreshSeconds: 0.05,
-        timeoutMs: 200,
-      }),
+    open,
     show: async (names) => {
+      shown = [...names];
       await server.answer(true);
-      for (const [index, name] of all.entries())
-        server.set(
-          record(name),
-          names.includes(name) ? [{ target: `${name}-1.example`, port: 8080, address: `10.0.0.${index + 1}` }] : [],
-        );
+      answer(names);
     },
     breakDown: () => server.answer(false),
+    faults: {
+      kinds: Object.keys(faults),
+      open,
+      set: async (fault) => {
+        await server.answer(true);
+        await (fault === undefined ? answer(shown) : faults[fault]());
+      },
+    },
     close: () => server.close(),
   };
 });
