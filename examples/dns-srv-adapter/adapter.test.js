@@ -8,7 +8,7 @@ describeAdapterContract('DNS SRV', async () => {
   const server = await openDnsServer();
   const record = (name) => `_http._tcp.${name}.example`;
   // What the suite shows, one by one and, for faults, many at once.
-  const all = ['one', 'two', 'three', ...'abcdefgh', 'after-1', 'after-2', 'after-3'];
+  const all = ['one', 'two', 'three', ...'abcdefgh'.split(''), 'after-1', 'after-2', 'after-3'];
   const open = () =>
     createAdapter({
       services: all.map((name) => ({ record: record(name) })),
