@@ -35,6 +35,7 @@ export const knownKinds: readonly KnownKind[] = [
   config('RequestAuthentication', 'requestauthentications', 'ra'),
   config('AuthorizationPolicy', 'authorizationpolicies', 'ap'),
   config('Telemetry', 'telemetries', 'telemetry'),
+  config('WasmPlugin', 'wasmplugins'),
   config('ServiceLevelObjective', 'servicelevelobjectives', 'slo'),
   config('Policy', 'policies'),
   config('handler', 'handlers'),

@@ -30,7 +30,7 @@ const ruleOf = (role: string, group: string, resource: string) =>
     .flatMap(({ rules }) => rules ?? [])
     .find(({ apiGroups, resources }) => apiGroups.includes(group) && resources.includes(resource));
 const configKinds = [...kinds.values()].filter(({ type }) => type === 'config');
-const isIstios = (apiVersion = '') => /^(?:networking|security|telemetry)\.istio\.io\//.test(apiVersion);
+const isIstios = (apiVersion = '') => /^(?:networking|security|telemetry|extensions)\.istio\.io\//.test(apiVersion);
 /** As Istio's own definitions have it. */
 const istioPlural = (kind: string) => `${kind.toLowerCase()}s`.replace(/(?<!a)ys$/, 'ies');
 

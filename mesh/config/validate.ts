@@ -29,6 +29,7 @@ import { validateSidecar } from './validate/sidecar.ts';
 import { validateServiceLevelObjective } from './validate/slo.ts';
 import { validateTelemetry } from './validate/telemetry.ts';
 import { validateVirtualService } from './validate/virtual-service.ts';
+import { validateWasmPlugin } from './validate/wasm-plugin.ts';
 import { validateWorkloadEntry } from './validate/workload-entry.ts';
 import { validateWorkloadGroup } from './validate/workload-group.ts';
 
@@ -47,6 +48,7 @@ const validators: ReadonlyMap<string, SpecValidator<never>> = new Map<string, Sp
   ['Telemetry', validateTelemetry],
   ['ServiceLevelObjective', validateServiceLevelObjective],
   ['VirtualService', validateVirtualService],
+  ['WasmPlugin', validateWasmPlugin],
   ['WorkloadEntry', validateWorkloadEntry],
   ['WorkloadGroup', validateWorkloadGroup],
   ['handler', validateHandler],

@@ -23,6 +23,7 @@ import { sidecarSchema } from './sidecar.ts';
 import { serviceLevelObjectiveSchema } from './slo.ts';
 import { telemetrySchema } from './telemetry.ts';
 import { virtualServiceSchema } from './virtual-service.ts';
+import { wasmPluginSchema } from './wasm-plugin.ts';
 import { workloadEntrySchema } from './workload-entry.ts';
 import { workloadGroupSchema } from './workload-group.ts';
 
@@ -63,6 +64,7 @@ export const kinds: ReadonlyMap<string, Kind> = new Map([
   config('AuthorizationPolicy', security, authorizationPolicySchema),
   ...mixerKinds.map(([kind, apiVersion, schema]) => config(kind, [apiVersion], schema)),
   config('Telemetry', ['telemetry.istio.io/v1', 'telemetry.istio.io/v1alpha1'], telemetrySchema),
+  config('WasmPlugin', ['extensions.istio.io/v1alpha1'], wasmPluginSchema),
   config('ServiceLevelObjective', ['slo.periplus.io/v1'], serviceLevelObjectiveSchema),
   kubernetes('Service', 'v1', serviceSchema),
   kubernetes('Endpoints', 'v1', endpointsSchema),
@@ -76,7 +78,6 @@ export const kinds: ReadonlyMap<string, Kind> = new Map([
 
 /** Kinds of Istio's that Periplus does not act on: refused with a word of why, not as a typing error. */
 export const unsupportedKinds: ReadonlyMap<string, string> = new Map([
-  ['WasmPlugin', 'extensions.istio.io'],
   ['TrafficExtension', 'extensions.istio.io'],
   ['IstioOperator', 'install.istio.io'],
 ]);
