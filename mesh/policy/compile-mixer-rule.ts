@@ -1,11 +1,12 @@
 // A rule of config.istio.io/v1alpha2, compiled: each of its actions, for each instance, is a rule of ours.
 import type { ConfigResource } from '../../events/model.ts';
 import type { HeaderOperationSpec, RuleAction, RuleSpec } from '../config/schemas/mixer.ts';
-import type {
-  DenierParams,
-  ListcheckerParams,
-  MemquotaParams,
-  RedisquotaParams,
+import {
+  adapterTemplates,
+  type DenierParams,
+  type ListcheckerParams,
+  type MemquotaParams,
+  type RedisquotaParams,
 } from '../config/schemas/mixer-adapters.ts';
 import type { ConfigView } from '../snapshot.ts';
 import { expressionOf } from './compile-policy-rule.ts';
@@ -70,8 +71,19 @@ function actionsOf({ handler: reference = '', instances = [] }: RuleAction, wher
   if (attributeAdapters.includes(handler.adapter)) return [];
   return instances.flatMap((name) => {
     const instance = instanceOf(name, where);
-    return instance === undefined ? [] : actionsWith(handler, instance, where);
+    if (instance === undefined) return [];
+    const problem = misfit(handler, instance);
+    if (problem === undefined) return actionsWith(handler, instance, where);
+    broken.push({ id, problem });
+    return [];
   });
+}
+
+/** Why a handler can't be given an instance; a module's templates are its own matter. */
+function misfit({ adapter, module, name }: HandlerRef, { template, name: instance }: InstanceTemplate) {
+  const taken = module === undefined ? adapterTemplates.get(adapter) : undefined;
+  if (taken === undefined || template === 'reportnothing' || taken.includes(template)) return undefined;
+  return `handler ${name} (${adapter}) takes instances of ${taken.join(' and ')}, and ${instance} is a ${template}`;
 }
 
 function instanceOf(reference: string, { resource, config, id, broken }: Where): InstanceTemplate | undefined {

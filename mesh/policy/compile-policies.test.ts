@@ -89,6 +89,32 @@ spec:
     ]);
   });
 
+  it('says which instances a handler does not take, and leaves the action out', () => {
+    const { rules, broken } = setOf(`
+apiVersion: config.istio.io/v1alpha2
+kind: fluentd
+metadata: { name: logs, namespace: default }
+spec: {}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: metric
+metadata: { name: count, namespace: default }
+spec: { value: "1" }
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: { name: wrong, namespace: default }
+spec: { actions: [{ handler: logs.fluentd, instances: [count.metric] }] }
+`);
+    expect(rules).toEqual([]);
+    expect(broken).toEqual([
+      {
+        id: 'rule/default/wrong',
+        problem: 'handler logs.default (fluentd) takes instances of logentry, and count.default is a metric',
+      },
+    ]);
+  });
+
   it('gives the same objects while the configuration is the same', () => {
     const { config } = snapshotOf({ config: resourcesOf(policyOf('{ deny: {} }')) });
     expect(compilePolicies(config)).toBe(compilePolicies(config));

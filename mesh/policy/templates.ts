@@ -67,6 +67,25 @@ const all = {
       api_protocol: 'STRING',
     },
   },
+  edge: {
+    variety: 'report',
+    fields: {
+      timestamp: 'TIMESTAMP',
+      source_uid: 'STRING',
+      source_owner: 'STRING',
+      source_workload_name: 'STRING',
+      source_workload_namespace: 'STRING',
+      destination_uid: 'STRING',
+      destination_owner: 'STRING',
+      destination_workload_name: 'STRING',
+      destination_workload_namespace: 'STRING',
+      destination_service_host: 'STRING',
+      destination_service_name: 'STRING',
+      destination_service_namespace: 'STRING',
+      context_protocol: 'STRING',
+      api_protocol: 'STRING',
+    },
+  },
   reportnothing: { variety: 'report', fields: {} },
 } as const satisfies Readonly<Record<string, Template>>;
 

@@ -13,6 +13,7 @@ import {
   secretSchema,
   serviceSchema,
 } from './kubernetes.ts';
+import { unsupportedAdapters } from './mixer-adapters.ts';
 import { mixerKinds } from './mixer-kinds.ts';
 import { peerAuthenticationSchema } from './peer-authentication.ts';
 import { proxyConfigSchema } from './proxy-config.ts';
@@ -80,4 +81,14 @@ export const kinds: ReadonlyMap<string, Kind> = new Map([
 export const unsupportedKinds: ReadonlyMap<string, string> = new Map([
   ['TrafficExtension', 'extensions.istio.io'],
   ['IstioOperator', 'install.istio.io'],
+  ['adapter', "Mixer's adapters out of process: name an npm module in a handler (docs/handlers/module.md)"],
+  ['template', "templates of one's own: use metric, logentry or authorization"],
+  ...['HTTPAPISpec', 'HTTPAPISpecBinding'].map(
+    (kind) =>
+      [
+        kind,
+        `${kind}: request.api_key is the header x-api-key or the query's key or api_key, api.operation a gRPC method`,
+      ] as const,
+  ),
+  ...[...unsupportedAdapters].map(([name, instead]) => [name, `the adapter ${name}: ${instead}`] as const),
 ]);

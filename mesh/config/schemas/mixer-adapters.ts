@@ -206,6 +206,22 @@ export const adapterSchemas: ReadonlyMap<string, ObjectSchema> = new Map<string,
   ['kubernetesenv', kubernetesenv],
 ]);
 
+/** Templates that each adapter takes; an action that gives one another has no effect, as in Mixer. */
+export const adapterTemplates: ReadonlyMap<string, readonly string[]> = new Map([
+  ['denier', ['checknothing', 'listentry', 'quota']],
+  ['listchecker', ['listentry']],
+  ['memquota', ['quota']],
+  ['redisquota', ['quota']],
+  ['opa', ['authorization']],
+  ['prometheus', ['metric']],
+  ['stdio', ['logentry', 'metric']],
+  ['statsd', ['metric']],
+  ['fluentd', ['logentry']],
+  ['otlp', ['metric', 'logentry', 'tracespan']],
+  ['kafka', ['metric', 'logentry']],
+  ['eventlog', ['metric']],
+]);
+
 /** Adapters of Mixer's that Periplus does not have, with what to use instead. */
 export const unsupportedAdapters: ReadonlyMap<string, string> = new Map([
   ['bypass', 'name a module'],

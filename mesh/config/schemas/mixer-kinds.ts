@@ -22,6 +22,7 @@ export const templateKinds: readonly string[] = [
   'apikey',
   'authorization',
   'checknothing',
+  'edge',
   'kubernetes',
   'listentry',
   'logentry',

@@ -1,6 +1,8 @@
 // Annotations that change what Istio accepts.
 import type { ConfigResource } from '../../../events/model.ts';
 import type { AuthorizationPolicySpec } from '../schemas/authorization-policy.ts';
+import { mixerKinds } from '../schemas/mixer-kinds.ts';
+import { checkLanguage } from './mixer.ts';
 import type { Place } from './place.ts';
 
 const dryRun = 'istio.io/dry-run';
@@ -10,12 +12,14 @@ const internal = [
   'internal.istio.io/parent-namespace',
   'internal.istio.io/parents',
 ];
+const mixerKindNames: ReadonlySet<string> = new Set(mixerKinds.map(([kind]) => kind));
 /** What Go reads as true or false. */
 const flags = ['1', 't', 'T', 'true', 'TRUE', 'True', '0', 'f', 'F', 'false', 'FALSE', 'False'];
 
 /** Reports annotations that users may not set, and `istio.io/dry-run` where it can't be. */
 export function checkAnnotations({ kind, annotations = {}, spec }: ConfigResource, place: Place): void {
   for (const name of internal) if (annotations[name] !== undefined) place.at(name).error('may not be set by users');
+  if (mixerKindNames.has(kind)) checkLanguage(annotations, place);
   const value = annotations[dryRun];
   if (value === undefined) return;
   const at = place.at(dryRun);

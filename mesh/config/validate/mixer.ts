@@ -22,13 +22,14 @@ import { re2Fault } from './regex.ts';
 
 /** A handler. */
 export const validateHandler: SpecValidator<HandlerSpec> = (spec, place) => {
-  const { compiledAdapter, adapter, module, params = {} } = spec;
+  const { compiledAdapter, adapter, module, params = {}, connection } = spec;
   if (module !== undefined) {
     if (!isPackageName(module))
       place.at('module').error('expected the name of an npm package that is installed beside Periplus, no path or URL');
     return;
   }
   const name = compiledAdapter ?? adapter;
+  if (connection !== undefined) checkConnection(name, place.at('connection'));
   if (name === undefined) {
     place.at('compiledAdapter').error('is required: the adapter, such as denier (or module, an npm module)');
     return;
@@ -47,6 +48,12 @@ export const validateHandler: SpecValidator<HandlerSpec> = (spec, place) => {
     checkAdapter(name, checked, below);
   }
 };
+
+/** `connection` is the way to an adapter out of process. */
+function checkConnection(adapter: string | undefined, place: Place): void {
+  if (adapter !== undefined && adapterSchemas.has(adapter)) place.warn(`has no effect: ${adapter} is built in`);
+  else place.error('Periplus does not call adapters out of process: name an npm module (docs/handlers/module.md)');
+}
 
 /** A handler of one of the older kinds, whose spec is its parameters. */
 export function validateAdapterKind(name: string): SpecValidator<unknown> {
@@ -71,19 +78,32 @@ function checkListchecker(params: ListcheckerParams, place: Place): void {
   });
 }
 
+/** Mixer's other languages of expressions (annotation of a rule or an instance). */
+const languageAnnotation = 'policy.istio.io/lang';
+
+/** Reports a language of expressions that is not the one there is. */
+export function checkLanguage(annotations: Readonly<Record<string, string>>, place: Place): void {
+  const language = annotations[languageAnnotation];
+  if (language !== undefined && language !== 'CEXL')
+    place.at(languageAnnotation).warn(`expressions are Mixer's CEXL, not ${language}: what it can't read is refused`);
+}
+
 function checkOpa({ wasm, url, policy }: OpaParams, place: Place): void {
   if (url !== undefined && !/^https?:\/\//.test(url)) place.at('url').error('expected a URL (https://…)');
+  if (wasm && policy?.length) place.at('policy').warn('has no effect: the compiled policy in wasm decides');
   if (wasm || url) return;
   const todo =
-    'opa build -t wasm -e mixerauthz/allow policy.rego, and name the policy.wasm of its bundle in wasm; or name a server in url';
+    'opa build -t wasm -e mixerauthz/allow policy.rego, and name the policy.wasm of its bundle in wasm; or name an OPA server in url, which is given the policy';
   if (policy?.length) place.at('policy').error(`Periplus does not compile Rego: ${todo}`);
   else place.error(`give wasm, the path of a compiled policy, or url, an OPA server: ${todo}`);
 }
 
 /** An instance. */
 export const validateInstance: SpecValidator<InstanceSpec> = (spec, place) => {
-  const { compiledTemplate, template, params = {} } = spec;
+  const { compiledTemplate, template, params = {}, attributeBindings } = spec;
   const name = compiledTemplate ?? template;
+  if (attributeBindings !== undefined && name !== 'kubernetes')
+    place.at('attributeBindings').warn('has no effect: only instances of kubernetes gave attributes');
   const at = place.at(template !== undefined && compiledTemplate === undefined ? 'template' : 'compiledTemplate');
   if (name === undefined) at.error('is required: the template, such as listentry');
   else checkTemplate(name, params, { place: at, params: place.at('params') });

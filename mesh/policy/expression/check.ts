@@ -44,6 +44,12 @@ function checkCall(tree: Call, vocabulary: Vocabulary): Typed {
       return withSignature(tree, args, { parameters: ['BOOL', 'BOOL'], result: 'BOOL' });
     case 'DEFAULT':
       return withSignature(tree, args, { parameters: ['T', 'T'], result: 'T' });
+    case 'conditionalString':
+      // Mixer's name for it, which takes texts alone.
+      return withSignature(call('conditional', tree.args, tree.at) as Call, args, {
+        parameters: ['BOOL', 'STRING', 'STRING'],
+        result: 'STRING',
+      });
     case 'conditional':
       return withSignature(tree, args, { parameters: ['BOOL', 'T', 'T'], result: 'T' });
     case 'matches':

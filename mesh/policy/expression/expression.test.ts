@@ -51,6 +51,7 @@ describe('expressions', () => {
     ['request.path.startsWith("/reviews")', true],
     ['request.path.endsWith("/2")', false],
     ['conditional((context.reporter.kind | "inbound") == "outbound", "client", "server")', 'server'],
+    ['conditionalString(connection.mtls, "tls", "none")', 'tls'],
     ['toLower("User-Agent")', 'user-agent'],
     ['size("admin")', 5],
     ['size(request.headers)', 2],

@@ -100,5 +100,6 @@ export const functions: ReadonlyMap<string, FunctionSpec> = new Map<string, Func
 export const functionNames: readonly string[] = [
   ...[...functions.keys()].filter((name) => name !== name.toUpperCase()),
   'conditional',
+  'conditionalString',
   'matches',
 ];

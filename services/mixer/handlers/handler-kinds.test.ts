@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { MemoryLog } from '../../../events/logs/memory.ts';
 import { parseDocuments } from '../../../mesh/config/parse.ts';
 import { formatProblem } from '../../../mesh/config/problem.ts';
-import { adapterSchemas } from '../../../mesh/config/schemas/mixer-adapters.ts';
+import { adapterSchemas, adapterTemplates } from '../../../mesh/config/schemas/mixer-adapters.ts';
 import { validateObjects } from '../../../mesh/config/validate.ts';
 import { builtInKinds } from './handler-kinds.ts';
 import { Exposition } from './prometheus.ts';
@@ -16,6 +16,7 @@ describe('the built-in handlers', () => {
     '%s has parameters, and a page with its templates and YAML that applies',
     (name, templates) => {
       expect(adapterSchemas.has(name)).toBe(true);
+      expect(adapterTemplates.get(name)).toEqual(templates);
       const path = join(import.meta.dirname, `../../../docs/handlers/${name}.md`);
       expect(existsSync(path), path).toBe(true);
       const page = readFileSync(path, 'utf8');

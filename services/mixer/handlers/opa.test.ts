@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -124,6 +124,42 @@ describe.skipIf('why' in real)(
 
     it('gives the same answers as the compiled policy', async () => {
       expect(await answers({ url })).toEqual(expected);
+    });
+
+    it('decides by policies that the handler gives it, and says what is wrong with one', async () => {
+      const text = readFileSync(rego, 'utf8').replace('package mixerauthz', 'package given');
+      const handler = (policy: string) =>
+        opa.create({ url, policy: [policy], checkMethod: 'data.given.allow' }, testMeans);
+      const given = handler(text);
+      for (const [instance, allowed] of questions)
+        expect((await given.check?.(instance, signal()))?.status.code).toBe(allowed ? 0 : 7);
+      const wrong = handler('package given\nallow = ');
+      await expect(wrong.check?.(asks('bob', 'GET', '/'), signal())).rejects.toThrow(
+        /refuses the policy periplus\/test.default\/0: .*rego_parse_error/,
+      );
+    });
+
+    it('is given them again by a handler that runs', async () => {
+      const policy = [`package again\nallow := true`];
+      const sleeps: (() => void)[] = [];
+      const sleep = async () => await new Promise<void>((resolve) => sleeps.push(resolve));
+      const handler = opa.create(
+        { url, policy, checkMethod: 'data.again.allow' },
+        { ...testMeans, clock: { nowMs: () => 0, sleep } },
+      );
+      const stop = new AbortController();
+      const running = handler.run?.(stop.signal);
+      const code = async () => (await handler.check?.(asks('bob', 'GET', '/'), signal()))?.status.code;
+      expect(await code()).toBe(0);
+      await waitFor(() => sleeps.length === 1, { what: 'the first round' });
+      // A server that was started again has lost it.
+      await fetch(`${url}/v1/policies/periplus/test.default/0`, { method: 'DELETE' });
+      expect(await code()).toBe(7);
+      sleeps[0]?.();
+      await waitFor(async () => (await code()) === 0, { what: 'the policy again' });
+      stop.abort();
+      sleeps[1]?.();
+      await running;
     });
   },
 );

@@ -5,6 +5,7 @@ import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
 import type { OpaParams } from '../../../mesh/config/schemas/mixer-adapters.ts';
 import { type CheckResult, type Handler, type HandlerKind, type Instance, rpcCodes } from './handler.ts';
 import { withoutSecrets } from './list-source.ts';
+import { policyUpload } from './opa-policies.ts';
 
 /** The old adapter's name for the rule that decides. */
 const defaultMethod = 'data.mixerauthz.allow';
@@ -21,10 +22,16 @@ const validity = { validForMs: 1_000, validUses: 1_000 } as const;
 export const opa: HandlerKind<OpaParams> = {
   name: 'opa',
   templates: ['authorization'],
-  create: (params, { name }) => {
+  create: (params, means) => {
+    const { name } = means;
+    const policies = policyUpload(params, means);
     const ask = askerOf(params, name);
     return {
-      check: async (instance, signal) => resultOf(await ask(inputOf(instance), signal), name),
+      check: async (instance, signal) => {
+        await policies?.given(signal);
+        return resultOf(await ask(inputOf(instance), signal), name);
+      },
+      ...(policies && { run: policies.run }),
     } satisfies Handler;
   },
 };
