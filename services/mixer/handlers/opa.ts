@@ -31,7 +31,7 @@ export const opa: HandlerKind<OpaParams> = {
         await policies?.given(signal);
         return resultOf(await ask(inputOf(instance), signal), name);
       },
-      ...(policies && { run: policies.run }),
+      ...(policies && { run: (signal: AbortSignal) => policies.run(signal) }),
     } satisfies Handler;
   },
 };
