@@ -11,6 +11,10 @@ export const expectations: readonly (readonly [command: RegExp, shows: RegExp, c
   [/ get virtualservices$/, /reviews/],
   [/ diff -f /, /-\s+weight: 90\n\+\s+weight: 50/, 1],
   [/ apply -f .*--wait$/, /reviews configured\n7\/7 proxies\n/],
+  [
+    / describe service reviews$/,
+    /VirtualService\/default\/reviews: host .*; since position \d+, .*, by user:[\s\S]*subset v1/,
+  ],
   [/ history /, /user:.*\n.*weight: 90 → 50/],
   [/ at \d+ get virtualservice /, /weight: 90\n[\s\S]*weight: 10\n/],
   [/ at \d+ proxy-config routes /, /\|v1\|reviews\.default\.svc\.cluster\.local 90/],

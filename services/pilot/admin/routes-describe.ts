@@ -3,6 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import { MeshError } from '../../../lib/mesh-error.ts';
 import type { DeliveriesState } from '../../../mesh/deliveries.ts';
+import type { Snapshot } from '../../../mesh/snapshot.ts';
+import { lastCertificate, lastChanges, namedResources } from '../describe/describe-changes.ts';
 import { describeService, type SeenProxy } from '../describe/describe-service.ts';
 import { describeWorkload, knownWorkloads } from '../describe/describe-workload.ts';
 import type { ServiceDescription, WorkloadDescription } from '../describe/description.ts';
@@ -55,7 +57,8 @@ export function registerDescribeRoutes(app: FastifyInstance, context: AdminConte
       if (services.length === 0) throw notFound('service', name, namespace);
       const describe = (service: (typeof services)[number]) =>
         describeService(snapshot, service, { from: from ?? service.namespace, proxies });
-      return { position: snapshot.position, items: services.map(describe) };
+      const items = await Promise.all(services.map((service) => withChanges(context, describe(service), snapshot)));
+      return { position: snapshot.position, items };
     },
   );
 
@@ -71,10 +74,26 @@ export function registerDescribeRoutes(app: FastifyInstance, context: AdminConte
           (workload.name === name || `${workload.name}.${workload.namespace}` === name),
       );
       if (workloads.length === 0) throw notFound('workload', name, namespace);
-      const items = workloads.map((workload) => describeWorkload(snapshot, workload, proxies));
+      const items = await Promise.all(
+        workloads.map(async (workload) => {
+          const described = await withChanges(context, describeWorkload(snapshot, workload, proxies), snapshot);
+          const { spiffeId } = described;
+          const { facts } = context.logs;
+          const certificate = spiffeId && (await lastCertificate(facts, spiffeId, snapshot.position));
+          return { ...described, ...(certificate && { certificate }) };
+        }),
+      );
       return { position: snapshot.position, items };
     },
   );
+}
+
+async function withChanges<Description extends ServiceDescription | WorkloadDescription>(
+  { logs }: AdminContext,
+  description: Description,
+  { position }: Snapshot,
+): Promise<Description> {
+  return { ...description, changes: await lastChanges(logs.facts, namedResources(description), position) };
 }
 
 async function proxiesOf(context: AdminContext, at: string | undefined): Promise<readonly SeenProxy[]> {

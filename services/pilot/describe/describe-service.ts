@@ -15,6 +15,7 @@ import { resolveVirtualService } from '../translate/routes/resolve-virtual-servi
 import { mutualTlsModes } from '../translate/security/mutual-tls-mode.ts';
 import { policiesOf } from '../translate/security/select-policies.ts';
 import { visibleServices, visibleVirtualServices } from '../translate/visibility.ts';
+import { describeExposures } from './describe-exposure.ts';
 import type { Applied, DescribedEndpoint, DescribedRoutes, DescribedRule, ServiceDescription } from './description.ts';
 import { policyLines, ruleLines, selectionOf } from './summaries.ts';
 
@@ -37,8 +38,9 @@ export function describeService(
   const rule = describeRule(snapshot, service, from, endpoints, memo);
   const routes = describeRoutes(snapshot, service, from, memo);
   const security = describeSecurity(snapshot, service, endpoints);
+  const exposures = routes.flatMap(({ virtualService }) => describeExposures(snapshot, virtualService, proxies));
   const concerned = new Set([
-    ...routes.map(({ resource }) => resource),
+    ...[...routes, ...exposures].map(({ resource }) => resource),
     ...(rule ? [rule.resource, ...rule.merged] : []),
   ]);
   const { hostname, name, namespace, platform, resolution, addresses, ports } = service;
@@ -50,11 +52,17 @@ export function describeService(
     platform,
     resolution,
     addresses,
-    ports: ports.map(({ name: portName, port, protocol }) => ({ name: portName, port, protocol })),
+    ports: ports.map(({ name: portName, port, protocol, targetPort }) => ({
+      name: portName,
+      port,
+      protocol,
+      ...(targetPort === undefined || targetPort === port ? {} : { targetPort }),
+    })),
     from,
     visible: visibleServices(snapshot, from, memo).includes(service),
     endpoints: endpoints.map((endpoint) => describeEndpoint(endpoint, rule, proxies)),
-    routes,
+    routes: routes.map(({ virtualService: _, ...described }) => described),
+    exposures,
     ...(rule && { rule }),
     ...security,
     findings: analyze(snapshot).filter(({ resource }) => resource !== undefined && concerned.has(resource)),
@@ -115,9 +123,9 @@ function describeRoutes(
   { hostname }: Service,
   from: string,
   memo: Memo,
-): readonly DescribedRoutes[] {
+): readonly (DescribedRoutes & { readonly virtualService: ConfigResource<VirtualServiceSpec> })[] {
   let meshOwner: string | undefined;
-  const described: DescribedRoutes[] = [];
+  const described: (DescribedRoutes & { readonly virtualService: ConfigResource<VirtualServiceSpec> })[] = [];
   for (const written of visibleVirtualServices(snapshot, from, memo)) {
     const complete = resolveVirtualService(written, snapshot, memo);
     const host = (complete.spec.hosts ?? []).find((one) => isHostWithin(hostname, one));
@@ -127,6 +135,7 @@ function describeRoutes(
     const gateways = complete.spec.gateways?.length ? complete.spec.gateways : ['mesh'];
     const isShadowed = host !== undefined && meshOwner !== undefined && gateways.every((name) => name === 'mesh');
     described.push({
+      virtualService: complete,
       resource,
       why: host === undefined ? 'sends or mirrors requests for other hosts here' : `host ${host}`,
       gateways,

@@ -60,6 +60,8 @@ export function describeWorkload(
     why: selectionOf(resource, selector, rootNamespace),
   });
   const sidecar = sidecarOf(snapshot, context);
+  const identified = own.find((proxy) => proxy.context.identity === 'SDS');
+  const spiffeId = identified && spiffeIdOf(identified, snapshot);
   return {
     kind: 'workload',
     name,
@@ -85,6 +87,7 @@ export function describeWorkload(
       ports: Object.fromEntries([...security.mutualTls.ports].map(([port, mode]) => [String(port), mode])),
     },
     policies: security.applied,
+    ...(spiffeId && { spiffeId }),
   };
 }
 
@@ -98,6 +101,10 @@ function workloadOfEntry(entry: ConfigResource<WorkloadEntrySpec>): KnownWorkloa
     labels: labelsOfWorkloadEntry(entry),
     ...(spec.serviceAccount && { serviceAccount: spec.serviceAccount }),
   };
+}
+
+function spiffeIdOf({ context }: SeenProxy, { mesh }: Snapshot): string {
+  return `spiffe://${mesh.trustDomain}/ns/${context.namespace}/sa/${context.serviceAccount || 'default'}`;
 }
 
 /** NAME in `TYPE~IP~NAME.NAMESPACE~DOMAIN`. */

@@ -1,7 +1,10 @@
 // What describe says of services and workloads.
 import { describe, expect, it } from 'vitest';
+import { identitySubject } from '../../../events/identity-facts.ts';
+import { openMemoryLogs } from '../../../events/logs/memory.ts';
 import { endpointAt, httpService, type MeshFixture, resourceOf, snapshotOf } from '../../../mesh/snapshot-fixture.ts';
 import { sidecarContext } from '../translate/context-fixture.ts';
+import { lastCertificate, lastChanges } from './describe-changes.ts';
 import { describeService, type SeenProxy } from './describe-service.ts';
 import { describeWorkload, knownWorkloads } from './describe-workload.ts';
 
@@ -143,5 +146,95 @@ describe('describeWorkload', () => {
       ({ name }) => name,
     );
     expect(names).toEqual(['vm', 'reviews-v1', 'reviews-v2', 'gw']);
+  });
+});
+
+describe('what leads to a service from outside', () => {
+  const web = resourceOf('Gateway', 'web', {
+    selector: { istio: 'ingressgateway' },
+    servers: [
+      { port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*.example.com'], tls: { httpsRedirect: true } },
+      {
+        port: { number: 443, name: 'https', protocol: 'HTTPS' },
+        hosts: ['./shop.example.com'],
+        tls: { mode: 'SIMPLE', credentialName: 'shop-tls' },
+      },
+      { port: { number: 81, name: 'other', protocol: 'HTTP' }, hosts: ['example.org'] },
+    ],
+  });
+  const shop = resourceOf('VirtualService', 'shop', {
+    hosts: ['shop.example.com'],
+    gateways: ['web', 'gone', 'mesh'],
+    http: [{ route: [route('v1', 100)] }],
+  });
+  const outside = snapshotOf({ ...fixture, config: [...(fixture.config ?? []), web, shop] });
+  const labels = { istio: 'ingressgateway' };
+  const gateway: SeenProxy = {
+    id: 'router~10.0.0.9~gw.istio-system~x',
+    connected: true,
+    context: sidecarContext({ type: 'router', namespace: 'istio-system', labels }),
+    status: [],
+  };
+
+  it('names Gateways, their servers with common hosts, proxies and certificates', () => {
+    const { exposures } = describeService(outside, reviews, { from: 'default', proxies: [proxy, gateway] });
+    expect(exposures).toEqual([
+      {
+        resource: 'Gateway/default/web',
+        why: 'VirtualService/default/shop names it',
+        servers: [
+          { port: 80, protocol: 'HTTP', hosts: ['shop.example.com'], httpsRedirect: true, credentials: [] },
+          {
+            port: 443,
+            protocol: 'HTTPS',
+            hosts: ['shop.example.com'],
+            tls: 'SIMPLE',
+            credentials: [{ name: 'istio-system/shop-tls', problem: 'not found' }],
+          },
+        ],
+        proxies: [gateway.id],
+      },
+      expect.objectContaining({ resource: 'Gateway/default/gone', why: expect.stringMatching(/does not exist/) }),
+    ]);
+  });
+});
+
+describe('since when a description is true', () => {
+  it('finds the last change of each resource up to a position, and the newest certificate', async () => {
+    const { facts } = openMemoryLogs();
+    const subject = 'config/VirtualService/default/reviews';
+    const spiffeId = 'spiffe://cluster.local/ns/default/sa/reviews';
+    const event = (id: string, actor: string, over: object) => ({
+      id,
+      source: '/test',
+      type: 'io.periplus.config.applied',
+      subject,
+      time: `2026-11-22T10:00:0${id}Z`,
+      actor,
+      causes: [],
+      data: {},
+      ...over,
+    });
+    const issued = {
+      type: 'io.periplus.identity.certificate-issued',
+      subject: identitySubject(spiffeId),
+      data: { serial: '0a', notAfter: '2026-11-23T10:00:00Z' },
+    };
+    await facts.append(
+      [event('1', 'user:anna', {}), event('2', 'user:ben', {}), event('3', 'citadel', issued)].map((one) => ({
+        event: one as never,
+      })),
+    );
+    const resource = 'VirtualService/default/reviews';
+    const at = (position: number) => lastChanges(facts, [resource, 'Gateway/default/none'], position);
+    expect(await at(3)).toEqual([{ resource, position: 2, time: '2026-11-22T10:00:02Z', actor: 'user:ben' }]);
+    expect(await at(1)).toEqual([expect.objectContaining({ position: 1, actor: 'user:anna' })]);
+    expect(await lastCertificate(facts, spiffeId, 3)).toEqual({
+      spiffeId,
+      serial: '0a',
+      notAfter: '2026-11-23T10:00:00Z',
+      position: 3,
+    });
+    expect(await lastCertificate(facts, spiffeId, 2)).toBeUndefined();
   });
 });

@@ -20,6 +20,55 @@ export interface DescribedRoutes extends Applied {
   readonly shadowedBy?: string;
 }
 
+/** A certificate that a Gateway's server names, by what everybody may know of it. */
+export interface DescribedCredential {
+  /** `NAMESPACE/NAME`. */
+  readonly name: string;
+  /** SHA-256 of its DER, hex. */
+  readonly fingerprint?: string;
+  /** RFC 3339. */
+  readonly notAfter?: string;
+  readonly problem?: string;
+}
+
+/** A Gateway's server that has hosts of a VirtualService. */
+export interface DescribedServer {
+  readonly port: number;
+  readonly protocol: string;
+  readonly hosts: readonly string[];
+  readonly tls?: string;
+  readonly httpsRedirect?: boolean;
+  readonly credentials: readonly DescribedCredential[];
+}
+
+/** A Gateway by which a service is reached from outside. */
+export interface DescribedExposure extends Applied {
+  readonly servers: readonly DescribedServer[];
+  /** Node ids of the connected proxies that it selects. */
+  readonly proxies: readonly string[];
+}
+
+/** The last event about a resource. */
+export interface LastChange {
+  readonly resource: string;
+  /** In the facts log. */
+  readonly position: number;
+  /** RFC 3339. */
+  readonly time: string;
+  readonly actor: string;
+}
+
+/** The newest certificate of a workload's identity. */
+export interface DescribedCertificate {
+  readonly spiffeId: string;
+  /** Hex. */
+  readonly serial: string;
+  /** RFC 3339. */
+  readonly notAfter: string;
+  /** Of the event that says so. */
+  readonly position: number;
+}
+
 /** A subset and who is in it. */
 export interface DescribedSubset {
   readonly name: string;
@@ -59,19 +108,28 @@ export interface ServiceDescription {
   readonly platform: string;
   readonly resolution: string;
   readonly addresses: readonly string[];
-  readonly ports: readonly { readonly name: string; readonly port: number; readonly protocol: Protocol }[];
+  readonly ports: readonly {
+    readonly name: string;
+    readonly port: number;
+    readonly protocol: Protocol;
+    readonly targetPort?: number | string;
+  }[];
   /** Namespace whose clients are described. */
   readonly from: string;
   /** Whether they see the service at all. */
   readonly visible: boolean;
   readonly endpoints: readonly DescribedEndpoint[];
   readonly routes: readonly DescribedRoutes[];
+  /** By which Gateways its routes are reached. */
+  readonly exposures: readonly DescribedExposure[];
   readonly rule?: DescribedRule;
   /** Modes of the workloads behind it, each once: STRICT, PERMISSIVE, DISABLE. */
   readonly mutualTls: readonly string[];
   readonly policies: readonly Applied[];
   /** What `analyze` finds in the resources above. */
   readonly findings: readonly Problem[];
+  /** Since when those resources are as they are, and by whom. */
+  readonly changes?: readonly LastChange[];
 }
 
 /** A proxy as it is connected. */
@@ -102,4 +160,10 @@ export interface WorkloadDescription {
   readonly proxyConfigs: readonly Applied[];
   readonly mutualTls: { readonly mode: string; readonly ports: Readonly<Record<string, string>> };
   readonly policies: readonly Applied[];
+  /** SPIFFE ID of its proxy; absent: none with an identity is connected. */
+  readonly spiffeId?: string;
+  /** The newest certificate that this mesh's Citadel issued for it. */
+  readonly certificate?: DescribedCertificate;
+  /** Since when the resources above are as they are, and by whom. */
+  readonly changes?: readonly LastChange[];
 }
