@@ -256,6 +256,38 @@ spec:
     // The filter: productpage's own calls are no requests for a page.
     expect(new Set(logs().map(({ path }) => path))).toEqual(new Set(['/productpage?marked']));
   }, 180_000);
+
+  it('follows the narrowest level: metrics that are off, spans and logs that a workload does not give, context that ends', async () => {
+    const total = async (metric: string) =>
+      (await seriesOf('reviewsV3', metric))
+        .filter(({ labels }) => labels.reporter === 'destination')
+        .reduce((sum, { value }) => sum + value, 0);
+    const [sizes, counts] = [await total('istio_request_bytes_count'), await total('istio_requests_total')];
+    await apply('narrow', narrow);
+    const spansOf = (service: string, marker: string) =>
+      receiver.spans.filter((span) => span.service === service && (span.attributes['http.url'] ?? '').includes(marker));
+    const page = 'productpage.default';
+    // Its proxy begins a trace of its own when the gateway does not hand on the one that it began.
+    await waitFor(
+      async () => {
+        await getAnew(`${gateway}/productpage?alone`, {});
+        return spansOf(page, '?alone').some(({ parentSpanId }) => parentSpanId === '');
+      },
+      { what: () => JSON.stringify(spansOf(page, '?alone')), everyMs: 1000, limitMs: 60_000 },
+    );
+    const own = spansOf(page, '?alone').find(({ parentSpanId }) => parentSpanId === '');
+    const trace = () => receiver.spans.filter(({ traceId }) => traceId === own?.traceId).map(({ service }) => service);
+    await waitFor(() => trace().filter((service) => service === 'reviews.default').length >= 2, {
+      what: () => `reviews in ${trace().join()}`,
+      limitMs: 60_000,
+    });
+    expect(trace()).not.toContain('ratings.default');
+    expect(await total('istio_requests_total')).toBeGreaterThan(counts);
+    // Switched off by the test before: what had been counted stays.
+    expect(await total('istio_request_bytes_count')).toBe(sizes);
+    const paths = () => receiver.logs.map(({ attributes }) => textOf(attributes).path);
+    expect(paths()).not.toContain('/productpage?alone');
+  }, 180_000);
 });
 
 /** GETs on a connection of its own: one that is kept open stays with the listener as it was. */
@@ -359,6 +391,23 @@ spec:
             source_app: { operation: REMOVE }
         - match: { metric: REQUEST_SIZE }
           disabled: true
+`;
+
+/** The mesh's Telemetry traces everything and logs pages at the gateway. */
+const narrow = `apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: { name: gateway, namespace: istio-system }
+spec:
+  selector: { matchLabels: { istio: ingressgateway } }
+  tracing: [{ disableContextPropagation: true, useRequestIdForTraceSampling: false }]
+  accessLogging: [{ providers: [{ name: otel-logs }], disabled: true }]
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: { name: ratings, namespace: default }
+spec:
+  selector: { matchLabels: { app: ratings } }
+  tracing: [{ disableSpanReporting: true }]
 `;
 
 /** reviews v1 never asks ratings. */

@@ -60,12 +60,14 @@ export function connectionManager(options: ConnectionManagerOptions): HttpConnec
   const { telemetry, securityFilters = [], denialReplies = [], reportLogs = [] } = options;
   const side = options.class === 'sidecar-inbound' ? 'SERVER' : 'CLIENT';
   const tracing = telemetry.tracing(side);
+  const requestIdExtension = telemetry.requestId(side);
   return create(HttpConnectionManagerSchema, {
     statPrefix: options.statPrefix,
     routeSpecifier: routeSpecifier(options.routes),
     httpFilters: [...telemetry.httpFilters(side), ...securityFilters, ...httpFilters(options)],
     accessLog: [...telemetry.httpLogs({ ...options.place, side }), ...reportLogs],
     ...(tracing ? { tracing } : {}),
+    ...(requestIdExtension ? { requestIdExtension } : {}),
     ...(denialReplies.length > 0 ? { localReplyConfig: { mappers: [...denialReplies] } } : {}),
     ...pathNormalization(options.mesh),
     upgradeConfigs: [{ upgradeType: 'websocket' }],

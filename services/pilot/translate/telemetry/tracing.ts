@@ -1,5 +1,6 @@
 // Envoy's tracing as a Telemetry asks for it: provider, sampling and tags of a connection manager.
 import { create, type DescMessage, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { OpenTelemetryConfigSchema } from '../../../../gen/envoy/config/trace/v3/opentelemetry_pb.js';
 import {
@@ -9,7 +10,10 @@ import {
 import {
   type HttpConnectionManager_Tracing,
   HttpConnectionManager_TracingSchema,
+  type RequestIDExtension,
+  RequestIDExtensionSchema,
 } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
+import { UuidRequestIdConfigSchema } from '../../../../gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js';
 import { EnvironmentResourceDetectorConfigSchema } from '../../../../gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.js';
 import { type CustomTag, CustomTagSchema } from '../../../../gen/envoy/type/tracing/v3/custom_tag_pb.js';
 import { compareNames } from '../names.ts';
@@ -34,27 +38,39 @@ const istioTags = {
 
 /**
  * The `tracing` field of a connection manager; undefined where the provider is none that traces or can't be reached. A request
- * that comes in with a sampling decision keeps it; `disableSpanReporting` samples none of one's own.
+ * that comes in with a sampling decision keeps it. With `disableSpanReporting` there is none either: a tracer would report what others
+ * sampled, while without one the context passes through.
  */
 export function tracing(
   choice: TracingChoice | undefined,
   targets: readonly ProviderTarget[],
 ): HttpConnectionManager_Tracing | undefined {
   const target = targets.find(({ provider }) => provider.name === choice?.provider);
-  if (choice === undefined || target === undefined) return undefined;
+  if (choice === undefined || target === undefined || choice.disableSpanReporting === true) return undefined;
   const provider = tracerOf(target);
   if (provider === undefined) return undefined;
   const { opentelemetry, zipkin } = target.provider;
   const percentage = choice.randomSamplingPercentage ?? defaultSamplingPercentage;
-  const isOff = choice.disableSpanReporting === true;
-  return create(HttpConnectionManager_TracingSchema, {
-    clientSampling: { value: isOff ? 0 : 100 },
-    randomSampling: { value: isOff ? 0 : percentage },
-    overallSampling: { value: isOff ? 0 : 100 },
+  const tracing = create(HttpConnectionManager_TracingSchema, {
+    clientSampling: { value: 100 },
+    randomSampling: { value: percentage },
+    overallSampling: { value: 100 },
     maxPathTagLength: opentelemetry?.maxTagLength ?? zipkin?.maxTagLength ?? defaultMaxTagLength,
     customTags: customTags(choice),
     provider,
   });
+  if (choice.disableContextPropagation === true) tracing.$unknown = [noContextPropagation];
+  return tracing;
+}
+
+/** Field 13, `no_context_propagation`: newer than the API that our protobuf code is made from. */
+const noContextPropagation = { no: 13, wireType: WireType.Varint, data: new BinaryWriter().bool(true).finish() };
+
+/** Whether requests' ids decide, or are marked, which are traced; only where a Telemetry says that they do not. */
+export function requestIdExtension(choice: TracingChoice | undefined): RequestIDExtension | undefined {
+  if (choice?.useRequestIdForTraceSampling !== false) return undefined;
+  const config = create(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: false });
+  return create(RequestIDExtensionSchema, { typedConfig: anyPack(UuidRequestIdConfigSchema, config) });
 }
 
 function tracerOf(target: ProviderTarget) {

@@ -4,6 +4,7 @@ import { AccessLogType } from '../../../../gen/envoy/data/accesslog/v3/accesslog
 import type {
   HttpConnectionManager_Tracing,
   HttpFilter,
+  RequestIDExtension,
 } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { TelemetrySpec } from '../../../../mesh/config/schemas/telemetry.ts';
@@ -27,7 +28,7 @@ import {
 import { peerFilters } from './peer-filters.ts';
 import { type ProviderTarget, providerTargets } from './providers.ts';
 import { httpStatsLoggers, type MetricChoices, type ReportPlace } from './stats-loggers.ts';
-import { tracing } from './tracing.ts';
+import { requestIdExtension, tracing } from './tracing.ts';
 
 /** See the file's first line. The same object for all proxies for which it is the same. */
 export interface WorkloadTelemetry {
@@ -42,6 +43,8 @@ export interface WorkloadTelemetry {
   /** Come before all other HTTP filters. */
   httpFilters(side: Side): readonly HttpFilter[];
   tracing(side: Side): HttpConnectionManager_Tracing | undefined;
+  /** How ids of requests have to do with tracing; undefined: as Envoy has it. */
+  requestId(side: Side): RequestIDExtension | undefined;
 }
 
 /** The telemetry of the proxy of `lookups`. */
@@ -122,6 +125,7 @@ function telemetryOf(sides: Sides, targets: readonly ProviderTarget[], mesh: Mes
     },
     httpFilters: (side) => (sides[side].metrics ? peerFilters(side) : []),
     tracing: (side) => tracing(sides[side].tracing, targets),
+    requestId: (side) => requestIdExtension(sides[side].tracing),
   };
 }
 
