@@ -3,7 +3,9 @@ import type { NewEvent } from '../events/envelope.ts';
 import { MemoryLog } from '../events/logs/memory.ts';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
+import type { ServerIdentity } from '../lib/renewable-credentials.ts';
 import { defaultMeshConfig } from '../mesh/config/mesh-config.ts';
+import type { MixerIdentity } from '../services/mixer/grpc-server.ts';
 import { createMixer } from '../services/mixer/mixer.ts';
 
 /** To the Mixer: facts to append, or a question for its CPU time. */
@@ -12,9 +14,17 @@ export type ToMixer = { readonly facts: readonly NewEvent[] } | { readonly cpu: 
 export type FromMixer = { readonly port: number } | { readonly cpuSeconds: number };
 
 const facts = new MemoryLog();
+const given = process.argv[2] === undefined ? undefined : (JSON.parse(process.argv[2]) as ServerIdentity);
+const identity: MixerIdentity | undefined = given && {
+  serviceAccount: 'mixer',
+  async *identities() {
+    yield given;
+  },
+};
 const mixer = createMixer({
   ...{ config: { port: 0, address: '127.0.0.1' }, facts, host: '127.0.0.1', name: 'bench' },
   ...{ clock: systemClock, logger: silentLogger, mesh: defaultMeshConfig },
+  ...(identity && { identity }),
 });
 const say = (message: FromMixer) => process.send?.(message);
 const stop = new AbortController();
