@@ -15,7 +15,7 @@ export interface MixerProcess {
   stop(): void;
 }
 
-/** Starts one that follows `facts`; with an identity it serves over mutual TLS too. `execArgv`: for a profile. */
+/** Starts one that follows `facts`; with an identity it serves over mutual TLS too. Flags for Node (a profile) come by the environment. */
 export async function startMixer(
   facts: readonly NewEvent[],
   { identity }: { readonly identity?: ServerIdentity } = {},

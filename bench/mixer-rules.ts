@@ -23,7 +23,10 @@ export function benchPolicy(app: string, rules: readonly object[]): string {
 export function benchCheck(): Uint8Array {
   const peer = (address: string, portValue: number) => ({
     address: {
-      address: { case: 'socketAddress' as const, value: { address, portSpecifier: { case: 'portValue' as const, value: portValue } } },
+      address: {
+        case: 'socketAddress' as const,
+        value: { address, portSpecifier: { case: 'portValue' as const, value: portValue } },
+      },
     },
   });
   const http = {

@@ -23,8 +23,8 @@ export interface SaturationOptions {
 }
 
 /** Two Envoys of two worker threads each. */
-const connections = 4;
-const callsPerConnection = 16;
+const connections = +(process.env.C ?? 4);
+const callsPerConnection = +(process.env.K ?? 16);
 
 /** Prints the table. */
 export async function saturationTable(options: SaturationOptions): Promise<void> {
@@ -44,7 +44,9 @@ async function printRow(name: string, identity: ServerIdentity | undefined, opti
     path: authorizationService.Check.path,
     headers: { [checkCallKey]: call },
     message: Buffer.from(benchCheck()).toString('base64'),
-    ...(identity && { tls: { cert: identity.certificateChain, key: identity.privateKey, ca: identity.certificateChain } }),
+    ...(identity && {
+      tls: { cert: identity.certificateChain, key: identity.privateKey, ca: identity.certificateChain },
+    }),
   };
   await load({ ...order, seconds: 2 });
   const runs: (CheckLoadResult & { readonly perCpuSecond: number })[] = [];
@@ -54,7 +56,8 @@ async function printRow(name: string, identity: ServerIdentity | undefined, opti
     runs.push({ ...result, perCpuSecond: result.answered / ((await mixer.cpuSeconds()) - before) });
   }
   mixer.stop();
-  const of = (field: 'answered' | 'failed' | 'p50Ms' | 'p99Ms' | 'perCpuSecond') => median(runs.map((run) => run[field]));
+  const of = (field: 'answered' | 'failed' | 'p50Ms' | 'p99Ms' | 'perCpuSecond') =>
+    median(runs.map((run) => run[field]));
   console.log(
     `| ${name} | ${(of('answered') / options.seconds).toFixed(0)} | ${of('perCpuSecond').toFixed(0)} | ${of('p50Ms').toFixed(2)} | ${of('p99Ms').toFixed(2)} | ${of('failed')} |`,
   );

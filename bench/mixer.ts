@@ -1,12 +1,13 @@
 // What policies cost a request: the same load on Envoys without any, with lowered rules, and with rules that Mixer is asked for.
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { NewEvent } from '../events/envelope.ts';
 import { mixerHostname, mixerPortName, mixerService, systemNamespace } from '../mesh/policy/mixer-service.ts';
 import { PolicyMesh, type Sidecar } from '../test/policy/policy-mesh.ts';
 import { waitFor } from '../test/support/wait-for.ts';
-import type { FromMixer, ToMixer } from './mixer.child.ts';
+import { type MixerProcess, startMixer } from './mixer-process.ts';
+import { benchPolicy, benchRules, onlyInMixer } from './mixer-rules.ts';
 import type { OpenLoopOrder, OpenLoopResult } from './open-loop.child.ts';
 import { median } from './statistics.ts';
 
@@ -26,18 +27,15 @@ interface Row {
   readonly checks: number[];
 }
 
-const rules = (more: string) => [
-  { when: `request.path.startsWith("/admin")${more}`, deny: { status: 403 } },
-  { when: `(request.headers["x-user"] | "nobody") == "mallory"${more}`, deny: { status: 403 } },
-  { when: `request.method != "OPTIONS"${more}`, list: { value: 'request.method', entries: ['GET', 'HEAD', 'POST'] } },
-];
-
 /** Prints the tables. */
 export async function mixerTables(options: MixerBenchOptions): Promise<void> {
   const mesh = new PolicyMesh();
-  const mixer = fork(join(import.meta.dirname, 'mixer.child.ts'), { execArgv: [] });
+  let mixer: MixerProcess | undefined;
   try {
     await mesh.start({ mixer: false });
+    await mesh.apply(benchPolicy('lowered', benchRules('')));
+    await mesh.apply(benchPolicy('asked', benchRules(onlyInMixer)));
+    mixer = await startMixer(await factsOf(mesh));
     const kinds = await sidecarsOf(mesh, mixer);
     const rows: Row[] = [...kinds.keys()].map((name) => ({ name, runs: [], mixerCpu: [], checks: [] }));
     for (let round = 0; round < options.rounds; round++) {
@@ -48,12 +46,12 @@ export async function mixerTables(options: MixerBenchOptions): Promise<void> {
     }
     print(rows, options);
   } finally {
-    mixer.disconnect();
+    mixer?.stop();
     await mesh.stop();
   }
 }
 
-async function measure(row: Row, sidecar: Sidecar, mixer: ChildProcess, options: MixerBenchOptions): Promise<void> {
+async function measure(row: Row, sidecar: Sidecar, mixer: MixerProcess, options: MixerBenchOptions): Promise<void> {
   const order = {
     port: sidecar.port,
     ...options,
@@ -61,10 +59,10 @@ async function measure(row: Row, sidecar: Sidecar, mixer: ChildProcess, options:
   };
   await load({ ...order, seconds: 2 });
   const calls = () => sidecar.stat(/^cluster\.outbound\|9091\|\|mixer.*upstream_rq_total:/);
-  const [before, cpuBefore] = [await calls(), await cpuSeconds(mixer)];
+  const [before, cpuBefore] = [await calls(), await mixer.cpuSeconds()];
   row.runs.push(await load(order));
   row.checks.push((await calls()) - before);
-  row.mixerCpu.push((await cpuSeconds(mixer)) - cpuBefore);
+  row.mixerCpu.push((await mixer.cpuSeconds()) - cpuBefore);
 }
 
 /** The client is a process of its own; a refused or lost request counts as failed. */
@@ -78,14 +76,13 @@ async function load(order: OpenLoopOrder): Promise<OpenLoopResult> {
   return JSON.parse(output) as OpenLoopResult;
 }
 
-async function sidecarsOf(mesh: PolicyMesh, mixer: ChildProcess): Promise<ReadonlyMap<string, Sidecar>> {
-  await apply(mesh, 'lowered', rules(''));
-  await apply(mesh, 'asked', rules(' && size(request.path | "") >= 0'));
+async function factsOf(mesh: PolicyMesh): Promise<readonly NewEvent[]> {
   const events: NewEvent[] = [];
   for await (const { position: _, version: __, previousHash: ___, ...event } of mesh.facts.read({})) events.push(event);
-  const opened = message(mixer);
-  say(mixer, { facts: events });
-  const { port } = (await opened) as { readonly port: number };
+  return events;
+}
+
+async function sidecarsOf(mesh: PolicyMesh, { port }: MixerProcess): Promise<ReadonlyMap<string, Sidecar>> {
   await register(mesh, port);
   const sidecars = new Map<string, Sidecar>();
   for (const name of ['none', 'lowered', 'asked'])
@@ -96,12 +93,6 @@ async function sidecarsOf(mesh: PolicyMesh, mixer: ChildProcess): Promise<Readon
       limitMs: 60_000,
     });
   return sidecars;
-}
-
-async function apply(mesh: PolicyMesh, app: string, specs: readonly object[]): Promise<void> {
-  const metadata = { name: app, namespace: 'default' };
-  const spec = { selector: { matchLabels: { app } }, rules: specs };
-  await mesh.apply(JSON.stringify({ apiVersion: 'policy.periplus.io/v1', kind: 'Policy', metadata, spec }));
 }
 
 /** As Mixer's registration does in the log that Pilot reads. */
@@ -125,15 +116,6 @@ async function register(mesh: PolicyMesh, port: number): Promise<void> {
       },
     },
   ]);
-}
-
-const say = (mixer: ChildProcess, what: ToMixer) => mixer.send(what);
-const message = async (mixer: ChildProcess) => (await once(mixer, 'message'))[0] as FromMixer;
-
-async function cpuSeconds(mixer: ChildProcess): Promise<number> {
-  const answer = message(mixer);
-  say(mixer, { cpu: true });
-  return ((await answer) as { readonly cpuSeconds: number }).cpuSeconds;
 }
 
 function print(rows: readonly Row[], { perSecond, seconds, rounds }: MixerBenchOptions): void {

@@ -4,6 +4,7 @@ import { type Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-j
 import { admitInTurn } from './admission.ts';
 import { type ConnectionGuard, type ConnectionLimits, guardConnections } from './connection-guard.ts';
 import { MeshError } from './mesh-error.ts';
+import { bypassUnaryCalls, type UnaryBypass } from './unary-bypass.ts';
 
 /** Bounds of a gRPC server on what one connection may do. */
 export interface GrpcLimits {
@@ -54,6 +55,8 @@ export async function openGrpcPort(
     readonly limits?: ConnectionLimits;
     /** With TLS in `credentials`: who begins without it is served too, on the same port. */
     readonly plaintextToo?: boolean;
+    /** Frequent calls that `server` has too, and that are served past it. */
+    readonly bypass?: UnaryBypass;
     /** Whether another connection is to be let in now; always by default. */
     readonly hasRoom?: () => boolean;
   },
@@ -63,6 +66,7 @@ export async function openGrpcPort(
   const guard = guardConnections(listener, options.limits);
   const injector = server.createConnectionInjector(credentials);
   const plain = plaintextToo ? server.createConnectionInjector(ServerCredentials.createInsecure()) : undefined;
+  if (options.bypass) bypassUnaryCalls(server, options.bypass);
   const admit = (socket: Socket) => (plain && !beginsTls(socket) ? plain : injector).injectConnection(socket);
   const offer = admitInTurn({ perTurn, hasRoom: (socket) => hasRoom() && guard.letIn(socket), admit });
   listener.on('connection', (socket) => {

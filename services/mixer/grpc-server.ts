@@ -9,6 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Clock } from '../../lib/clock.ts';
 import { type GrpcLimits, grpcServerOptions, openGrpcPort } from '../../lib/grpc-port.ts';
+import type { UnaryMethod } from '../../lib/grpc-unary.ts';
 import { Latest } from '../../lib/latest.ts';
 import { type Logger, silentLogger } from '../../lib/logger.ts';
 import { RenewableCredentials, type ServerIdentity } from '../../lib/renewable-credentials.ts';
@@ -18,6 +19,8 @@ import { type Service, supervise } from '../../lib/service.ts';
 export interface GrpcService {
   readonly definition: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;
+  /** Methods of it that are asked once a request, by path: served past grpc-js, to the same end. */
+  readonly frequent?: ReadonlyMap<string, UnaryMethod>;
 }
 
 /** Bounds of the port; `mixerLimits` says why each is what it is. */
@@ -76,7 +79,8 @@ export class MixerServer implements Service {
     if (tls) for await (const _ of tls.first.watch(signal)) break;
     if (signal.aborted) return await tls?.renewing;
     const credentials = tls?.credentials ?? ServerCredentials.createInsecure();
-    const opened = await openGrpcPort(server, { what: 'Mixer', host, port, credentials, plaintextToo: !!tls });
+    const bypass = { methods: this.#frequent(), maxRequestBytes: mixerLimits.maxRequestBytes };
+    const opened = await openGrpcPort(server, { what: 'Mixer', host, port, credentials, plaintextToo: !!tls, bypass });
     this.#prove = (peer) => opened.guard.prove(peer);
     this.port.set(opened.port);
     await new Promise<void>((resolve) => {
@@ -102,6 +106,22 @@ export class MixerServer implements Service {
     };
     const renewing = supervise([{ name: 'certificate of Mixer', run: renew }], { signal, clock, logger });
     return { credentials, first, renewing };
+  }
+
+  /** The methods that are served past grpc-js; they show as well that a connection is useful. */
+  #frequent(): ReadonlyMap<string, UnaryMethod> {
+    const proven = new WeakSet<object>();
+    const proving =
+      (method: UnaryMethod): UnaryMethod =>
+      (message, { headers, session }) => {
+        if (session?.socket && !proven.has(session)) {
+          proven.add(session);
+          this.#prove(`${session.socket.remoteAddress}:${session.socket.remotePort}`);
+        }
+        return method(message, { headers, session });
+      };
+    const all = this.#options.services.flatMap(({ frequent }) => [...(frequent ?? [])]);
+    return new Map(all.map(([path, method]) => [path, proving(method)]));
   }
 
   /** The same implementation; a connection that brought a whole message is no stranger's any more. */

@@ -1,5 +1,5 @@
 // Envoy's external authorization service (envoy.service.auth.v3.Authorization): a check in, a verdict out.
-import { create } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type handleUnaryCall, type ServiceDefinition, status } from '@grpc/grpc-js';
 import {
   HeaderValueOption_HeaderAppendAction as AppendAction,
@@ -13,6 +13,7 @@ import {
   CheckResponseSchema,
 } from '../../../gen/envoy/service/auth/v3/external_auth_pb.js';
 import type { Clock } from '../../../lib/clock.ts';
+import type { UnaryMethod, UnaryStatus } from '../../../lib/grpc-unary.ts';
 import { type CheckCall, checkCallKey, decodeCheckCall } from '../../../mesh/policy/check-call.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { grpcMethod } from '../grpc-method.ts';
@@ -49,20 +50,38 @@ export function authorizationServer(options: {
     }
     return calls.get(text);
   };
-  const handle: handleUnaryCall<CheckRequest, CheckResponse> = (call, done) => {
-    const [text] = call.metadata.get(checkCallKey);
+  const verdictOn = async (request: CheckRequest, text: unknown): Promise<Verdict | UnaryStatus> => {
     const check = typeof text === 'string' ? callOf(text) : undefined;
-    if (check === undefined) {
-      done({ code: status.INVALID_ARGUMENT, details: `the call has no readable ${checkCallKey}` });
-      return;
-    }
-    const context = { request: call.request, facts: check.facts, registry: snapshot()?.registry, nowMs: clock.nowMs() };
-    engine.check(check.rules, requestAttributes(context)).then(
-      (verdict) => done(null, responseOf(verdict)),
-      () => done({ code: status.INTERNAL, details: 'the check failed' }),
+    if (check === undefined)
+      return { code: status.INVALID_ARGUMENT, details: `the call has no readable ${checkCallKey}` };
+    const context = { request, facts: check.facts, registry: snapshot()?.registry, nowMs: clock.nowMs() };
+    return await engine.check(check.rules, requestAttributes(context)).catch(() => failed);
+  };
+  const handle: handleUnaryCall<CheckRequest, CheckResponse> = (call, done) => {
+    void verdictOn(call.request, call.metadata.get(checkCallKey)[0]).then((verdict) =>
+      'code' in verdict ? done(verdict) : done(null, responseOf(verdict)),
     );
   };
-  return { definition: authorizationService, implementation: { Check: handle } };
+  const frequent: UnaryMethod = async (message, { headers }) => {
+    const verdict = await verdictOn(fromBinary(CheckRequestSchema, message), headers[checkCallKey]);
+    return 'code' in verdict ? verdict : encodedResponseOf(verdict);
+  };
+  const { path } = authorizationService.Check;
+  return { definition: authorizationService, implementation: { Check: handle }, frequent: new Map([[path, frequent]]) };
+}
+
+const failed: UnaryStatus = { code: status.INTERNAL, details: 'the check failed' };
+
+/** Most requests pass as they are: that answer is encoded once. */
+const plainPass = toBinary(
+  CheckResponseSchema,
+  responseOf({ denial: undefined, by: undefined, request: [], response: [], validForMs: 0, validUses: 0 }),
+);
+
+function encodedResponseOf(verdict: Verdict): Uint8Array {
+  const { denial, cached, request, response } = verdict;
+  const isPlain = denial === undefined && cached !== true && request.length === 0 && response.length === 0;
+  return isPlain ? plainPass : toBinary(CheckResponseSchema, responseOf(verdict));
 }
 
 /** The verdict in Envoy's words. */

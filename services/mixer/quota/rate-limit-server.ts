@@ -1,6 +1,6 @@
 // Envoy's rate limit service (envoy.service.ratelimit.v3.RateLimitService): descriptors in, charges against quotas, their standing out.
-import { create } from '@bufbuild/protobuf';
-import { type handleUnaryCall, type ServiceDefinition, type ServiceError, status } from '@grpc/grpc-js';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type handleUnaryCall, type ServiceDefinition, status } from '@grpc/grpc-js';
 import type { RateLimitDescriptor } from '../../../gen/envoy/extensions/common/ratelimit/v3/ratelimit_pb.js';
 import {
   RateLimitResponse_Code as Code,
@@ -12,6 +12,7 @@ import {
   RateLimitResponseSchema,
   RateLimitResponse_RateLimit_Unit as Unit,
 } from '../../../gen/envoy/service/ratelimit/v3/rls_pb.js';
+import type { UnaryMethod, UnaryStatus } from '../../../lib/grpc-unary.ts';
 import { checkCallKey, decodeCheckCall } from '../../../mesh/policy/check-call.ts';
 import { fixedAmount } from '../../../mesh/policy/quota-charges.ts';
 import { quotaKey } from '../../../mesh/policy/quota-descriptor.ts';
@@ -47,24 +48,34 @@ export interface RateLimitServerOptions {
 export function rateLimitServer(options: RateLimitServerOptions): GrpcService {
   const calls = options.metrics.counter('mixer_rate_limit_calls_total', 'Calls of the rate limit service, by verdict');
   let asked = 0;
-  const handle: handleUnaryCall<RateLimitRequest, RateLimitResponse> = (call, done) => {
-    const [text] = call.metadata.get(checkCallKey);
+  const answerTo = async (request: RateLimitRequest, text: unknown): Promise<RateLimitResponse | UnaryStatus> => {
     const facts = typeof text === 'string' ? factsOf(text) : undefined;
     // Ids of ours, apart from those of checks: what is asked twice is counted once.
     const deduplicationId = `rate-limit-${++asked}`;
-    chargeAll(call.request, { ...options, facts, deduplicationId }).then(
-      (response) => {
-        calls.add({ verdict: response.overallCode === Code.OVER_LIMIT ? 'denied' : 'allowed' }, 1);
-        done(null, response);
-      },
-      (error) => {
-        calls.add({ verdict: 'failed' }, 1);
-        const details = error instanceof BackEndFailure ? error.message : 'the charge failed';
-        done({ code: status.UNAVAILABLE, details } as ServiceError);
-      },
+    try {
+      const response = await chargeAll(request, { ...options, facts, deduplicationId });
+      calls.add({ verdict: response.overallCode === Code.OVER_LIMIT ? 'denied' : 'allowed' }, 1);
+      return response;
+    } catch (error) {
+      calls.add({ verdict: 'failed' }, 1);
+      const details = error instanceof BackEndFailure ? error.message : 'the charge failed';
+      return { code: status.UNAVAILABLE, details };
+    }
+  };
+  const handle: handleUnaryCall<RateLimitRequest, RateLimitResponse> = (call, done) => {
+    void answerTo(call.request, call.metadata.get(checkCallKey)[0]).then((answer) =>
+      'code' in answer ? done(answer) : done(null, answer),
     );
   };
-  return { definition: rateLimitService, implementation: { ShouldRateLimit: handle } };
+  const frequent: UnaryMethod = async (message, { headers }) => {
+    const answer = await answerTo(fromBinary(RateLimitRequestSchema, message), headers[checkCallKey]);
+    return 'code' in answer ? answer : toBinary(RateLimitResponseSchema, answer);
+  };
+  return {
+    definition: rateLimitService,
+    implementation: { ShouldRateLimit: handle },
+    frequent: new Map([[rateLimitService.ShouldRateLimit.path, frequent]]),
+  };
 }
 
 /** Texts of proxies' configurations, decoded once: one a workload and policy version. */
