@@ -10,6 +10,7 @@ import { measureAppends, measureReplay, type OpenForBench, openTemporaryMemory, 
 import { benchEndpoint, benchService, endpointFact, serviceFact } from './mesh.ts';
 import { type MeshRun, type MeshSize, runMesh } from './mesh-run.ts';
 import { mixerTables } from './mixer.ts';
+import { saturation, saturationTable } from './mixer-saturation.ts';
 import { median } from './statistics.ts';
 
 const quick = process.argv.includes('--quick');
@@ -158,9 +159,10 @@ if (process.argv.includes('--growth')) {
   process.exit(0);
 }
 /** Medians of five, as the aims say; a short run is for trying. */
-const mixerOptions = quick ? { perSecond: 200, seconds: 3, rounds: 1 } : { perSecond: 1_000, seconds: 10, rounds: 5 };
+const mixerOptions = quick ? { perSecond: 200, seconds: 3, rounds: 1 } : { perSecond: 1_000, seconds: 8, rounds: 5 };
 if (process.argv.includes('--mixer-only')) {
   await mixerTables(mixerOptions);
+  await saturationTable(quick ? { seconds: 1, rounds: 1 } : saturation);
   // What telemetry costs prints itself.
   if (!quick) await import('./telemetry.ts');
   process.exit(0);
@@ -169,5 +171,8 @@ if (!process.argv.includes('--log-only')) await table(sizes, runs);
 await natsTable();
 if (!process.argv.includes('--log-only')) await csrTable();
 await logTable();
-if (!process.argv.includes('--log-only')) await mixerTables(mixerOptions);
+if (!process.argv.includes('--log-only')) {
+  await mixerTables(mixerOptions);
+  await saturationTable(saturation);
+}
 process.exit(0);

@@ -19,8 +19,8 @@ export function benchPolicy(app: string, rules: readonly object[]): string {
   return JSON.stringify({ apiVersion: 'policy.periplus.io/v1', kind: 'Policy', metadata, spec });
 }
 
-/** An encoded CheckRequest with the fields that Envoy 1.40 fills for a GET through `mixerFilter`. */
-export function benchCheck(): Uint8Array {
+/** An encoded CheckRequest of a user's GET, with the fields that Envoy 1.40 fills where `mixerFilter` asks. */
+export function benchCheck(user: string): Uint8Array {
   const peer = (address: string, portValue: number) => ({
     address: {
       address: {
@@ -31,7 +31,7 @@ export function benchCheck(): Uint8Array {
   });
   const http = {
     ...{ id: '1234567890123456789', method: 'GET', path: '/reviews/1?a=b', host: 'web', scheme: 'http' },
-    ...{ protocol: 'HTTP/1.1', size: -1n, headers: { 'x-user': 'alice', ':path': '/reviews/1?a=b', ':method': 'GET' } },
+    ...{ protocol: 'HTTP/1.1', size: -1n, headers: { 'x-user': user, ':path': '/reviews/1?a=b', ':method': 'GET' } },
   };
   const time = { seconds: 1_763_856_000n, nanos: 123_456_000 };
   const attributes = {
