@@ -34,7 +34,8 @@ describe('the samples of policies', () => {
       return placeRules(set, { ...facts, isGateway: false, services }, 'istio-system').map(({ place }) => place);
     });
     const decided = places.filter((place) => place !== 'none');
-    expect(decided.length).toBeGreaterThanOrEqual(9);
+    expect(decided.length).toBeGreaterThanOrEqual(23);
+    expect(decided.filter((place) => place === 'rate-limit')).toHaveLength(1);
     expect(
       decided.filter((place) => place !== 'ext-authz' && place !== 'rate-limit').length / decided.length,
     ).toBeGreaterThanOrEqual(0.95);
