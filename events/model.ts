@@ -51,6 +51,8 @@ export interface Service {
   readonly externalName?: string;
   /** Namespaces that see it: names, `.` (own), `*` (all) or `~` (none); absent means the mesh default, all. */
   readonly exportTo?: readonly string[];
+  /** Which endpoints its callers prefer, where no DestinationRule says; absent: any. */
+  readonly trafficDistribution?: 'PreferSameZone' | 'PreferSameNode';
   readonly resolution: Resolution;
   readonly location: 'MESH_INTERNAL' | 'MESH_EXTERNAL';
   /** SANs accepted from its endpoints' certificates. */

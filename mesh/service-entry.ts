@@ -3,6 +3,7 @@ import type { ConfigResource, Endpoint, Service, ServicePort, Workload } from '.
 import type { ServiceEntrySpec } from './config/schemas/service-entry.ts';
 import type { WorkloadEntrySpec } from './config/schemas/workload-entry.ts';
 import { parseProtocol } from './protocol.ts';
+import { trafficDistributionOf } from './traffic-distribution.ts';
 
 /** A ServiceEntry resource. */
 export type ServiceEntry = ConfigResource<ServiceEntrySpec>;
@@ -143,6 +144,7 @@ function selectorFrom(labels: Labels | undefined): Labels | undefined {
 function serviceOfHost(entry: ServiceEntry, hostname: string): Service {
   const { spec } = entry;
   const selector = selectorOf(entry);
+  const trafficDistribution = trafficDistributionOf(undefined, entry.annotations);
   return {
     hostname,
     name: hostname,
@@ -159,6 +161,7 @@ function serviceOfHost(entry: ServiceEntry, hostname: string): Service {
     ...(entry.annotations && { annotations: entry.annotations }),
     ...(selector && { selector }),
     ...(spec.exportTo?.length && { exportTo: spec.exportTo }),
+    ...(trafficDistribution && { trafficDistribution }),
     resolution: spec.resolution ?? 'NONE',
     location: spec.location ?? 'MESH_EXTERNAL',
     ...(spec.subjectAltNames?.length && { subjectAltNames: spec.subjectAltNames }),

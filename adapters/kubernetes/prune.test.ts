@@ -20,6 +20,7 @@ const services: readonly ApiObject[] = [
       clusterIPs: ['10.96.0.1', 'fd00::1'],
       type: 'ClusterIP',
       sessionAffinity: 'None',
+      trafficDistribution: 'PreferSameZone',
       selector: { app: 'web' },
       ports: [{ name: 'http', port: 80, targetPort: 'app', appProtocol: 'http', protocol: 'TCP' }],
     },

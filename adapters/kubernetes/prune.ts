@@ -39,6 +39,7 @@ export function pruneService(object: ApiObject): KubernetesService {
       'clusterIPs',
       'externalName',
       'publishNotReadyAddresses',
+      'trafficDistribution',
       'selector',
       'ports',
     ]),

@@ -67,6 +67,7 @@ describe('translateKubernetes', () => {
             clusterIP: '10.96.0.1',
             clusterIPs: ['10.96.0.1', 'fd00::1'],
             selector: { app: 'web' },
+            trafficDistribution: 'PreferClose',
             ports: [
               { name: 'http-web', port: 80, targetPort: 'app' },
               { name: 'db', port: 3306 },
@@ -99,6 +100,7 @@ describe('translateKubernetes', () => {
         annotations: { 'networking.istio.io/exportTo': '., other ,' },
         selector: { app: 'web' },
         exportTo: ['.', 'other'],
+        trafficDistribution: 'PreferSameZone',
         resolution: 'STATIC',
         location: 'MESH_INTERNAL',
         createdAt: '2026-01-01T00:00:00Z',

@@ -1,6 +1,7 @@
 // Kubernetes objects into the canonical model, as Istio reads them. Pure: everything that belongs together is given together.
 import type { Service, ServicePort } from '../../events/model.ts';
 import type { KubernetesService, KubernetesServicePort } from '../../mesh/config/schemas/kubernetes.ts';
+import { trafficDistributionOf } from '../../mesh/traffic-distribution.ts';
 import type { Observed } from '../adapter.ts';
 import { indexKubernetes, type KubernetesSet, namespaceOf, objectKey } from './kubernetes-set.ts';
 import { protocolOf } from './port-protocol.ts';
@@ -44,6 +45,7 @@ export function serviceOf(object: KubernetesService, origin: Origin): Service {
   const externalName = spec.type === 'ExternalName' ? spec.externalName : undefined;
   const exportTo = listIn(metadata.annotations?.['networking.istio.io/exportTo']);
   const annotations = istioAnnotations(metadata.annotations);
+  const trafficDistribution = trafficDistributionOf(spec.trafficDistribution, metadata.annotations);
   return {
     hostname: `${name}.${namespace}.svc.${origin.domain ?? 'cluster.local'}`,
     name,
@@ -58,6 +60,7 @@ export function serviceOf(object: KubernetesService, origin: Origin): Service {
     ...(headless && { headless }),
     ...(externalName && { externalName }),
     ...(exportTo.length > 0 && { exportTo }),
+    ...(trafficDistribution && { trafficDistribution }),
     resolution: externalName ? 'DNS' : headless ? 'NONE' : 'STATIC',
     location: 'MESH_INTERNAL',
     ...(metadata.creationTimestamp && { createdAt: metadata.creationTimestamp }),

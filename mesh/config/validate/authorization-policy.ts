@@ -180,15 +180,15 @@ const keys = [
 /** Followed by a name in brackets. */
 const namedKey = /^(?:request\.headers|request\.auth\.claims|experimental\.envoy\.filters\.)[^[]*\[.+\]$/s;
 /** Attributes of Istio's first policies, and what they are now. */
-const formerKeys: Readonly<Record<string, string>> = {
-  'destination.namespace': "the policy's own namespace",
-  'destination.name': 'the selector',
-  'destination.user': 'the selector',
-};
+const formerKeys: ReadonlyMap<string, string> = new Map([
+  ['destination.namespace', "the policy's own namespace"],
+  ['destination.name', 'the selector'],
+  ['destination.user', 'the selector'],
+]);
 
 function checkCondition(condition: Condition, place: Place): void {
   const { key, values = [], notValues = [] } = condition;
-  const instead = key.startsWith('destination.labels') ? 'the selector' : formerKeys[key];
+  const instead = key.startsWith('destination.labels') ? 'the selector' : formerKeys.get(key);
   if (key === '') place.at('key').error('is required');
   else if (instead !== undefined) place.at('key').error(`${key} is no more; it is replaced by ${instead}`);
   else if (!keys.includes(key) && !namedKey.test(key))

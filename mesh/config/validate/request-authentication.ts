@@ -44,12 +44,12 @@ function isHttpUrl(text: string): boolean {
 }
 
 /** Members that a public key of each type has (RFC 7518, section 6). */
-const publicMembers: Readonly<Record<string, readonly string[]>> = {
-  RSA: ['n', 'e'],
-  EC: ['crv', 'x', 'y'],
-  OKP: ['crv', 'x'],
-  oct: ['k'],
-};
+const publicMembers: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ['RSA', ['n', 'e']],
+  ['EC', ['crv', 'x', 'y']],
+  ['OKP', ['crv', 'x']],
+  ['oct', ['k']],
+]);
 
 /** A key set, or one key, as Istio reads them; a private key is a warning: it has no place in configuration. */
 function checkKeySet(text: string, place: Place): void {
@@ -66,7 +66,7 @@ function checkKeySet(text: string, place: Place): void {
     return;
   }
   for (const [index, key] of keys.entries()) {
-    const members = isRecord(key) && typeof key.kty === 'string' ? publicMembers[key.kty] : undefined;
+    const members = isRecord(key) ? publicMembers.get(key.kty) : undefined;
     if (!isRecord(key) || members === undefined || members.some((name) => typeof key[name] !== 'string'))
       place.error(`key ${index} is no JSON Web Key: it needs kty (RSA, EC, OKP or oct) and the members of its type`);
     else if (key.d !== undefined || key.kty === 'oct')

@@ -5,6 +5,7 @@ import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
 } from '../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
+import type { MeshConfig } from '../../../mesh/config/mesh-config.ts';
 import type { PeerAuthenticationSpec } from '../../../mesh/config/schemas/peer-authentication.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import type { ClusterSpec } from './clusters/cluster-spec.ts';
@@ -13,7 +14,7 @@ import { outboundCluster } from './clusters/outbound-cluster.ts';
 import { proxylessCluster } from './clusters/proxyless-cluster.ts';
 import { encodeResource } from './encode.ts';
 import { loadAssignment, type TakesTls } from './endpoints/load-assignment.ts';
-import { failoverLabel, type LocalityUse, localityUse } from './endpoints/locality.ts';
+import { failoverLabel, type LocalityUse, localityUse, preferredNearness } from './endpoints/locality.ts';
 import { topologyLabel } from './endpoints/topology-labels.ts';
 import type { Memo } from './memo.ts';
 import type { ProxyContext } from './proxy-context.ts';
@@ -70,7 +71,7 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
       return memo.get('cluster', deps, () => encode(spec, identities));
     },
     namedCluster: (spec, endpoints) => {
-      const use = localityUse(policyWithDefaults(spec, mesh), mesh);
+      const use = useOf(spec, mesh);
       const identities = identitiesOf(spec, endpoints);
       const place = [
         isRouter,
@@ -87,7 +88,7 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
       );
     },
     loadAssignment: (spec, endpoints) => {
-      const use = localityUse(policyWithDefaults(spec, mesh), mesh);
+      const use = useOf(spec, mesh);
       return memo.get('load-assignment', [spec, endpoints, mesh, policies, placeKey(use, context)], () => {
         const assignment = loadAssignment(spec, endpoints, { use, context, takesTls });
         return encodeResource(typeUrls.endpoints, spec.name, ClusterLoadAssignmentSchema, assignment);
@@ -99,6 +100,11 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
 /** Whether Envoy resolves the endpoints' names itself, so that they are part of the cluster. */
 export function resolvesNames({ discovery }: ClusterSpec): boolean {
   return discovery === 'STRICT_DNS' || discovery === 'LOGICAL_DNS';
+}
+
+function useOf(spec: ClusterSpec, mesh: MeshConfig): LocalityUse {
+  const isForced = preferredNearness(spec.service, spec.policy) !== undefined;
+  return localityUse(policyWithDefaults(spec, mesh), mesh, isForced);
 }
 
 /** What of the proxy the load assignment reads, so that proxies in other places share it where place does not matter. */

@@ -2,6 +2,7 @@
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { OutlierDetection, TCPSettings, TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
 import { mixerHostname } from '../../../../mesh/policy/mixer-service.ts';
+import { preferredNearness } from '../endpoints/locality.ts';
 import { isHttp } from '../routes/protocol.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
 
@@ -26,9 +27,11 @@ export function policyWithDefaults({ policy, port, service }: ClusterSpec, mesh:
   const ofMesh = service.hostname === mixerHostname ? mixerOutliers : mesh.defaultOutlierDetection;
   const outlierDetection = policy.outlierDetection ?? ofMesh;
   const isZoneAware = policy.loadBalancer?.zoneAwareLbSetting !== undefined;
+  const nearest = preferredNearness(service, policy);
+  const preferred = nearest && { enabled: true, failoverPriority: nearest };
   const localityLbSetting = isZoneAware
     ? undefined
-    : (policy.loadBalancer?.localityLbSetting ?? mesh.localityLbSetting);
+    : (policy.loadBalancer?.localityLbSetting ?? preferred ?? mesh.localityLbSetting);
   const keepalive = keepaliveOf(connectionPool?.tcp, mesh);
   const upgrade = connectionPool?.http?.h2UpgradePolicy ?? 'DEFAULT';
   // A rule knows that its port is HTTP; the mesh's default is for ports that say so.

@@ -1,4 +1,5 @@
 // Localities: `region/zone/subzone`, how near they are to each other, and which settings make a cluster care.
+import type { Service } from '../../../../events/model.ts';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type {
   LoadBalancerSettings,
@@ -57,11 +58,31 @@ export type LocalityUse =
 
 const none: LocalityUse = { kind: 'none' };
 
+/** What endpoints and proxy share first, for each preference of a service; Istio's order. */
+const nearness: Readonly<Record<NonNullable<Service['trafficDistribution']>, readonly string[]>> = {
+  PreferSameZone: ['topology.istio.io/network', 'topology.kubernetes.io/region', 'topology.kubernetes.io/zone'],
+  PreferSameNode: [
+    'topology.istio.io/network',
+    'topology.kubernetes.io/region',
+    'topology.kubernetes.io/zone',
+    'topology.istio.io/subzone',
+    'kubernetes.io/hostname',
+  ],
+};
+
+/** What a service's `trafficDistribution` comes to under its own `policy`, before the mesh's defaults: a DestinationRule goes before it. */
+export function preferredNearness(service: Service, policy: TrafficPolicy): readonly string[] | undefined {
+  const { localityLbSetting, zoneAwareLbSetting } = policy.loadBalancer ?? {};
+  if (localityLbSetting !== undefined || zoneAwareLbSetting !== undefined) return undefined;
+  return service.trafficDistribution && nearness[service.trafficDistribution];
+}
+
 /**
  * How a policy makes endpoints' localities count. Failover between localities needs outlier detection: without it Envoy would never
- * fail over; zone-aware balancing keeps other regions apart whether there is any or not.
+ * fail over; zone-aware balancing keeps other regions apart whether there is any or not, and so does a service that asks for near
+ * endpoints (`isForced`).
  */
-export function localityUse(policy: TrafficPolicy, mesh: MeshConfig): LocalityUse {
+export function localityUse(policy: TrafficPolicy, mesh: MeshConfig, isForced = false): LocalityUse {
   const zoneAware = policy.loadBalancer?.zoneAwareLbSetting;
   if (zoneAware !== undefined) {
     const { failover = [], failoverPriority = [], enabled } = zoneAware;
@@ -72,7 +93,7 @@ export function localityUse(policy: TrafficPolicy, mesh: MeshConfig): LocalityUs
   if (setting?.distribute !== undefined && setting.distribute.length > 0) {
     return { kind: 'distribute', rules: setting.distribute };
   }
-  if (policy.outlierDetection === undefined) return none;
+  if (policy.outlierDetection === undefined && !isForced) return none;
   const { failover = [], failoverPriority = [] } = setting ?? {};
   return { kind: 'failover', failover, failoverPriority, byRegion: false };
 }
