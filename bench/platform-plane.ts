@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConsulAdapter } from '../adapters/consul/adapter.ts';
+import { createDockerAdapter } from '../adapters/docker/adapter.ts';
 import { createKubernetesAdapter } from '../adapters/kubernetes/adapter.ts';
 import { readKubeconfig } from '../adapters/kubernetes/kubeconfig.ts';
 import { platformRules } from '../adapters/platform-rules.ts';
@@ -60,7 +61,9 @@ const pilot = new Pilot({
 const adapter =
   platform === 'consul'
     ? createConsulAdapter({ access: { url: where } })
-    : createKubernetesAdapter({ access: () => readKubeconfig({ path: where }), clusterId: 'Kubernetes' });
+    : platform === 'docker'
+      ? createDockerAdapter({ access: { address: where } })
+      : createKubernetesAdapter({ access: () => readKubeconfig({ path: where }), clusterId: 'Kubernetes' });
 const rules = platformRules();
 const runner = new AdapterRunner({ adapter, log: logs.facts, clock: systemClock, logger: silentLogger, ...rules });
 

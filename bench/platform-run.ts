@@ -18,10 +18,12 @@ export interface Size {
 
 /** A platform that has been filled. */
 export interface FilledPlatform {
-  readonly name: 'kubernetes' | 'consul';
-  /** Kubeconfig or URL. */
+  readonly name: 'kubernetes' | 'consul' | 'docker';
+  /** Kubeconfig, URL or socket. */
   readonly where: string;
-  /** Gives service `round` an endpoint at `address` instead of one of its own; resolves when the platform has answered. */
+  /** Address of the endpoint that `change` brings, where the platform chooses it. */
+  readonly addressOf?: (round: number) => string;
+  /** Gives a service an endpoint at `address`; resolves when the platform has answered. */
   readonly change: (round: number, address: string) => Promise<void>;
 }
 
@@ -80,7 +82,7 @@ async function change(
   const writes: number[] = [];
   for (let round = 1; round <= size.rounds; round++) {
     await sleep(gapMs);
-    const marker = `10.99.${round >> 8}.${round & 255}`;
+    const marker = platform.addressOf?.(round) ?? `10.99.${round >> 8}.${round & 255}`;
     if (size.proxies > 1) {
       const watching = client.next('watching');
       client.send({ do: 'watch', marker });

@@ -26,9 +26,11 @@ export interface DockerTiming {
   readonly resyncMs: number;
   /** Events that come together are one look: Compose starts many containers at once. */
   readonly settleMs: number;
+  /** So long after an event the list is read again: the engine tells of some changes (`unpause`) before its own list shows them. */
+  readonly recheckMs: readonly number[];
 }
 
-const defaultTiming: DockerTiming = { answerMs: 10_000, resyncMs: 15_000, settleMs: 20 };
+const defaultTiming: DockerTiming = { answerMs: 10_000, resyncMs: 15_000, settleMs: 20, recheckMs: [250, 2_000] };
 
 /** Everything that an engine shows is one scope: a service may have containers of several projects. */
 const scope = 'containers';
@@ -78,20 +80,22 @@ class DockerAdapter implements Adapter {
       // Before the list, so that nothing falls between the two.
       const events = await this.#client.events(this.#since, until);
       beside(() => this.#follow(events, changed));
-      for (;;) {
+      const { resyncMs, recheckMs } = this.#timing;
+      for (let rechecks = recheckMs.values(); ; ) {
         isStale = false;
         await this.#look(sink, until);
-        if (!isStale) await this.#rest((resolve) => (wake = resolve), until);
+        if (!isStale) await this.#rest(rechecks.next().value ?? resyncMs, (resolve) => (wake = resolve), until);
+        if (isStale) rechecks = recheckMs.values();
         await this.#clock.sleep(this.#timing.settleMs, until);
       }
     });
   }
 
   /** Until something has changed, or it is time to look anyway. */
-  async #rest(onWake: (wake: () => void) => void, signal: AbortSignal): Promise<void> {
+  async #rest(ms: number, onWake: (wake: () => void) => void, signal: AbortSignal): Promise<void> {
     const rested = new AbortController();
     onWake(() => rested.abort());
-    await this.#clock.sleep(this.#timing.resyncMs, AbortSignal.any([signal, rested.signal])).catch(() => {});
+    await this.#clock.sleep(ms, AbortSignal.any([signal, rested.signal])).catch(() => {});
     signal.throwIfAborted();
   }
 
