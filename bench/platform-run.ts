@@ -7,7 +7,7 @@ import { type Peer, startPeer, stopPeer } from './mesh-run.ts';
 import type { Ack, InitialSync, PlatformPlaneCommand, PlatformPlaneReport } from './platform-plane.ts';
 import { percentile } from './statistics.ts';
 
-/** Sizes of a run; services have four endpoints each. */
+/** Sizes of a run. */
 export interface Size {
   readonly services: number;
   /** One of them is an Envoy; 0 measures the initial sync alone. */
@@ -27,7 +27,7 @@ export interface FilledPlatform {
   readonly change: (round: number, address: string) => Promise<void>;
 }
 
-/** Of each service. */
+/** Of each service, where the platform has services apart from instances. */
 export const endpointsEach = 4;
 /** Between changes, as in mesh-run.ts. */
 const gapMs = 250;
@@ -124,7 +124,7 @@ function print(what: string, values: readonly number[]): void {
 
 function printSync({ services }: Size, sync: InitialSync): void {
   const { syncMs, servedMs, facts, rssMiB, heapMiB, cpuSeconds } = sync;
-  console.log(`initial sync: ${services} services, ${services * endpointsEach} endpoints, ${facts} facts`);
+  console.log(`initial sync: ${services} services, ${facts} facts`);
   console.log(
     `  durable after ${Math.round(syncMs)} ms, served after ${Math.round(servedMs)} ms, ${cpuSeconds.toFixed(2)} CPU-s`,
   );
