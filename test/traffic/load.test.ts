@@ -108,4 +108,35 @@ describe('under 200 requests a second each at sidecar and gateway', () => {
     expect(failures).toEqual([]);
     await mesh.remove(of('left'), of('right'), bound);
   });
+
+  it('a host moves to another Gateway by its VirtualService, with its subset and DestinationRule, in one change', async () => {
+    const port = mesh.ports.spare[1];
+    const server = {
+      port: { number: port, name: 'http', protocol: 'HTTP' },
+      bind: '127.0.0.1',
+      hosts: ['*.example.com'],
+    };
+    const of = (name: string) => gateway(name, { selector: gatewaySelector, servers: [server] });
+    const bound = (name: string, subset: string) =>
+      virtualService('web', {
+        hosts: ['web.example.com'],
+        gateways: [name],
+        http: [{ route: [{ destination: { host: 'echo', subset, port: { number: mesh.ports.http } } }] }],
+      });
+    const names = ['left', 'right'];
+    const at = (i: number) => [
+      subsets(`v${(i % 3) + 1}-move-${i}`),
+      bound(names[i % 2] ?? '', `v${(i % 3) + 1}-move-${i}`),
+    ];
+    await mesh.apply(...names.map(of), ...at(0));
+    const { failures, tags } = await underLoad(async () => {
+      for (let i = 1; i <= rounds; i++) {
+        await mesh.apply(...at(i));
+        await rest();
+      }
+    }, port);
+    expect(failures).toEqual([]);
+    expect(tags[1]).toEqual(['e1', 'e2', 'e3']);
+    await mesh.remove(...names.map(of), ...at(0));
+  });
 });
