@@ -37,6 +37,10 @@ const names = [
   'partnerPort',
   'partnerTlsPort',
   'partnerTls',
+  'wiki',
+  'wikiPort',
+  'wikiPassPort',
+  'wikiPass',
 ] as const;
 type PortName = (typeof names)[number];
 
@@ -70,6 +74,7 @@ function configOf(ports: Readonly<Record<PortName, number>>): readonly ConfigRes
         ),
         server(ports.tcpPort, 'tls-bytes', 'TLS', ['*'], 'ISTIO_MUTUAL'),
         server(ports.passPort, 'tls', 'TLS', ['*.local'], 'AUTO_PASSTHROUGH'),
+        server(ports.wikiPassPort, 'tls-wiki', 'HTTPS', ['*.wiki.example'], 'PASSTHROUGH'),
       ],
     }),
     resourceOf('DestinationRule', 'egressgateway-for-partner', {
@@ -124,6 +129,7 @@ function configOf(ports: Readonly<Record<PortName, number>>): readonly ConfigRes
     }),
     resourceOf('DestinationRule', 'web', { host: 'web', trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL' } } }),
     resourceOf('DestinationRule', 'app', { host: 'app', trafficPolicy: { tls: { mode: 'DISABLE' } } }),
+    ...wikiConfig(ports),
     resourceOf('PeerAuthentication', 'default', { mtls: { mode: 'STRICT' } }),
     resourceOf('Sidecar', 'web', {
       workloadSelector: { labels: { app: 'web' } },
@@ -136,6 +142,36 @@ function configOf(ports: Readonly<Record<PortName, number>>): readonly ConfigRes
         },
       ],
       egress: [{ hosts: ['istio-config/*'] }],
+    }),
+  ];
+}
+
+/** The task "Egress using Wildcard Hosts": TLS of any name below one domain leaves through the gateway to the domain's own servers. */
+function wikiConfig(ports: Readonly<Record<PortName, number>>): readonly ConfigResource[] {
+  const sniHosts = ['*.wiki.example'];
+  return [
+    resourceOf('ServiceEntry', 'www-wiki', {
+      hosts: ['www.wiki.example'],
+      ports: [{ number: ports.wikiPort, name: 'https', protocol: 'HTTPS' }],
+      resolution: 'STATIC',
+      endpoints: [{ address: '127.0.0.1', ports: { https: ports.wiki } }],
+    }),
+    resourceOf('DestinationRule', 'egressgateway-for-wiki', { host: egressHost, subsets: [{ name: 'wiki' }] }),
+    resourceOf('VirtualService', 'direct-wiki-through-egress-gateway', {
+      hosts: sniHosts,
+      gateways: ['mesh', 'istio-egressgateway'],
+      tls: [
+        {
+          match: [{ gateways: ['mesh'], port: ports.wikiPort, sniHosts }],
+          route: [
+            { destination: { host: egressHost, subset: 'wiki', port: { number: ports.wikiPassPort } }, weight: 100 },
+          ],
+        },
+        {
+          match: [{ gateways: ['istio-egressgateway'], port: ports.wikiPassPort, sniHosts }],
+          route: [{ destination: { host: 'www.wiki.example', port: { number: ports.wikiPort } }, weight: 100 }],
+        },
+      ],
     }),
   ];
 }
@@ -187,7 +223,12 @@ describe('gateways inside the mesh', () => {
       const { subject } = (request.socket as tls.TLSSocket).getPeerCertificate();
       response.end(`partner ${(request.socket as tls.TLSSocket).getProtocol()} ${subject.CN} ${request.headers.host}`);
     });
-    servers.push(app, remote);
+    const wikiPair = await outside.issue('wiki', ['*.wiki.example']);
+    const wiki = https.createServer({ cert: wikiPair.certificate, key: wikiPair.key }, (request, response) =>
+      response.end(`wiki ${String((request.socket as tls.TLSSocket & { servername?: string }).servername)}`),
+    );
+    servers.push(app, remote, wiki);
+    await new Promise<void>((resolve) => wiki.listen(ports.wiki, '127.0.0.1', resolve));
     await new Promise<void>((resolve) => app.listen(ports.app, '127.0.0.1', resolve));
     await new Promise<void>((resolve) => remote.listen(ports.partnerTls, '127.0.0.1', resolve));
   }
@@ -210,12 +251,15 @@ describe('gateways inside the mesh', () => {
         { name: 'https', port: ports.egressPort, protocol: 'HTTP', targetPort: ports.egress },
         { name: 'tls', port: ports.tcpPort, protocol: 'TLS', targetPort: ports.bytes },
         { name: 'pass', port: ports.passPort, protocol: 'TLS', targetPort: ports.pass },
+        { name: 'wiki', port: ports.wikiPassPort, protocol: 'TLS', targetPort: ports.wikiPass },
       ],
     });
     const endpoints = [
       endpointAt(web, '127.0.0.1', { ports: { http: ports.web }, labels: { 'security.istio.io/tlsMode': 'istio' } }),
       endpointAt(app, '127.0.0.1', { ports: { http: ports.app } }),
-      endpointAt(egress, '127.0.0.1', { ports: { https: ports.egress, tls: ports.bytes, pass: ports.pass } }),
+      endpointAt(egress, '127.0.0.1', {
+        ports: { https: ports.egress, tls: ports.bytes, pass: ports.pass, wiki: ports.wikiPass },
+      }),
     ];
     const snapshot = snapshotOf({ services: [web, app, egress], endpoints, config: configOf(ports) });
     const resources = translationToJson(
@@ -284,6 +328,18 @@ describe('gateways inside the mesh', () => {
     expect(await through({ ...keys(stranger), servername }), 'a stranger').toBe('');
     expect(await through({ ...keys(caller), servername: 'web.default.svc.cluster.local' }), 'no cluster').toBe('');
     expect(await through({ ...keys(caller), servername, ALPNProtocols: ['http/1.1'] }), 'not the mesh’s TLS').toBe('');
+  });
+
+  it('egress by SNI: TLS of a wildcard’s names passes through the gateway to the destination', async () => {
+    for (const servername of ['en.wiki.example', 'de.wiki.example']) {
+      const text = await ask(ports.wikiPort, { servername, rejectUnauthorized: false }, servername);
+      expect(text).toMatch(/^HTTP\/1\.1 200/);
+      expect(text).toContain(`wiki ${servername}`);
+    }
+    // The gateway itself was asked: its port speaks the destination's TLS.
+    expect(await ask(ports.wikiPass, { servername: 'fr.wiki.example', rejectUnauthorized: false })).toContain(
+      'wiki fr',
+    );
   });
 
   it('egress with TLS origination: the client’s plain HTTP leaves the mesh over the gateway’s mutual TLS', async () => {
