@@ -307,4 +307,37 @@ export const gatewayHostCases: readonly TrafficCase[] = [
       assert.equal((await at('a.example.com', { ...old, ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384' })).status, 210);
     },
   },
+  {
+    name: 'a GRPC-Web server: browsers’ calls become gRPC, its status comes in the body',
+    proves: [`${servers}.port.protocol`],
+    resources: ({ ports }) => [
+      gateway('browsers', {
+        selector: gatewaySelector,
+        servers: [
+          {
+            port: { number: ports.spare[0], name: 'grpc-web', protocol: 'GRPC-Web' },
+            bind: '127.0.0.1',
+            hosts: ['web.example.com'],
+          },
+        ],
+      }),
+      virtualService('web', {
+        hosts: ['web.example.com'],
+        gateways: ['browsers', 'base'],
+        http: [{ route: [{ destination: { host: 'echo', port: { number: ports.grpc } } }] }],
+      }),
+    ],
+    run: async (mesh) => {
+      const call = {
+        method: 'POST',
+        headers: { 'content-type': 'application/grpc-web+proto', 'x-grpc-web': '1', 'x-grpc-status': '5' },
+        body: '\0\0\0\0\0',
+      };
+      const answer = await mesh.ingress('/pkg.Service/Method', { ...call, port: mesh.ports.spare[0] });
+      assert.match(String(answer.headers['content-type']), /^application\/grpc-web\+proto/);
+      assert.match(answer.body, /"content-type":"application\/grpc"[\s\S]*grpc-status:5/);
+      const plain = await mesh.ingress('/pkg.Service/Method', call);
+      assert.equal(String(plain.headers['content-type']).startsWith('application/grpc-web'), false, 'another server');
+    },
+  },
 ];
