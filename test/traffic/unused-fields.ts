@@ -19,7 +19,11 @@ export const unusedFields: Readonly<Record<string, string>> = {
     ]),
   ),
   'Gateway.servers.tls.tlsCertificates.caCertificates': 'Istio takes caCertificates of the server alone',
-  'Sidecar.ingress.tls.tlsCertificates.caCertificates': 'Istio takes caCertificates of the listener alone',
+  'Sidecar.ingress.tls.tlsCertificates.serverCertificate': 'rejected: Istio has one certificate at a sidecar',
+  'Sidecar.ingress.tls.tlsCertificates.privateKey': 'rejected, as serverCertificate',
+  'Sidecar.ingress.tls.tlsCertificates.caCertificates': 'rejected, as serverCertificate',
+  'Sidecar.ingress.tls.subjectAltNames':
+    'rejected: Istio does not check clients’ names there; AuthorizationPolicies do',
   'Sidecar.ingress.tls.httpsRedirect': 'rejected: Istio has no redirects at sidecars',
   'Sidecar.ingress.tls.credentialName': 'rejected: Istio serves sidecars no credentials for what comes in',
   'Sidecar.ingress.tls.credentialNames': 'rejected, as credentialName',
