@@ -1,5 +1,6 @@
 // Splices discovery responses from ready field records: the codec stays out of the hot path, and the bytes equal protobuf's own.
 import type { EncodedResource } from '../translate/translation.ts';
+import { framedMessage } from './grpc-frame.ts';
 import { encodeVarint, stringField } from './wire.ts';
 
 /** SotW and incremental xDS (xds_protocol, "Variants of the xDS Transport Protocol"). */
@@ -22,7 +23,7 @@ const typeUrlField = 4;
 const removedField = 6;
 const controlPlaneField = { sotw: 6, delta: 7 } as const;
 
-/** Encodes a response. `controlPlane` names this Pilot in Envoy's `control_plane.identifier`. */
+/** Encodes a response, its gRPC frame around it. `controlPlane` names this Pilot in Envoy's `control_plane.identifier`. */
 export function encodeResponse(
   body: ResponseBody,
   options: { readonly nonce: string; readonly controlPlane: string },
@@ -36,7 +37,7 @@ export function encodeResponse(
   if (identifier.length > 0) {
     parts.push(encodeVarint(controlPlaneField[body.protocol] * 8 + 2), encodeVarint(identifier.length), identifier);
   }
-  return Buffer.concat(parts);
+  return framedMessage(parts);
 }
 
 /** Unlike a singular string, an element of a repeated field is written even when it is empty. */

@@ -1,6 +1,7 @@
 // Lets grpc-js send one buffer to many streams without copying it for each: its own framing allocates and fills a copy per message.
 import type { ServerHttp2Stream } from 'node:http2';
 import { Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import { frameOf } from './grpc-frame.ts';
 
 /** What this needs of grpc-js' innermost call; not in its types, hence looked for at run time. */
 interface InnerCall {
@@ -8,8 +9,7 @@ interface InnerCall {
 }
 
 /**
- * Sends messages that are buffers as the gRPC frame's 5-byte head followed by the buffer itself (grpc.io, PROTOCOL-HTTP2
- * "Length-Prefixed-Message"). Where grpc-js does not show its HTTP/2 stream it frames as ever: slower, not wrong.
+ * Sends messages that were made with their frame (grpc-frame.ts) as that one buffer. Where grpc-js does not show its HTTP/2 stream it frames as ever: slower, not wrong.
  * A full state of 1 MB for 300 proxies is 300 MB that are neither allocated nor copied.
  */
 export const sharedFrames: ServerInterceptor = (_, call) => new SharedFramesCall(call);
@@ -31,25 +31,21 @@ class SharedFramesCall extends ServerInterceptingCall {
   }
 
   override sendMessage(message: unknown, callback: () => void): void {
-    if (!Buffer.isBuffer(message) || !showsStream(this.#inner)) {
+    const frame = Buffer.isBuffer(message) ? frameOf(message) : undefined;
+    if (!frame || !showsStream(this.#inner)) {
       super.sendMessage(message, callback);
       return;
     }
     const { stream } = this.#inner;
     if (stream.destroyed || stream.closed) return;
     if (!this.#metadataSent) this.sendMetadata(new Metadata());
-    const head = Buffer.alloc(5);
-    head.writeUInt32BE(message.length, 1);
-    stream.cork();
-    stream.write(head);
-    stream.write(message, (error) => {
+    stream.write(frame, (error) => {
       if (!error) callback();
     });
-    stream.uncork();
   }
 }
 
 function showsStream(call: object): call is InnerCall {
   const stream: unknown = Reflect.get(call, 'stream');
-  return typeof stream === 'object' && stream !== null && 'cork' in stream && 'write' in stream;
+  return typeof stream === 'object' && stream !== null && 'write' in stream;
 }
