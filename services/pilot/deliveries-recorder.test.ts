@@ -5,7 +5,8 @@ import { MemoryLog } from '../../events/logs/memory.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/logger.ts';
 import { MeshError } from '../../lib/mesh-error.ts';
-import { DeliveriesRecorder, type RecorderLimits } from './deliveries-recorder.ts';
+import { DeliveriesRecorder } from './deliveries-recorder.ts';
+import type { RecorderLimits } from './delivery-writer.ts';
 import { contextFor } from './xds/ads-client-fixture.ts';
 import type { PushRecord, StreamIdentity } from './xds/stream-observer.ts';
 
@@ -34,13 +35,14 @@ function push(nonce: string, hash = 'h'): PushRecord {
 
 const answer = { typeUrl: 't', nonce: 'n1', position: 7, first: false, latencyMs: 3, sent: () => [] };
 
-function recorderOn(deliveries: EventLog, limits: Partial<RecorderLimits> = {}) {
+function recorderOn(deliveries: EventLog, limits: Partial<RecorderLimits> = {}, isPushing?: () => boolean) {
   const recorder = new DeliveriesRecorder({
     deliveries,
     clock: systemClock,
     logger: silentLogger,
     pilot: 'p',
     limits: { flushMs: 1, ...limits },
+    ...(isPushing && { isPushing }),
   });
   const stop = new AbortController();
   const ended = recorder.run(stop.signal);
@@ -119,6 +121,26 @@ describe('DeliveriesRecorder', () => {
     await expect.poll(() => typesIn(log)).toEqual(['proxy-connected']);
     await stop();
     expect(recorder.dropped).toBe(0);
+  });
+
+  it('waits while proxies are being served, not when too much waits', async () => {
+    const log = new MemoryLog();
+    let [isPushing, looks] = [true, 0];
+    const look = () => {
+      looks++;
+      return isPushing;
+    };
+    const { recorder, stop } = recorderOn(log, { maxPushingMs: 600_000, maxPushingEvents: 2 }, look);
+    recorder.connected(stream, 7);
+    recorder.acknowledged(stream, answer);
+    await expect.poll(() => looks).toBeGreaterThan(3);
+    expect(await typesIn(log)).toEqual([]);
+    recorder.disconnected(stream, 'gone');
+    await expect.poll(() => typesIn(log)).toHaveLength(3);
+    recorder.connected(stream, 8);
+    isPushing = false;
+    await expect.poll(() => recorder.buffered).toBe(0);
+    await stop();
   });
 
   it('drops beyond its bound, and counts', async () => {

@@ -1,4 +1,4 @@
-// Records what proxies were sent and answered in the deliveries log: off the hot path, in batches, bounded.
+// Records what proxies were sent and answered, as events for the deliveries log; delivery-writer.ts writes them off the hot path.
 import type {
   Acknowledged,
   ManifestRecorded,
@@ -11,12 +11,11 @@ import type {
 } from '../../events/delivery-facts.ts';
 import { pilotSubject, proxySubject } from '../../events/delivery-facts.ts';
 import type { NewEvent } from '../../events/envelope.ts';
-import type { EventLog } from '../../events/event-log.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { MeshError, messageOf } from '../../lib/mesh-error.ts';
 import { RateLimit } from '../../lib/rate-limit.ts';
 import type { Service } from '../../lib/service.ts';
+import { DeliveryWriter, type DeliveryWriterOptions } from './delivery-writer.ts';
 import { refusalEvent } from './refusal-event.ts';
 import type { TracedRejection } from './rejections/rejection-tracer.ts';
 import type { Manifest } from './xds/response-cache.ts';
@@ -29,31 +28,8 @@ import type {
   StreamRefusal,
 } from './xds/stream-observer.ts';
 
-/** Bounds of a recorder. */
-export interface RecorderLimits {
-  /** How long events wait for company, in ms: short for people, long enough for a wave of pushes and ACKs to be over before it is written. */
-  readonly flushMs: number;
-  /** A full batch does not wait. */
-  readonly batchEvents: number;
-  /** Events kept while the log is away: some minutes of a busy mesh, some 50 MB. Beyond it new ones are dropped and counted. */
-  readonly maxBuffered: number;
-  /** How long stopping may take, in ms. */
-  readonly stopMs: number;
-}
-
-/** What is used where nothing else is said. */
-export const defaultRecorderLimits: RecorderLimits = {
-  flushMs: 50,
-  batchEvents: 2000,
-  maxBuffered: 100_000,
-  stopMs: 2_000,
-};
-
 /** What names a stream in events. */
 type StreamName = Pick<StreamIdentity, 'proxyId' | 'streamId'>;
-
-/** An event in the making: manifests are hashed when the batch is made, not when the response is sent. */
-type Pending = () => readonly NewEvent[];
 
 /** Enough to see an attack or a mistake. */
 const refusalRate = { perSecond: 1, burst: 20 } as const;
@@ -67,44 +43,31 @@ const maxNamed = 100;
 /** See the file's first line. One per Pilot. */
 export class DeliveriesRecorder implements Service, StreamObserver {
   readonly name = 'deliveries-recorder';
-  readonly #log: EventLog;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #pilot: string;
-  readonly #limits: RecorderLimits;
+  readonly #writer: DeliveryWriter;
   readonly #manifests = new Set<string>();
   #nowOf = { ms: Number.NaN, text: '' };
   readonly #refusals: RateLimit;
-  #pending: Pending[] = [];
-  /** Made, but not acknowledged by the log. */
-  #outgoing: NewEvent[] = [];
-  #dropped = 0;
-  #wake: (() => void) | undefined;
 
-  constructor(options: {
-    readonly deliveries: EventLog;
-    readonly clock: Clock;
-    readonly logger: Logger;
-    /** Pilot's name: part of every event's source and id. */
-    readonly pilot: string;
-    readonly limits?: Partial<RecorderLimits>;
-  }) {
-    this.#log = options.deliveries;
+  /** `pilot`: its name, part of every event's source and id. */
+  constructor(options: DeliveryWriterOptions & { readonly pilot: string }) {
     this.#clock = options.clock;
     this.#logger = options.logger;
     this.#pilot = options.pilot;
+    this.#writer = new DeliveryWriter(options);
     this.#refusals = new RateLimit(refusalRate, () => options.clock.nowMs());
-    this.#limits = { ...defaultRecorderLimits, ...options.limits };
   }
 
   /** Events lost since the start because the log was away for too long or refused them. */
   get dropped(): number {
-    return this.#dropped;
+    return this.#writer.dropped;
   }
 
   /** Events that are not in the log yet. */
   get buffered(): number {
-    return this.#pending.length + this.#outgoing.length;
+    return this.#writer.buffered;
   }
 
   connected(stream: StreamIdentity, position: number): void {
@@ -133,12 +96,12 @@ export class DeliveriesRecorder implements Service, StreamObserver {
     this.#logger.warn({ proxy: proxyId.slice(0, 500), peer, spiffeId, reason }, 'a stream was refused');
     if (!this.#refusals.take('all')) return;
     const time = this.#now();
-    this.#add(() => [refusalEvent(refusal, { pilot: this.#pilot, time })]);
+    this.#writer.add(() => [refusalEvent(refusal, { pilot: this.#pilot, time })]);
   }
 
   pushed(stream: StreamIdentity, push: PushRecord): void {
     const time = this.#now();
-    this.#add(() => {
+    this.#writer.add(() => {
       const manifest = push.manifest();
       const { typeUrl, nonce, position, whole, bytes, kept } = push;
       const data = {
@@ -179,7 +142,7 @@ export class DeliveriesRecorder implements Service, StreamObserver {
       causes: [],
       data: { pilot, ...progress },
     };
-    this.#add(() => [event]);
+    this.#writer.add(() => [event]);
   }
 
   /** What a rejection was found to come from. */
@@ -192,7 +155,7 @@ export class DeliveriesRecorder implements Service, StreamObserver {
     };
     const time = this.#now();
     const key = `rejection-traced/${typeUrl}/${nonce}`;
-    this.#add(() => {
+    this.#writer.add(() => {
       const event = this.#event<RejectionTraced>(stream, 'rejection-traced', { key, time, data });
       return [{ ...event, causes: causes.map(({ id }) => id) }];
     });
@@ -203,70 +166,8 @@ export class DeliveriesRecorder implements Service, StreamObserver {
   }
 
   /** Writes until `signal` aborts, and then what is left. */
-  async run(signal: AbortSignal): Promise<void> {
-    let failures = 0;
-    while (!signal.aborted) {
-      await this.#until(signal, failures);
-      failures = (await this.#flush()) ? 0 : failures + 1;
-    }
-    await Promise.race([this.#flushAll(), this.#clock.sleep(this.#limits.stopMs)]);
-    if (this.buffered > 0) this.#drop(this.buffered, 'Pilot stopped before the deliveries log took them');
-  }
-
-  /** Waits for something to write, and then for company; after failures longer each time, up to 5 s. */
-  async #until(signal: AbortSignal, failures: number): Promise<void> {
-    if (this.buffered === 0) {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          signal.removeEventListener('abort', done);
-          this.#wake = undefined;
-          resolve();
-        };
-        this.#wake = done;
-        signal.addEventListener('abort', done, { once: true });
-      });
-    }
-    if (signal.aborted || (failures === 0 && this.buffered >= this.#limits.batchEvents)) return;
-    const waitMs = Math.min(this.#limits.flushMs * 2 ** Math.min(failures, 12), 5_000);
-    await this.#clock.sleep(waitMs, signal).catch(() => {});
-  }
-
-  async #flushAll(): Promise<void> {
-    while (this.buffered > 0) if (!(await this.#flush())) return;
-  }
-
-  /** Appends one batch; false when the log did not take it. */
-  async #flush(): Promise<boolean> {
-    if (this.#outgoing.length === 0) {
-      this.#outgoing = this.#pending.splice(0, this.#limits.batchEvents).flatMap((make) => make());
-    }
-    if (this.#outgoing.length === 0) return true;
-    try {
-      await this.#log.append(this.#outgoing.map((event) => ({ event })));
-      this.#outgoing = [];
-      return true;
-    } catch (error) {
-      if (error instanceof MeshError && error.code === 'invalid') return await this.#flushOneByOne();
-      this.#logger.warn(
-        { error: messageOf(error), buffered: this.buffered },
-        'the deliveries log does not take events; keeping them',
-      );
-      return false;
-    }
-  }
-
-  /** One event that the log refuses must not cost the others. */
-  async #flushOneByOne(): Promise<boolean> {
-    for (let event = this.#outgoing[0]; event; event = this.#outgoing[0]) {
-      try {
-        await this.#log.append([{ event }]);
-      } catch (error) {
-        if (!(error instanceof MeshError && error.code === 'invalid')) return false;
-        this.#drop(1, messageOf(error));
-      }
-      this.#outgoing.shift();
-    }
-    return true;
+  run(signal: AbortSignal): Promise<void> {
+    return this.#writer.run(signal);
   }
 
   #record<Fact extends NewEvent>(
@@ -276,16 +177,7 @@ export class DeliveriesRecorder implements Service, StreamObserver {
     data: Fact['data'],
   ): void {
     const time = this.#now();
-    this.#add(() => [this.#event<Fact>(stream, type, { key, time, data })]);
-  }
-
-  #add(make: Pending): void {
-    if (this.buffered >= this.#limits.maxBuffered) {
-      this.#drop(1, 'the deliveries log has been away for too long');
-      return;
-    }
-    this.#pending.push(make);
-    this.#wake?.();
+    this.#writer.add(() => [this.#event<Fact>(stream, type, { key, time, data })]);
   }
 
   #event<Fact extends NewEvent>(
@@ -322,15 +214,6 @@ export class DeliveriesRecorder implements Service, StreamObserver {
         data,
       },
     ];
-  }
-
-  #drop(count: number, reason: string): void {
-    const before = this.#dropped;
-    this.#dropped += count;
-    // Loud, but not a line per event: the first, and then each thousandth.
-    if (before === 0 || Math.floor(before / 1000) !== Math.floor(this.#dropped / 1000)) {
-      this.#logger.error({ dropped: this.#dropped, reason }, 'delivery events were lost');
-    }
   }
 
   /** A wave has many events within one millisecond: its text is made once. */

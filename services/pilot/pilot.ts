@@ -18,7 +18,8 @@ import { banProblem, endBannedStreams } from './banned-proxies.ts';
 import { CredentialStore } from './credentials/credential-store.ts';
 import { mayHoldSecrets } from './credentials/may-hold-secrets.ts';
 import { CulpritSearch } from './culprit-search.ts';
-import { DeliveriesRecorder, type RecorderLimits } from './deliveries-recorder.ts';
+import { DeliveriesRecorder } from './deliveries-recorder.ts';
+import type { RecorderLimits } from './delivery-writer.ts';
 import { HealthReports } from './health-reports.ts';
 import { fetchJwks, type JwksFetchOptions } from './jwks-fetch.ts';
 import { JwksFetcher } from './jwks-fetcher.ts';
@@ -95,6 +96,7 @@ export class Pilot implements Service {
       clock,
       logger,
       pilot: name,
+      isPushing: () => this.#cache.isPublishing,
       ...(options.recorder && { limits: options.recorder }),
     });
     this.#health = new HealthReports({ facts, clock, logger, pilot: name });

@@ -55,6 +55,11 @@ export class ResourceCache {
     return this.#groups.size;
   }
 
+  /** Whether groups are being brought to a newer snapshot. */
+  get isPublishing(): boolean {
+    return this.#working !== undefined;
+  }
+
   /** The translations in force, by context: what `proxy-config` shows. */
   translationOf(context: ProxyContext): Translation | undefined {
     return this.#groups.get(contextKey(context))?.translation;
