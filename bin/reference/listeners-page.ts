@@ -5,7 +5,7 @@ import { defaultRoomLimits } from '../../lib/stranger-room.ts';
 import { csrConnectionLimits, defaultCsrLimits } from '../../services/citadel/csr/csr-server.ts';
 import { mixerLimits } from '../../services/mixer/grpc-server.ts';
 import { adminLimits } from '../../services/pilot/admin/app.ts';
-import { defaultAdsLimits } from '../../services/pilot/xds/ads-server.ts';
+import { defaultAdsLimits } from '../../services/pilot/xds/ads-limits.ts';
 import { markdownTable, page } from './markdown.ts';
 
 const count = (value: number) => value.toLocaleString('en-US');
@@ -28,7 +28,7 @@ export function listenersPage(): string {
     [
       'defined in',
       '`lib/bounded-http-server.ts`',
-      '`services/pilot/xds/ads-server.ts`',
+      '`services/pilot/xds/ads-limits.ts`',
       '`services/citadel/csr/csr-server.ts`',
       '`services/mixer/grpc-server.ts`',
     ],

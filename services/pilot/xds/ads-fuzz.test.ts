@@ -10,7 +10,7 @@ import {
 import { resourceSet } from '../translate/resource-set.ts';
 import { type ResourceSet, type Translation, type TypeUrl, typeUrls } from '../translate/translation.ts';
 import { contextFor, recordingObserver } from './ads-client-fixture.ts';
-import { defaultAdsLimits } from './ads-server.ts';
+import { defaultAdsLimits } from './ads-limits.ts';
 import { AdsStream } from './ads-stream.ts';
 import { NameInterner } from './name-set.ts';
 import { ResponseCache } from './response-cache.ts';

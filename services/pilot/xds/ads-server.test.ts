@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { resourceSet } from '../translate/resource-set.ts';
 import { type TypeUrl, typeUrls } from '../translate/translation.ts';
 import { AdsClient, type Received, recordingObserver, startServer, type Told } from './ads-client-fixture.ts';
-import { adsService } from './ads-server.ts';
+import { adsService } from './ads-service.ts';
 import { changed, resource, setOf, sotwBytes, translationOf } from './xds-fixture.ts';
 
 const { cluster, endpoints, listener, route } = typeUrls;

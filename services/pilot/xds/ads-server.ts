@@ -1,18 +1,13 @@
 // The gRPC face of Pilot: envoy.service.discovery.v3.AggregatedDiscoveryService, SotW and incremental, on raw bytes.
 import { randomUUID } from 'node:crypto';
-import {
-  type handleBidiStreamingCall,
-  Server,
-  ServerCredentials,
-  type ServerDuplexStream,
-  type ServerOptions,
-  type ServiceDefinition,
-} from '@grpc/grpc-js';
+import { type handleBidiStreamingCall, Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '../../../lib/clock.ts';
-import { type GrpcLimits, type GrpcPort, grpcServerOptions, openGrpcPort } from '../../../lib/grpc-port.ts';
+import { type GrpcPort, openGrpcPort } from '../../../lib/grpc-port.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { messageOf } from '../../../lib/mesh-error.ts';
 import { typeUrls } from '../translate/translation.ts';
+import { type AdsLimits, defaultAdsLimits, serverOptions } from './ads-limits.ts';
+import { adsService } from './ads-service.ts';
 import { AdsStream } from './ads-stream.ts';
 import { CallTransport } from './call-transport.ts';
 import { NameInterner } from './name-set.ts';
@@ -20,43 +15,9 @@ import type { ResourceCache } from './resource-cache.ts';
 import { ResponseCache } from './response-cache.ts';
 import type { Protocol } from './response-codec.ts';
 import { SharedSelections } from './selection.ts';
-import { sharedFrames } from './shared-frames.ts';
-import type { StreamLimits, StreamMeans } from './stream-means.ts';
+import type { StreamMeans } from './stream-means.ts';
 import type { StreamObserver } from './stream-observer.ts';
 import { WriteBudget } from './write-budget.ts';
-
-/** Bounds of the server; `defaultAdsLimits` says why each is what it is. */
-export interface AdsLimits extends StreamLimits, GrpcLimits {
-  readonly maxStreams: number;
-  /** A stream that says nothing for this long after opening is closed. */
-  readonly firstRequestMs: number;
-  readonly keepaliveMs: number;
-  readonly keepaliveTimeoutMs: number;
-  /** Bytes handed to the network that clients have not taken; further pushes wait. */
-  readonly maxUnreadBytes: number;
-  /** A client that takes nothing for this long no longer counts against `maxUnreadBytes`, so that it can't stop others. */
-  readonly stalledAfterMs: number;
-  /** Bytes of clients that take nothing; beyond it the longest stalled are disconnected. */
-  readonly maxStalledBytes: number;
-}
-
-/** What the server uses where nothing else is said. */
-export const defaultAdsLimits: AdsLimits = {
-  maxRequestBytes: 4 * 1024 * 1024, // grpc's own default: 40,000 names with their versions
-  maxStreams: 10_000, // some 400 MB of idle connections: beyond it, more Pilots
-  maxStreamsPerConnection: 100, // Envoy opens one; a test client several
-  maxSessionMiB: 64, // a response of 1,000 resources has some 4 MiB, and several types wait at once
-  idleMs: 30_000, // Envoy's stream lasts as long as its connection; opening one anew costs milliseconds
-  firstRequestMs: 15_000, // Envoy sends its first request with the stream
-  keepaliveMs: 30_000, // as istiod
-  keepaliveTimeoutMs: 10_000, // as istiod
-  maxUnreadBytes: 32 * 1024 * 1024, // full speed on any network; a fraction of the memory aim
-  stalledAfterMs: 1_000, // a reading client takes its bytes in milliseconds
-  maxStalledBytes: 64 * 1024 * 1024,
-  maxNames: 50_000,
-  maxTypes: 32,
-  patienceMs: 2_000, // Envoy answers in milliseconds, warming included; people notice seconds
-};
 
 /** Where the server listens. */
 export interface ListenAddress {
@@ -69,24 +30,6 @@ export interface ListenAddress {
 
 /** How long stopping waits for proxies to take the end of their streams, in ms. */
 const shutdownMs = 250;
-
-const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/';
-const identity = (bytes: Buffer) => bytes;
-const method = (name: string) => ({
-  path: `${path}${name}`,
-  requestStream: true as const,
-  responseStream: true as const,
-  requestSerialize: identity,
-  requestDeserialize: identity,
-  responseSerialize: identity,
-  responseDeserialize: identity,
-});
-
-/** The service on buffers: also what a client without a codec uses. */
-export const adsService = {
-  StreamAggregatedResources: method('StreamAggregatedResources'),
-  DeltaAggregatedResources: method('DeltaAggregatedResources'),
-} satisfies ServiceDefinition;
 
 /** See the file's first line. */
 export class AdsServer {
@@ -291,16 +234,6 @@ export class AdsServer {
       stream.end('exhausted', 'the proxy does not read what it is sent');
     }
   }
-}
-
-function serverOptions(limits: AdsLimits): ServerOptions {
-  return {
-    ...grpcServerOptions(limits),
-    'grpc.keepalive_time_ms': limits.keepaliveMs,
-    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
-    'grpc.keepalive_permit_without_calls': 1,
-    interceptors: [sharedFrames],
-  };
 }
 
 function open(server: Server, { host, port, credentials }: ListenAddress): Promise<GrpcPort> {

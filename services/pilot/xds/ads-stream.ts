@@ -1,27 +1,14 @@
-// One ADS stream: turns requests and new translations into responses, in an order that never breaks traffic. Knows no gRPC.
+// One ADS stream: who is at its other end, what it asks for and answers; stream-pusher.ts sends it what it is due. Knows no gRPC.
 import type { Node } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import type { ProxyContext } from '../translate/proxy-context.ts';
-import { emptySet } from '../translate/resource-set.ts';
 import { type ResourceSet, type Translation, type TypeUrl, typeUrls } from '../translate/translation.ts';
 import { admissionProblem, spiffeIdOf } from './client-proof.ts';
-import { ClusterWarming } from './cluster-warming.ts';
-import type { NameSet } from './name-set.ts';
-import { isSettled, planNext } from './plan.ts';
-import { gateFor, type OrderView, pushOrder } from './push-order.ts';
 import { decodeDeltaRequest, decodeSotwRequest, type XdsRequest } from './request-codec.ts';
 import type { Protocol } from './response-codec.ts';
 import type { StreamMeans, StreamTransport } from './stream-means.ts';
 import type { StreamIdentity } from './stream-observer.ts';
-import {
-  accept,
-  type InFlight,
-  newSubscription,
-  type Plan,
-  type Reception,
-  receive,
-  type Subscription,
-  sent,
-} from './subscription.ts';
+import { StreamPusher } from './stream-pusher.ts';
+import { newSubscription, type Reception, receive, type Subscription } from './subscription.ts';
 import { userAgentOf } from './user-agent.ts';
 
 /** Istio's agents report their workload's health as a request of this type (`istio.v1.HealthInformation`; error_detail set means not ready). */
@@ -34,10 +21,7 @@ export class AdsStream {
   readonly openedMs: number;
   readonly #transport: StreamTransport;
   readonly #means: StreamMeans;
-  readonly #subscriptions = new Map<string, Subscription>();
-  readonly #serials = new Map<string, number>();
-  readonly #heldSinceMs = new Map<string, number>();
-  readonly #warming = new ClusterWarming();
+  readonly #pusher: StreamPusher;
   #identity: StreamIdentity | undefined;
   #translation: Translation | undefined;
   #lastHealth: string | undefined;
@@ -50,6 +34,13 @@ export class AdsStream {
     this.protocol = options.protocol;
     this.#transport = options.transport;
     this.#means = options.means;
+    const { transport, means } = options;
+    this.#pusher = new StreamPusher({
+      ...{ transport, means },
+      identity: () => this.#identity,
+      translation: () => this.#translation,
+      isOver: () => this.#ended,
+    });
     this.openedMs = options.means.clock.nowMs();
   }
 
@@ -60,19 +51,18 @@ export class AdsStream {
 
   /** The subscription of a type, for the admin API and tests. */
   subscription(typeUrl: string): Subscription | undefined {
-    return this.#subscriptions.get(typeUrl);
+    return this.#pusher.subscriptions.get(typeUrl);
   }
 
   /** Whether every type that the client asked for has been answered with the newest state. */
   get settled(): boolean {
-    for (const subscription of this.#subscriptions.values()) if (subscription.inFlight) return false;
-    return this.#heldSinceMs.size === 0;
+    for (const subscription of this.#pusher.subscriptions.values()) if (subscription.inFlight) return false;
+    return !this.#pusher.holds;
   }
 
   /** What of a translation is for this stream: secrets are those that its peer may have and that Pilot holds the keys of. */
   setOf(typeUrl: TypeUrl, translation: Translation): ResourceSet {
-    if (typeUrl !== typeUrls.secret) return translation.resources(typeUrl);
-    return (this.#identity && this.#means.secretsOf?.(this.#identity, translation)) ?? emptySet;
+    return this.#pusher.setOf(typeUrl, translation);
   }
 
   /** Takes a request in. */
@@ -81,7 +71,7 @@ export class AdsStream {
     const decode = this.protocol === 'sotw' ? decodeSotwRequest : decodeDeltaRequest;
     const request = decode(bytes, {
       interner: this.#means.interner,
-      subscribed: this.#namesSubscribedTo(),
+      subscribed: this.#pusher.names,
     });
     if (request === undefined) {
       this.#fail('invalid', 'the request is not a discovery request');
@@ -103,8 +93,7 @@ export class AdsStream {
 
   /** Sends what can be sent now. */
   flush(): void {
-    // Accepting a change without a response (nothing in it for this client) can open the gate of an earlier type.
-    while (!this.#ended && this.#translation && this.#flushOnce(this.#translation));
+    this.#pusher.flush();
   }
 
   /** The end of the certificate that let the client in, in ms since the epoch; Infinity for plaintext. */
@@ -115,7 +104,7 @@ export class AdsStream {
 
   /** Lets go of what was held back for too long. */
   tick(): void {
-    if (this.#heldSinceMs.size > 0) this.flush();
+    if (this.#pusher.holds) this.flush();
   }
 
   /** The stream is gone. */
@@ -189,35 +178,30 @@ export class AdsStream {
     });
   }
 
-  #namesSubscribedTo(): NameSet[] {
-    const sets: NameSet[] = [];
-    for (const { named } of this.#subscriptions.values()) if (named.size > 0) sets.push(named);
-    return sets;
-  }
-
   #subscribe(request: XdsRequest): void {
-    const before = this.#subscriptions.get(request.typeUrl) ?? newSubscription(this.protocol, request.typeUrl);
+    const before = this.#pusher.subscriptions.get(request.typeUrl) ?? newSubscription(this.protocol, request.typeUrl);
     const { next, reception } = receive(before, request);
     const excess = this.#excessOf(next);
     if (excess !== undefined) {
       this.#fail('exhausted', excess);
       return;
     }
-    this.#subscriptions.set(request.typeUrl, before.started ? next : this.#warming.firstRequest(next));
+    this.#pusher.subscriptions.set(request.typeUrl, before.started ? next : this.#pusher.warming.firstRequest(next));
     this.#answered(request.typeUrl, reception);
     this.flush();
   }
 
   #excessOf({ typeUrl, named }: Subscription): string | undefined {
     const { maxTypes, maxNames } = this.#means.limits;
-    if (!this.#subscriptions.has(typeUrl) && this.#subscriptions.size >= maxTypes) return 'too many resource types';
+    if (!this.#pusher.subscriptions.has(typeUrl) && this.#pusher.subscriptions.size >= maxTypes)
+      return 'too many resource types';
     return named.size > maxNames ? `more than ${maxNames} names of ${typeUrl}` : undefined;
   }
 
   #answered(typeUrl: string, reception: Reception): void {
     if (!this.#identity || (reception.kind !== 'ack' && reception.kind !== 'nack')) return;
     const { nonce, position, sentMs, plan } = reception.of;
-    if (typeUrl === typeUrls.endpoints) this.#warming.endpointsAnswered(plan);
+    if (typeUrl === typeUrls.endpoints) this.#pusher.warming.endpointsAnswered(plan);
     const latencyMs = this.#means.clock.nowMs() - sentMs;
     const sent = () => plan.selection.updated.map(({ name, version }) => [name, version] as const);
     const answer = { typeUrl, nonce, position, first: plan.first, latencyMs, sent };
@@ -228,91 +212,5 @@ export class AdsStream {
         code: reception.error?.code ?? 0,
         message: reception.error?.message ?? '',
       });
-  }
-
-  /** One pass over the types; true when another one may find more to do. */
-  #flushOnce(translation: Translation): boolean {
-    const view = this.#orderView(translation);
-    let again = false;
-    for (const typeUrl of this.#typesInOrder()) {
-      const subscription = this.#subscriptions.get(typeUrl);
-      if (!subscription || subscription.inFlight) continue;
-      const set = this.setOf(typeUrl as TypeUrl, translation);
-      if (isSettled(subscription, set)) {
-        this.#watchHold(typeUrl, false);
-        continue;
-      }
-      const gate = gateFor(typeUrl, view);
-      const decision = planNext(subscription, set, gate, this.#means.selections);
-      if (decision.kind === 'accept') {
-        again ||= subscription.base !== decision.plan.set;
-        this.#subscriptions.set(typeUrl, accept(subscription, decision.plan));
-      } else if (decision.kind === 'send') {
-        if (!this.#transport.canWrite()) return false;
-        this.#send(subscription, decision.plan, translation);
-      }
-      const after = this.#subscriptions.get(typeUrl) ?? subscription;
-      this.#watchHold(
-        typeUrl,
-        after.lingering.size > 0 ||
-          (!gate.changes && !after.inFlight && decision.kind === 'wait' && after.base !== set),
-      );
-    }
-    return again;
-  }
-
-  #orderView(translation: Translation): OrderView {
-    const nowMs = this.#means.clock.nowMs();
-    return {
-      subscriptions: this.#subscriptions,
-      translation,
-      selections: this.#means.selections,
-      awaitedEndpoints: this.#warming.awaited,
-      patienceMs: this.#means.limits.patienceMs,
-      heldMs: (typeUrl) => nowMs - (this.#heldSinceMs.get(typeUrl) ?? nowMs),
-    };
-  }
-
-  #typesInOrder(): readonly string[] {
-    const others = [...this.#subscriptions.keys()].filter((typeUrl) => !pushOrder.includes(typeUrl));
-    return others.length === 0 ? pushOrder : [...pushOrder, ...others];
-  }
-
-  #watchHold(typeUrl: string, held: boolean): void {
-    if (!held) this.#heldSinceMs.delete(typeUrl);
-    else if (!this.#heldSinceMs.has(typeUrl)) this.#heldSinceMs.set(typeUrl, this.#means.clock.nowMs());
-  }
-
-  #send(subscription: Subscription, plan: Plan, translation: Translation): void {
-    const { typeUrl, protocol } = subscription;
-    // Delta's version is "for debugging purposes only": the position lets proxies with different contexts share bytes.
-    const version = protocol === 'delta' ? String(translation.position) : plan.version;
-    const response = this.#means.responses.get(
-      { protocol, typeUrl, version, selection: plan.selection },
-      this.#serials.get(typeUrl) ?? 0,
-    );
-    const inFlight: InFlight = {
-      nonce: response.nonce,
-      position: translation.position,
-      sentMs: this.#means.clock.nowMs(),
-      plan,
-    };
-    this.#serials.set(typeUrl, response.serial);
-    this.#subscriptions.set(typeUrl, sent(subscription, inFlight));
-    if (typeUrl === typeUrls.cluster)
-      this.#warming.clustersSent({ before: subscription, plan, translation, subscriptions: this.#subscriptions });
-    this.#transport.write(response.bytes);
-    if (this.#identity) {
-      this.#means.observer.pushed(this.#identity, {
-        typeUrl,
-        nonce: response.nonce,
-        position: translation.position,
-        whole: plan.whole,
-        first: plan.first,
-        bytes: response.bytes.length,
-        kept: plan.kept,
-        manifest: () => this.#means.responses.manifest(typeUrl, plan.selection),
-      });
-    }
   }
 }
