@@ -1,8 +1,8 @@
 // Telemetry of the demo's real Envoys: Istio's metrics with their labels, Telemetry's overrides, one trace of a page, access logs.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { get } from 'node:http';
+import { createServer, get, type IncomingHttpHeaders } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
-import { connect, type NetConnectOpts } from 'node:net';
+import { type AddressInfo, connect, type NetConnectOpts } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -257,6 +257,37 @@ spec:
     expect(new Set(logs().map(({ path }) => path))).toEqual(new Set(['/productpage?marked']));
   }, 180_000);
 
+  it('has one trace of a call that leaves the mesh by a gateway, and hands its context on', async () => {
+    const [gatewayPort = 0] = await freePorts(1);
+    const seen: IncomingHttpHeaders[] = [];
+    const outside = createServer((request, response) => {
+      seen.push(request.headers);
+      response.end('outside');
+    });
+    await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve));
+    await apply('egress', egress(gatewayPort, (outside.address() as AddressInfo).port));
+    // As the application productpage would call it, through its own proxy.
+    const ask = () => getAnew('http://127.20.0.1:9080/egress', { host: 'api.example.com' });
+    const ofContext = (traceparent: unknown) => {
+      const traceId = /^00-([0-9a-f]{32})-/.exec(String(traceparent))?.[1];
+      return receiver.spans.filter((span) => span.traceId === traceId).map(({ service }) => service);
+    };
+    await waitFor(
+      async () => {
+        await ask();
+        // Spans come some seconds after their request.
+        return seen.some(({ traceparent }) => {
+          const services = ofContext(traceparent);
+          return ['productpage.default', 'istio-ingressgateway.istio-system'].every((one) => services.includes(one));
+        });
+      },
+      { what: () => `both spans of ${JSON.stringify(seen.at(-1))}`, everyMs: 1500, limitMs: 60_000 },
+    );
+    // Names of workloads are no business of others.
+    expect(seen.at(-1)).not.toHaveProperty('x-periplus-peer');
+    outside.close();
+  }, 120_000);
+
   it('follows the narrowest level: metrics that are off, spans and logs that a workload does not give, context that ends', async () => {
     const total = async (metric: string) =>
       (await seriesOf('reviewsV3', metric))
@@ -391,6 +422,47 @@ spec:
             source_app: { operation: REMOVE }
         - match: { metric: REQUEST_SIZE }
           disabled: true
+`;
+
+/** Istio's way out: the sidecars send what is for the host to the gateway, which sends it on. */
+const egress = (gatewayPort: number, outsidePort: number) => `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: outside, namespace: default }
+spec:
+  hosts: [api.example.com]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports: [{ number: 9080, name: http, protocol: HTTP }]
+  endpoints: [{ address: 127.0.0.1, ports: { http: ${outsidePort} } }]
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: way-out, namespace: default }
+spec:
+  hosts: [egress.example.com]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports: [{ number: 9080, name: http, protocol: HTTP }]
+  endpoints: [{ address: 127.0.0.1, ports: { http: ${gatewayPort} } }]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: egress, namespace: default }
+spec:
+  selector: { istio: ingressgateway }
+  servers: [{ port: { number: ${gatewayPort}, name: http, protocol: HTTP }, bind: 127.0.0.1, hosts: [api.example.com] }]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: outside, namespace: default }
+spec:
+  hosts: [api.example.com]
+  gateways: [mesh, egress]
+  http:
+    - match: [{ gateways: [mesh], port: 9080 }]
+      route: [{ destination: { host: egress.example.com, port: { number: 9080 } } }]
+    - match: [{ gateways: [egress], port: ${gatewayPort} }]
+      route: [{ destination: { host: api.example.com, port: { number: 9080 } } }]
 `;
 
 /** The mesh's Telemetry traces everything and logs pages at the gateway. */
