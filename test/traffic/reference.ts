@@ -1,9 +1,13 @@
 // docs/reference/traffic.md as text: every field of the traffic kinds with the cases that prove it, gaps shown as gaps.
+import { parseObject } from '../../mesh/config/parse.ts';
+import { formatProblem } from '../../mesh/config/problem.ts';
+import { validateObjects } from '../../mesh/config/validate.ts';
 import type { Claim } from './case.ts';
 import { fieldPaths, isLeaf, pathsIn, trafficKinds } from './fields.ts';
+import type { Manifest } from './resources.ts';
 import { unusedFields } from './unused-fields.ts';
 
-/** Faults of what cases claim: fields that no schema knows, that their resources do not set, or two cases of one name. */
+/** Faults of what cases claim: fields that no schema knows, that their resources do not set, resources that are refused, or two cases of one name. */
 export function claimProblems(areas: Readonly<Record<string, readonly Claim[]>>): string[] {
   const known = new Set(Object.keys(trafficKinds).flatMap((kind) => [...fieldPaths(kind)]));
   const strange = Object.keys(unusedFields).filter((field) => !known.has(field));
@@ -19,10 +23,20 @@ export function claimProblems(areas: Readonly<Record<string, readonly Claim[]>>)
         ...twice,
         ...one.proves.filter((field) => !known.has(field)).map((field) => `${place}: no schema has ${field}`),
         ...one.proves.filter((field) => !set.has(field)).map((field) => `${place}: no resource sets ${field}`),
+        ...refusals(one.manifests).map((refusal) => `${place}: ${refusal}`),
       ];
     });
   });
   return [...problems, ...faulty];
+}
+
+/** Why a mesh would not take them. */
+function refusals(manifests: readonly Manifest[]): readonly string[] {
+  return manifests.flatMap((manifest) => {
+    const { object, problems } = parseObject(manifest);
+    const all = [...problems, ...(object === undefined ? [] : validateObjects([object]))];
+    return all.filter(({ severity }) => severity === 'error').map(formatProblem);
+  });
 }
 
 /** The page. */

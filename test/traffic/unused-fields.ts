@@ -47,9 +47,9 @@ export const unusedFields: Readonly<Record<string, string>> = {
   'VirtualService.http.fault.delay.exponentialDelay': 'hidden and not implemented in Istio',
   'VirtualService.http.fault.abort.http2Error': 'hidden and not implemented in Istio',
   'VirtualService.tcp.match.sourceSubnet': 'hidden and not implemented in Istio',
-  'Gateway.servers.port.targetPort': 'not used by Istio; the gateway’s own Service decides (deprecated)',
+  'Gateway.servers.port.targetPort': 'rejected, as by Istio: the gateway’s own Service decides',
   'Gateway.servers.defaultEndpoint': 'not used by Istio (hidden)',
-  'Sidecar.egress.port.targetPort': 'not used by Istio',
-  'Sidecar.ingress.port.targetPort': 'not used by Istio; defaultEndpoint says where the application is',
+  'Sidecar.egress.port.targetPort': 'rejected, as by Istio',
+  'Sidecar.ingress.port.targetPort': 'rejected, as by Istio; defaultEndpoint says where the application is',
   'ProxyConfig.image.imageType': 'read by Istio’s sidecar injector; agents here run the Envoy they have',
 };
