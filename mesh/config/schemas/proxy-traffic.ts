@@ -9,11 +9,10 @@ const forwardClientCertDetails = oneOfNames(
   'SANITIZE_SET',
   'ALWAYS_FORWARD_ONLY',
 );
-const gatewayTopology = object({
-  numTrustedProxies: uint32,
-  forwardClientCertDetails,
-  proxyProtocol: object({}),
-});
+const topologyFields = { numTrustedProxies: uint32, forwardClientCertDetails, proxyProtocol: object({}) } as const;
+const gatewayTopology = object(topologyFields);
+/** Schema of a proxy's own word on it: newer agents may say more. */
+export const nodeTopologySchema = openObject(topologyFields);
 const proxyHeaders = openObject({
   forwardedClientCert: forwardClientCertDetails,
   setCurrentClientCertDetails: object({ subject: flag, cert: flag, chain: flag, dns: flag, uri: flag }),

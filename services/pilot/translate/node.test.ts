@@ -51,6 +51,17 @@ describe('proxyContextOf', () => {
     });
   });
 
+  it('takes a gateway’s own word on what stands before it, and refuses one that makes no sense', () => {
+    const of = (type: string, numTrustedProxies: unknown) =>
+      proxyContextOfJson({
+        id: id.replace('sidecar', type),
+        metadata: { PROXY_CONFIG: { gatewayTopology: { numTrustedProxies } } },
+      });
+    expect(of('router', 2)).toMatchObject({ context: { gatewayTopology: { numTrustedProxies: 2 } } });
+    expect(of('sidecar', 2)).not.toHaveProperty('context.gatewayTopology');
+    expect(of('router', -1)).toEqual({ problem: expect.stringMatching(/PROXY_CONFIG: gatewayTopology: expected/) });
+  });
+
   it('says when all addresses are IPv6', () => {
     const at = (address: string, more = '') =>
       proxyContextOfJson({ id: id.replace('10.0.0.1', address), metadata: { INSTANCE_IPS: more } });

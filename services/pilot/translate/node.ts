@@ -4,6 +4,8 @@ import { isIP } from 'node:net';
 import { fromJson, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
 import { type Node, NodeSchema } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import { messageOf } from '../../../lib/mesh-error.ts';
+import { checkSchema, isRecord } from '../../../mesh/config/check-schema.ts';
+import { type GatewayTopology, nodeTopologySchema } from '../../../mesh/config/schemas/proxy-traffic.ts';
 import { statsCapability } from '../../../mesh/telemetry/metric-tags.ts';
 import { compareNames } from './names.ts';
 import type { ProxyContext } from './proxy-context.ts';
@@ -83,6 +85,7 @@ function readNode(node: Node): ProxyContext {
     httpProxyPort: readPort(metadata, 'HTTP_PROXY_PORT'),
     ...(identity ? { identity } : {}),
     ...(telemetry ? { telemetry } : {}),
+    ...(type === 'router' ? readTopology(metadata) : {}),
     ...readOther(metadata),
   };
 }
@@ -102,6 +105,17 @@ const fields = [
 ];
 /** Contexts are recorded in the log: what looks like a secret is not. */
 const secretKey = /token|secret|password|credential|private/i;
+
+/** Istio's agents send the whole ProxyConfig; of it this part shapes listeners. */
+function readTopology({ PROXY_CONFIG: config }: JsonObject): Pick<ProxyContext, 'gatewayTopology'> {
+  const given = isRecord(config) ? config.gatewayTopology : undefined;
+  if (given === undefined || given === null) return {};
+  const problems: string[] = [];
+  const checked = checkSchema(nodeTopologySchema, given, [], { report: (_, message) => problems.push(message) });
+  if (problems.length > 0)
+    throw new NodeProblem(`metadata PROXY_CONFIG: gatewayTopology: ${problems[0]?.slice(0, 200)}`);
+  return { gatewayTopology: checked as GatewayTopology };
+}
 
 /** Other texts, as far as they are short and not too many. */
 function readOther(metadata: JsonObject): Pick<ProxyContext, 'metadata'> {

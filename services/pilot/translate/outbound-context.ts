@@ -59,7 +59,7 @@ export function outboundContext(snapshot: Snapshot, context: ProxyContext, memo:
   const names = labelsRead(snapshot, memo);
   return memo.get('outbound-context', [context, names], () => {
     const labels = Object.fromEntries(Object.entries(context.labels).filter(([name]) => names.has(name)));
-    const { metadata: _, ...read } = context;
+    const { metadata: _, gatewayTopology: __, ...read } = context;
     const shared: ProxyContext = { ...read, addresses: [], serviceAccount: '', labels };
     return intern(shared, memo);
   });

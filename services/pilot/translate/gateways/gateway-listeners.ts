@@ -38,11 +38,15 @@ interface Place {
 /** The listeners by name; a port without any chain has none. */
 export function gatewayListeners(lookups: Lookups): ReadonlyMap<string, EncodedResource> {
   const { memo } = lookups;
-  const { mesh } = lookups.scope.snapshot;
+  const { context } = lookups.scope;
+  const mesh = meshFor(lookups);
+  // Istio's name for a pod that may not listen there.
+  const isUnprivileged = context.metadata?.UNPRIVILEGED_POD === 'true';
   const security = workloadSecurity(lookups);
   const telemetry = workloadTelemetry(lookups);
   const merged = mergedGateways(lookups);
   const encoded = merged.ports.flatMap((port) => {
+    if (isUnprivileged && port.port < firstUnprivilegedPort) return [];
     const l4 = port.servers.map((server) => gatewayL4Chains(server, lookups));
     const content = JSON.stringify(l4, (key, value) => (key === 'owner' || key === 'rule' ? undefined : value));
     const objects = l4.flat().flatMap(({ owner, target }) => [owner, target.rule]);
@@ -54,6 +58,16 @@ export function gatewayListeners(lookups: Lookups): ReadonlyMap<string, EncodedR
   });
   const listeners = memo.stable('gateway-listeners', merged, encoded);
   return memo.get('gateway-listeners', [listeners], () => new Map(listeners.map((one) => [one.name, one])));
+}
+
+/** Lower ones are for root alone. */
+const firstUnprivilegedPort = 1024;
+
+/** The mesh's settings with what the gateway says of the proxies before it. */
+function meshFor({ scope: { snapshot, context }, memo }: Lookups): MeshConfig {
+  const { gatewayTopology } = context;
+  if (gatewayTopology === undefined) return snapshot.mesh;
+  return memo.get('mesh-for', [snapshot.mesh, context], () => ({ ...snapshot.mesh, gatewayTopology }));
 }
 
 function gatewayListener(
