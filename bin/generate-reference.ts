@@ -5,6 +5,7 @@ import { claims } from '../test/traffic/claims.ts';
 import { claimProblems, trafficReference } from '../test/traffic/reference.ts';
 import { adminApiPages } from './reference/admin-api-page.ts';
 import { analysisPage } from './reference/analysis-page.ts';
+import { attacksPage } from './reference/attacks-page.ts';
 import { attributesPage } from './reference/attributes-page.ts';
 import { cliPage } from './reference/cli-page.ts';
 import { envoyFilterPage } from './reference/envoy-filter-page.ts';
@@ -28,6 +29,7 @@ async function pages(): Promise<Readonly<Record<string, string>>> {
     'validation.md': validationPage(),
     'attributes.md': attributesPage(),
     'analysis.md': analysisPage(),
+    'attacks.md': attacksPage(),
     ...(await adminApiPages(root)),
   };
 }

@@ -13,6 +13,7 @@ import { createAdminServer } from '../services/pilot/admin/admin-server.ts';
 import { TokenStore } from '../services/pilot/admin/auth/token-store.ts';
 import type { AdminContext, ReadinessCheck } from '../services/pilot/admin/context.ts';
 import { createDeliveriesWatch, type DeliveriesWatch } from '../services/pilot/admin/deliveries-watch.ts';
+import { createIdentityApp } from '../services/pilot/admin/identity-app.ts';
 import { progressElsewhere } from '../services/pilot/admin/progress-elsewhere.ts';
 import { progressOfStreams } from '../services/pilot/admin/stream-progress.ts';
 import { Pilot } from '../services/pilot/pilot.ts';
@@ -219,6 +220,7 @@ export async function compose(
       ports: [config.adminPort, ...(config.monitoringPort === undefined ? [] : [config.monitoringPort])],
       version: packageVersion(),
       moreMetrics: () => metricsOfAdapters() + (mixer?.metricsText() ?? '') + metricsOfMirrors(),
+      ...(citadel && { api: () => createIdentityApp({ identity: citadel.admin, clock, logger }) }),
       onListening: (port) => parts.get(ids.adminPort).set(port),
     }),
   );

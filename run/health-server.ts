@@ -1,5 +1,5 @@
-// Health, readiness and metrics of a process that has no admin API, because it has not the role pilot.
-import type { Server } from 'node:http';
+// Health, readiness and metrics of a process that has not the role pilot, and so no admin API but that of its own parts.
+import type { RequestListener, Server } from 'node:http';
 import type { MeshLogs } from '../events/event-log.ts';
 import { createBoundedHttpServer } from '../lib/bounded-http-server.ts';
 import { MeshError, messageOf } from '../lib/mesh-error.ts';
@@ -17,6 +17,8 @@ export interface HealthServerOptions {
   readonly version: string;
   /** Metrics of other parts, in Prometheus's text form. */
   readonly moreMetrics?: () => string;
+  /** What answers below `/api/` on the first of the ports; absent: nothing. */
+  readonly api?: () => Promise<RequestListener>;
   /** Told the first port each time the server listens. */
   readonly onListening?: (port: number) => void;
 }
@@ -32,7 +34,8 @@ export function createHealthServer(options: HealthServerOptions): Service {
   return {
     name: 'health',
     run: async (signal) => {
-      const servers = options.ports.map(() => serverOf(options));
+      const api = await options.api?.();
+      const servers = options.ports.map((_, i) => serverOf(options, i === 0 ? api : undefined));
       try {
         for (const [i, server] of servers.entries()) await listen(server, options.host, options.ports[i] ?? 0);
         const address = servers[0]?.address();
@@ -51,12 +54,14 @@ export function createHealthServer(options: HealthServerOptions): Service {
   };
 }
 
-function serverOf(options: HealthServerOptions): Server {
+function serverOf(options: HealthServerOptions, api: RequestListener | undefined): Server {
   return createBoundedHttpServer((request, response) => {
+    if (api && request.url?.startsWith('/api/')) return void api(request, response);
     // Not parsed as a URL: what a client sends need not be one.
     void answerTo((request.url ?? '/').split('?')[0] ?? '/', options)
       .catch((error): Answer => json(503, { error: messageOf(error) }))
       .then(({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body));
+    return undefined;
   });
 }
 

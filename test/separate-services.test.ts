@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { connect, nkeyAuthenticator } from '@nats-io/transport-node';
 import { afterAll, describe, expect, it } from 'vitest';
+import { requestSvid } from '../agent/identity/citadel-client.ts';
+import { mutualTls } from '../agent/identity/mutual-tls.ts';
+import { AdsClient } from '../services/pilot/xds/ads-client-fixture.ts';
 import { freePorts } from './support/free-port.ts';
 import { TestNats } from './support/nats.ts';
 import { periplus, periplusJson, RunningPeriplus } from './support/periplus.ts';
@@ -48,6 +51,7 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
   let adapters = '';
   let citadel = '';
   let mixer = '';
+  let signing = 0;
 
   afterAll(async () => {
     await Promise.all(running.map((process) => process.stop()));
@@ -78,6 +82,7 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
     writeFileSync(join(folder, 'a.yaml'), serviceEntry('first', '10.0.0.1'));
     await server.stop();
     const first = start('pilot-1', 'pilot', one, '--xds-port', String(xdsOne));
+    signing = sign;
     start('citadel', 'citadel', third, '--citadel-port', String(sign));
     await waitFor(() => first.output.includes('waiting for NATS'), { what: () => `it to wait: ${first.output}` });
     await server.restart();
@@ -149,6 +154,55 @@ describe.skipIf(why !== '')(`services apart${why}`, () => {
       const { code, stdout, stderr } = await periplus(['replay', '--verify', '--server', pilot]);
       expect(code, stdout + stderr).toBe(0);
     }
+  });
+
+  it('have a Pilot that speaks mutual TLS by Citadel’s word, and knows certificates of a new CA at once', async () => {
+    const token = async (account: string) =>
+      (await periplus(['token', 'create', `spiffe://cluster.local/ns/${account}/sa/${account}`, '--server', citadel]))
+        .stdout;
+    const rootsFile = join(scratch, 'citadel', 'citadel', 'root-cert.pem');
+    const [port = 0, xds = 0, overTls = 0] = await freePorts(3);
+    const tokenFile = join(scratch, 'pilot-token');
+    const pilotId = 'spiffe://cluster.local/ns/periplus-system/sa/pilot';
+    const made = await periplus(['token', 'create', pilotId, '--server', citadel]);
+    expect(made.code, made.stderr).toBe(0);
+    writeFileSync(tokenFile, made.stdout);
+    const identity = [
+      '--citadel',
+      `localhost:${signing}`,
+      '--citadel-roots',
+      rootsFile,
+      '--join-token-file',
+      tokenFile,
+    ];
+    const ports = ['--xds-port', String(xds), '--xds-mtls-port', String(overTls)];
+    const secure = start('pilot-3', 'pilot', port, ...identity, ...ports);
+    await secure.untilServing(`http://127.0.0.1:${port}/readyz`);
+
+    for (const step of ['prepare', 'publish', 'activate']) {
+      let said = '';
+      await waitFor(
+        async () => {
+          const { code, stdout, stderr } = await periplus(['ca', 'rotate', '--server', citadel]);
+          said = stdout + stderr;
+          return code === 0;
+        },
+        { what: () => `${step}: ${said}` },
+      );
+      expect(said).toBe(`done: ${step}\n`);
+    }
+    const roots = readFileSync(rootsFile, 'utf8');
+    const citadelId = 'spiffe://cluster.local/ns/periplus-system/sa/citadel';
+    const proof = { token: (await token('shop')).trim() };
+    const own = await requestSvid({ address: `localhost:${signing}`, roots, citadelId, proof });
+    const credentials = mutualTls({ roots: own.roots, serverId: pilotId, own });
+    const node = { id: 'sidecar~10.9.9.9~web-0.shop~shop.svc.cluster.local', metadata: {}, credentials };
+    const client = new AdsClient(overTls, 'delta', node);
+    client.delta({ typeUrl: 'type.googleapis.com/envoy.config.cluster.v3.Cluster' });
+    expect((await client.next()).resources.length).toBeGreaterThan(0);
+    client.close();
+    await secure.stop();
+    running.splice(running.indexOf(secure), 1);
   });
 
   it('answer for the health of a process without Pilot', async () => {

@@ -45,11 +45,14 @@ const rotateBody = {
 } as const;
 
 /** Registers /ca, /ca/rotate, /join-tokens and /jwt-svids; without a Citadel in this process they answer 404 and say so. */
-export function registerIdentityRoutes(app: FastifyInstance, context: AdminContext): void {
+export function registerIdentityRoutes(app: FastifyInstance, context: Pick<AdminContext, 'identity'>): void {
   const identityHere = (): IdentityAdmin => {
     const { identity } = context;
     if (identity) return identity;
-    throw new MeshError('not-found', 'this process has not the role citadel');
+    throw new MeshError(
+      'not-found',
+      'this process has not the role citadel: ask the one that has, on its own machine or in its container, --server http://127.0.0.1:15015',
+    );
   };
   const schema = (summary: string) => ({ summary, tags: ['identity'], response });
   app.get(
