@@ -56,12 +56,11 @@ export function createHealthServer(options: HealthServerOptions): Service {
 
 function serverOf(options: HealthServerOptions, api: RequestListener | undefined): Server {
   return createBoundedHttpServer((request, response) => {
-    if (api && request.url?.startsWith('/api/')) return void api(request, response);
+    if (api && request.url?.startsWith('/api/')) return api(request, response);
     // Not parsed as a URL: what a client sends need not be one.
     void answerTo((request.url ?? '/').split('?')[0] ?? '/', options)
       .catch((error): Answer => json(503, { error: messageOf(error) }))
       .then(({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body));
-    return undefined;
   });
 }
 

@@ -42,12 +42,12 @@ describe('an issuer on a private address', () => {
       { name: 'pilot', workingDirectory: folder, env: {} },
     );
     const means = { clock: systemClock, logger: silentLogger };
-    const { logs, stages, close } = await compose(config, { ...means, folders: new Map([['test', folder]]) });
+    const mesh = await compose(config, { ...means, folders: new Map([['test', folder]]) });
     const stop = new AbortController();
-    const ended = runStages(stages, { ...means, signal: stop.signal });
+    const ended = runStages(mesh.stages, { ...means, signal: stop.signal });
     const keySets = async () => {
       const found: string[] = [];
-      for await (const event of logs.facts.read())
+      for await (const event of mesh.logs.facts.read())
         if (event.type.includes('jwks')) found.push(JSON.stringify(event.data));
       return found.join('\n');
     };
@@ -55,6 +55,6 @@ describe('an issuer on a private address', () => {
     expect(asked).toBe(requests);
     stop.abort();
     await ended;
-    await close();
+    await mesh.close();
   });
 });
