@@ -10,6 +10,8 @@ export interface MetricFamily {
   add(labels: Labels, change: number): void;
   /** Sets a gauge. */
   set(labels: Labels, value: number): void;
+  /** Adds to these labels without searching for them each time: for what happens with each request. */
+  adder(labels: Labels): (change: number) => void;
   /** The value; 0 before the first. */
   value(labels: Labels): number;
 }
@@ -48,6 +50,14 @@ export class MixerMetrics {
     return {
       add: (labels, change) => {
         sampleOf(labels).value += change;
+      },
+      adder: (labels) => {
+        let sample: ReturnType<typeof sampleOf> | undefined;
+        return (change) => {
+          // Not before: a sample that nothing was added to is not shown.
+          sample ??= sampleOf(labels);
+          sample.value += change;
+        };
       },
       set: (labels, value) => {
         sampleOf(labels).value = value;

@@ -63,7 +63,8 @@ export function authorizationServer(options: {
     );
   };
   const frequent: UnaryMethod = async (message, { headers }) => {
-    const verdict = await verdictOn(fromBinary(CheckRequestSchema, message), headers[checkCallKey]);
+    const request = fromBinary(CheckRequestSchema, message, { readUnknownFields: false });
+    const verdict = await verdictOn(request, headers[checkCallKey]);
     return 'code' in verdict ? verdict : encodedResponseOf(verdict);
   };
   const { path } = authorizationService.Check;

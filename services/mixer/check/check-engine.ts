@@ -32,27 +32,34 @@ export interface CheckEngineOptions {
 /** See the file's first line. */
 export class CheckEngine {
   readonly #options: CheckEngineOptions;
-  readonly #checks;
+  readonly #count;
   readonly #poison;
   readonly #poisoned: PoisonedRules;
   #byId: ReadonlyMap<string, PolicyRule> = new Map();
   #plans = new Map<string, Plan>();
+  /** By the list itself too: proxies' lists are kept decoded, and come again with each check. */
+  #planOfList = new WeakMap<readonly string[], Plan>();
   #charged = 0;
 
   constructor(options: CheckEngineOptions) {
     this.#options = options;
     this.#poisoned = new PoisonedRules(options.onPoisoned);
-    this.#checks = options.metrics.counter(
+    const checks = options.metrics.counter(
       'mixer_checks_total',
       'Checks answered, by verdict and whether it was remembered',
     );
+    const of = (verdict: string) => ({
+      true: checks.adder({ verdict, cached: 'true' }),
+      false: checks.adder({ verdict, cached: 'false' }),
+    });
+    this.#count = { allowed: of('allowed'), denied: of('denied') };
     this.#poison = options.metrics.counter('mixer_rule_failures_total', 'Times that evaluating a rule failed');
   }
 
   /** These are the rules from now on; what was remembered of others is forgotten. */
   use({ rules }: PolicySet): void {
     this.#byId = new Map(rules.map((rule) => [rule.id, rule]));
-    this.#plans = new Map();
+    this.#forgetPlans();
     this.#poisoned.clear();
   }
 
@@ -62,12 +69,15 @@ export class CheckEngine {
     const { verdict, cached } = await this.#verdictOf(plan, attributes);
     const refused = verdict.denial === undefined ? await this.#charge(plan.quotas, attributes) : undefined;
     const whole = refused === undefined ? verdict : { ...verdict, ...refused };
-    this.#checks.add({ verdict: whole.denial ? 'denied' : 'allowed', cached }, 1);
+    this.#count[whole.denial ? 'denied' : 'allowed'][cached](1);
     return cached === 'true' ? { ...whole, cached: true } : whole;
   }
 
   /** What the rules say that charge nothing: only that may be remembered. */
-  async #verdictOf({ cache, rules }: Plan, attributes: Attributes): Promise<{ verdict: Verdict; cached: string }> {
+  async #verdictOf(
+    { cache, rules }: Plan,
+    attributes: Attributes,
+  ): Promise<{ verdict: Verdict; cached: 'true' | 'false' }> {
     const nowMs = this.#options.clock.nowMs();
     const known = cache?.find(attributes, nowMs);
     if (known !== undefined) return { verdict: known, cached: 'true' };
@@ -95,16 +105,28 @@ export class CheckEngine {
   }
 
   #planOf(ids: readonly string[]): Plan {
+    let plan = this.#planOfList.get(ids);
+    if (plan !== undefined) return plan;
     const key = ids.join('\n');
-    const known = this.#plans.get(key);
-    if (known !== undefined) return known;
+    plan = this.#plans.get(key);
+    if (plan === undefined) {
+      if (this.#plans.size >= maxPlans) this.#forgetPlans();
+      this.#plans.set(key, (plan = this.#planAnew(ids)));
+    }
+    this.#planOfList.set(ids, plan);
+    return plan;
+  }
+
+  #forgetPlans(): void {
+    this.#plans = new Map();
+    this.#planOfList = new WeakMap();
+  }
+
+  #planAnew(ids: readonly string[]): Plan {
     const all = ids.flatMap((id) => this.#byId.get(id) ?? []);
     const [rules, quotas] = [all.filter((rule) => !isQuotaRule(rule)), all.filter(isQuotaRule)];
     const asks = rules.some(({ action }) => action.kind === 'check');
-    const plan = { rules, quotas, cache: asks ? new CheckCache() : undefined };
-    if (this.#plans.size >= maxPlans) this.#plans.clear();
-    this.#plans.set(key, plan);
-    return plan;
+    return { rules, quotas, cache: asks ? new CheckCache() : undefined };
   }
 
   #failed(rule: PolicyRule, error: unknown): void {
