@@ -65,4 +65,38 @@ describe('mesh configuration', () => {
   it('refuses a document that is no object', () => {
     expect(check('text').problems).toHaveLength(1);
   });
+
+  it('refuses what Istio refuses, though it would have no effect here', () => {
+    const errorsOf = (document: object) =>
+      check(document)
+        .problems.filter(({ severity }) => severity === 'error')
+        .map(({ path }) => path);
+    expect(
+      errorsOf({
+        proxyListenPort: 70_000,
+        serviceSettings: [{ hosts: ['*.ok.com', 'a.*.com'] }],
+        meshMTLS: { ecdhCurves: ['P-256'] },
+        defaultConfig: {
+          discoveryAddress: 'istiod.istio-system.svc',
+          statusPort: 0,
+          drainDuration: '1500ms',
+          tracing: { zipkin: { address: '$(HOST_IP):9411' }, datadog: { address: ':8126' } },
+        },
+      }),
+    ).toEqual([
+      'proxyListenPort',
+      'serviceSettings[0].hosts[1]',
+      'meshMTLS.ecdhCurves',
+      'defaultConfig.statusPort',
+      'defaultConfig.discoveryAddress',
+      'defaultConfig.tracing.datadog.address',
+      'defaultConfig.drainDuration',
+    ]);
+    expect(
+      errorsOf({
+        proxyListenPort: 15_001,
+        defaultConfig: { discoveryAddress: 'istiod.istio-system.svc:15012', drainDuration: '45s', proxyMetadata: {} },
+      }),
+    ).toEqual([]);
+  });
 });

@@ -16,6 +16,7 @@ import type { HTTPRetry } from './schemas/virtual-service.ts';
 
 import { checkMeshSettings } from './validate/mesh-config.ts';
 import { placeAt } from './validate/place.ts';
+import { checkUnusedSettings } from './validate/unused-mesh-settings.ts';
 
 /** Effective mesh configuration; `defaultMeshConfig` where nothing was set. */
 export interface MeshConfig {
@@ -105,6 +106,7 @@ export function checkMeshConfig(document: unknown, path: Path, report: Report): 
         key: true,
       });
   checkMeshSettings(checked as MeshConfigSpec, placeAt(report, path));
+  checkUnusedSettings(document, placeAt(report, path));
   return checked as MeshConfigSpec;
 }
 
