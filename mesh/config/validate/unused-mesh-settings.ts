@@ -47,7 +47,9 @@ function checkPortField(fields: Fields, name: string, place: Place): void {
 /** HOST:PORT; `$(HOST_IP)` stands for the address of the node. */
 function checkAddress(address: unknown, place: Place): void {
   if (address === undefined || address === '') return;
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(String(address).replace('$(HOST_IP)', '127.0.0.1'));
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(
+    typeof address === 'string' ? address.replace('$(HOST_IP)', '127.0.0.1') : '',
+  );
   const host = match?.[1] ?? match?.[2] ?? '';
   const port = Number(match?.[3] ?? 0);
   if (!(isAddress(host) || isDnsName(host)) || port < 1 || port > 65_535)
