@@ -9,6 +9,7 @@ import { statsd } from '../services/mixer/handlers/statsd.ts';
 import { PolicyMesh, type Sidecar } from './policy/policy-mesh.ts';
 import { TestCollector } from './support/collector.ts';
 import { TestKafka } from './support/kafka.ts';
+import { noPrometheus, TestPrometheus } from './support/prometheus.ts';
 import { waitFor } from './support/wait-for.ts';
 
 const broker = await TestKafka.start();
@@ -120,7 +121,7 @@ describe.skipIf(noBoth !== '')(`reports through Envoy to real back ends${noBoth}
     await mesh.stop();
   });
 
-  const names = ['kafka', 'otlp', 'fluentd', 'statsd'] as const;
+  const names = ['kafka', 'otlp', 'fluentd', 'statsd', 'prometheus'] as const;
   const text = () => mesh.mixer?.metricsText() ?? '';
   const total = (what: string, of: string) =>
     [
@@ -163,7 +164,7 @@ describe.skipIf(noBoth !== '')(`reports through Envoy to real back ends${noBoth}
       what: () => `statsd: ${inStatsd()}`,
       limitMs: 60_000,
     });
-    expect(names.map((of) => total('dropped', of))).toEqual([0, 0, 0, 0]);
+    expect(names.map((of) => total('dropped', of))).toEqual(names.map(() => 0));
     await Promise.all([realKafka.kill(), realCollector.stop()]);
     await send(30, 30);
     for (const of of ['kafka', 'otlp', 'fluentd'] as const) expect(total('dropped', of)).toBe(30);
@@ -196,6 +197,27 @@ describe.skipIf(noBoth !== '')(`reports through Envoy to real back ends${noBoth}
     expect(sorted(numbered(messages.map(({ path }) => path)))).toEqual(wanted);
     expect(sorted(numbered(inFluentd().map(({ path }) => path)))).toEqual(wanted);
   }, 300_000);
+
+  const skipped = noPrometheus === undefined ? '' : `: skipped, ${noPrometheus}`;
+  it.skipIf(skipped !== '')(
+    `a real Prometheus reads as much from Mixer as was delivered${skipped}`,
+    async () => {
+      const prometheus = await TestPrometheus.start(text);
+      try {
+        const read = async () => [
+          await prometheus.value('sum(istio_counted_requests)'),
+          await prometheus.value('count(istio_counted_requests{path=~"/counted/[0-9]+"})'),
+          await prometheus.value('sum(mixer_handler_reports_delivered_total{handler="prometheus.default"})'),
+        ];
+        await waitFor(async () => (await read())[0] !== undefined, { what: 'the first scrape', limitMs: 60_000 });
+        const delivered = total('delivered', 'prometheus');
+        expect(await read()).toEqual([delivered, 90, delivered]);
+      } finally {
+        await prometheus.stop();
+      }
+    },
+    90_000,
+  );
 });
 
 function resources(topic: string): readonly object[] {
@@ -213,13 +235,20 @@ function resources(topic: string): readonly object[] {
     spec: { rules: [{ when: 'request.path.startsWith("/counted")', report }] },
   });
   const { otlpPort, fluentPort, statsdPort } = realCollector;
-  const counted = { 'Policy/default/metrics[0]': { nameTemplate: 'counted' } };
+  const metrics = 'Policy/default/metrics[0]';
+  const counted = { [metrics]: { nameTemplate: 'counted' } };
   return [
     handler('kafka', { brokers: [realKafka.address], topic }),
     handler('otlp', { endpoint: `http://127.0.0.1:${otlpPort}` }),
     handler('fluentd', { address: `127.0.0.1:${fluentPort}` }),
+    handler('prometheus', {
+      metrics: [{ name: 'counted_requests', instance_name: metrics, kind: 'COUNTER', label_names: ['path'] }],
+    }),
     handler('statsd', { address: `127.0.0.1:${statsdPort}`, metrics: counted }),
-    policy('metrics', { handlers: ['kafka', 'otlp', 'statsd'], metric: { dimensions: { path: 'request.url_path' } } }),
+    policy('metrics', {
+      handlers: ['kafka', 'otlp', 'statsd', 'prometheus'],
+      metric: { dimensions: { path: 'request.url_path' } },
+    }),
     policy('logs', { handlers: ['fluentd'], log: { variables: { path: 'request.url_path' } } }),
   ];
 }

@@ -85,6 +85,7 @@ describe('telemetry of the demo mesh', () => {
       'istio_requests_total',
       'istio_request_duration_milliseconds_count',
       'istio_request_bytes_sum',
+      'istio_response_bytes_sum',
     ]) {
       // Envoy merges histograms every five seconds.
       await waitFor(async () => (await seriesOf('productpage', metric)).length >= 3, { what: metric, limitMs: 30_000 });
@@ -211,6 +212,7 @@ spec:
     });
     const [messages] = await seriesOf('gateway', 'istio_request_messages_total');
     expect(messages).toMatchObject({ value: 2, labels: { request_protocol: 'grpc' } });
+    expect(Object.keys(messages?.labels ?? {})).toEqual(expect.arrayContaining(documented));
   }, 180_000);
 
   it('gives what a Telemetry asks of metrics, logs and spans, and one trace of a page with every hop', async () => {
