@@ -4,6 +4,7 @@ import { Latest } from '../../../lib/latest.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { messageOf } from '../../../lib/mesh-error.ts';
 import type { Service } from '../../../lib/service.ts';
+import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { findCulprit } from '../quarantine.ts';
 import type { FactsSource } from '../replay/snapshots-at.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
@@ -35,6 +36,8 @@ export interface RejectionTracerOptions {
 const maxWaiting = 1_000;
 /** Resources looked into for one rejection: a client that names none may mean any of thousands. */
 const maxResources = 16;
+/** Events named for one content: a proxy that is behind by more has other troubles. */
+const maxCauses = 8;
 /** Causes remembered by what was refused: proxies of one kind refuse the same. */
 const maxRemembered = 1_000;
 
@@ -51,6 +54,13 @@ interface Waiting {
   readonly resources: readonly string[];
   /** By name, what was refused first since the client last took the resource, and now. */
   readonly refused: ReadonlyMap<string, readonly Refused[]>;
+}
+
+/** A resource as one proxy has it. */
+interface ResourceOf {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly context: ProxyContext;
 }
 
 /** What is known of a stream. */
@@ -134,26 +144,49 @@ export class RejectionTracer implements Service {
     return { stream, rejection, resources, causes: [...causes.values()].sort((a, b) => a.position - b.position) };
   }
 
-  async #causesOf(
-    { version, good, bad }: Refused,
-    of: { readonly typeUrl: string; readonly name: string; readonly context: ProxyContext },
-  ): Promise<readonly RecordedEvent[]> {
-    const { typeUrl, name, context } = of;
-    const key = `${typeUrl}\0${name}\0${version}`;
+  /** Of a proxy that was sent several changes at once, all that changed the resource since it had last taken it: any may be the wrong one. */
+  async #causesOf(content: Refused, of: ResourceOf): Promise<readonly RecordedEvent[]> {
+    const { version, good, bad } = content;
+    const key = `${of.typeUrl}\0${of.name}\0${version}\0${good}`;
     const known = this.#remembered.get(key);
     if (known) return known;
-    const { source, newTranslator } = this.#options;
-    const translator = newTranslator();
-    const fails: Parameters<typeof findCulprit>[0]['fails'] = (snapshot) =>
-      translator(snapshot, context)
-        .resources(typeUrl as TypeUrl)
-        .get(name)?.version === version;
-    const found =
-      (good < bad ? await findCulprit({ source, good, bad, fails }) : undefined) ??
+    const causes: RecordedEvent[] = [];
+    const versions = new Map<number, string | undefined>();
+    const search = async (from: number, to: number, wanted: string | undefined) =>
+      await findCulprit({
+        source: this.#options.source,
+        good: from,
+        bad: to,
+        fails: this.#looksFor(wanted, of, versions),
+      });
+    let found =
+      (good < bad ? await search(good, bad, version) : undefined) ??
       // It was in what had been taken already: sent again for another reason.
-      (await findCulprit({ source, good: 0, bad, fails }));
+      (await search(0, bad, version));
+    while (found && causes.length < maxCauses) {
+      causes.unshift(found);
+      const before = found.position - 1;
+      const isSame = !versions.has(good) || !versions.has(before) || versions.get(before) === versions.get(good);
+      found = before <= good || isSame ? undefined : await search(good, before, versions.get(before));
+    }
     if (this.#remembered.size >= maxRemembered) this.#remembered.clear();
-    this.#remembered.set(key, found ? [found] : []);
-    return found ? [found] : [];
+    this.#remembered.set(key, causes);
+    return causes;
+  }
+
+  /** Whether the resource has this version in a snapshot; what versions it had is noted by position. */
+  #looksFor(
+    version: string | undefined,
+    { typeUrl, name, context }: ResourceOf,
+    versions: Map<number, string | undefined>,
+  ) {
+    const translator = this.#options.newTranslator();
+    return (snapshot: Snapshot) => {
+      const has = translator(snapshot, context)
+        .resources(typeUrl as TypeUrl)
+        .get(name)?.version;
+      versions.set(snapshot.position, has);
+      return has === version;
+    };
   }
 }
