@@ -25,7 +25,7 @@ const translator = (): Translate => (snapshot) => {
 /** What is found for a proxy that had taken the route at `good` and refused it at `bad`; letters name VirtualServices, others Gateways. */
 async function causes(changes: string, good: number, bad: number): Promise<readonly string[]> {
   const facts = new MemoryLog();
-  for (const [i, name] of [...changes].entries()) {
+  for (const [i, name] of Array.from(changes).entries()) {
     const kind = /[a-z]/.test(name) ? 'VirtualService' : 'Gateway';
     const rest = { id: `e${i + 1}`, source: '/test', time: '2026-01-01T00:00:00.000Z', actor: 'user:test', causes: [] };
     await facts.append([{ event: { ...configApplied(resourceOf(kind, name, {})), ...rest } }]);
@@ -35,7 +35,9 @@ async function causes(changes: string, good: number, bad: number): Promise<reado
   const tracer = new RejectionTracer({
     ...{ source: { facts }, newTranslator: translator, logger: silentLogger, onTraced: resolve },
   });
-  const version = [...changes.slice(0, bad)].filter((name) => /[a-z]/.test(name)).join();
+  const version = Array.from(changes.slice(0, bad))
+    .filter((name) => /[a-z]/.test(name))
+    .join();
   const answer = { typeUrl, nonce: '1', first: false, latencyMs: 1, sent: () => [['80', version]] as const };
   tracer.acknowledged(stream, { ...answer, position: good });
   tracer.rejected(stream, { ...answer, position: bad, code: 13, message: 'no' });
