@@ -57,7 +57,7 @@ async function measure(row: Row, sidecar: Sidecar, mixer: MixerProcess, options:
     ...options,
     head: 'GET /reviews/1?a=b HTTP/1.1\r\nhost: web\r\nx-user: alice\r\n\r\n',
   };
-  await load({ ...order, seconds: 2 });
+  await load({ ...order, seconds: 1 });
   const calls = () => sidecar.stat(/^cluster\.outbound\|9091\|\|mixer.*upstream_rq_total:/);
   const [before, cpuBefore] = [await calls(), await mixer.cpuSeconds()];
   row.runs.push(await load(order));

@@ -18,7 +18,7 @@ import { staticBootstrap } from '../test/support/static-bootstrap.ts';
 import { median } from './statistics.ts';
 
 const perSecond = 1_000;
-const seconds = 7;
+const seconds = 5;
 const rounds = 5;
 /** Linux counts CPU time in these (USER_HZ). */
 const ticksPerSecond = 100;
