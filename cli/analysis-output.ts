@@ -41,9 +41,11 @@ export function formatFindings(problems: readonly Problem[], style: Style = plai
 /** istioctl's fields of a message, and ours beside them. */
 export function messageObject(problem: Problem): object {
   const { code } = problem;
+  const level = levelOf(problem);
   return {
     ...problem,
-    level: levelOf(problem),
+    severity: level.toLowerCase(),
+    level,
     message: messageOf(problem),
     origin: originOf(problem),
     reference: referenceOf(problem),

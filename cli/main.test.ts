@@ -279,7 +279,7 @@ describe('with a control plane', () => {
     expect(suppressed).toMatchObject({ code: 0, out: expect.stringContaining('No validation issues found') });
     expect(await run(`analyze ${path} -o json --output-threshold error`)).toMatchObject({
       code: 1,
-      out: expect.stringContaining('"level": "Error"'),
+      out: expect.stringMatching(/"severity": "error"[^}]*"level": "Error"/),
     });
     expect((await run('analyze -L')).out).toContain('* IST0101 ReferencedResourceNotFound (Error)\n');
     expect((await run(`analyze ${path} --failure-threshold nonsense`)).code).toBe(2);

@@ -65,9 +65,7 @@ export function statusCases(onKube: OnKube): void {
         await kube.must('PATCH', resource, { spec: spec(1, 'nowhere') });
         const warned = await untilStatus(kube, 'valid again', { Reconciled: 'True' }, /^2\/2/);
         expect(warned.observedGeneration).toBe(3);
-        expect(warned.validationMessages?.map(({ level, type }) => [level, type.code])).toEqual([
-          ['WARNING', 'IST0101'],
-        ]);
+        expect(warned.validationMessages?.map(({ level, type }) => [level, type.code])).toEqual([['ERROR', 'IST0101']]);
         expect(await positionOf(admin)).toBe(before + 1);
       } finally {
         for (const envoy of envoys) await envoy.stop();

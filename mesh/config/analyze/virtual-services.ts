@@ -88,15 +88,6 @@ function analyzeDestination(
   const services = index.servicesFor(host, resource.namespace);
   const first = services[0];
   const isMirror = path.some((step) => step === 'mirror' || step === 'mirrors');
-  if (first === undefined)
-    return [
-      finding(
-        resource,
-        [...path, 'host'],
-        'IST0101',
-        `Referenced ${isMirror ? 'mirror host' : 'host'} not found: ${JSON.stringify(host)} (no such service is known in or visible to namespace ${resource.namespace})`,
-      ),
-    ];
   const problems: Problem[] = [];
   if (subset && !index.subsetsFor(host, resource.namespace).has(subset))
     problems.push(
@@ -107,6 +98,10 @@ function analyzeDestination(
         `Referenced ${isMirror ? 'mirror' : 'host'}+subset in destinationrule not found: "${host}+${subset}"`,
       ),
     );
+  if (first === undefined) {
+    const unknown = `Referenced ${isMirror ? 'mirror host' : 'host'} not found: ${JSON.stringify(host)} (no such service is known in or visible to namespace ${resource.namespace})`;
+    return [...problems, finding(resource, [...path, 'host'], 'IST0101', unknown)];
+  }
   const ports = first.ports.map((servicePort) => servicePort.port);
   if (port?.number === undefined && ports.length > 1)
     problems.push(
