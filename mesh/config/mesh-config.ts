@@ -1,6 +1,7 @@
 // Mesh-wide defaults (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1): the fields Periplus acts on, and how Istio's are read.
 import type { ConfigResource } from '../../events/model.ts';
 import { checkSchema, isRecord } from './check-schema.ts';
+import type { MeshNetworks, MeshNetworksSpec } from './mesh-networks.ts';
 import type { Path, Report } from './problem.ts';
 import { durationMs } from './quantities.ts';
 import type {
@@ -67,6 +68,13 @@ export interface MeshConfig {
   readonly tlsDefaults?: NonNullable<MeshConfigSpec['tlsDefaults']>;
   /** Who authorizes (AuthorizationPolicies of action CUSTOM), logs and traces (Telemetry). */
   readonly extensionProviders?: readonly ExtensionProvider[];
+  /** Networks and their gateways; absent: every endpoint is called itself. */
+  readonly networks?: MeshNetworks;
+}
+
+/** What the resource holds: the ConfigMap's document `mesh`, and beside its fields the other document, `meshNetworks`. */
+export interface MeshConfigResourceSpec extends MeshConfigSpec {
+  readonly meshNetworks?: MeshNetworksSpec;
 }
 
 /** Istio's defaults. */
@@ -89,7 +97,7 @@ export const defaultMeshConfig: MeshConfig = {
 export const meshConfigKey = { kind: 'MeshConfig', namespace: 'istio-system', name: 'istio' } as const;
 
 /** Whether a resource is the mesh configuration. */
-export function isMeshConfig(resource: ConfigResource): resource is ConfigResource<MeshConfigSpec> {
+export function isMeshConfig(resource: ConfigResource): resource is ConfigResource<MeshConfigResourceSpec> {
   const { kind, namespace, name } = meshConfigKey;
   return resource.kind === kind && resource.namespace === namespace && resource.name === name;
 }
@@ -119,7 +127,7 @@ function asIstioReads(report: Report, { length }: Path): Report {
 }
 
 /** The effective configuration: `spec` (checked by `checkMeshConfig`) over `base`. */
-export function meshConfigOf(spec: MeshConfigSpec, base: MeshConfig = defaultMeshConfig): MeshConfig {
+export function meshConfigOf(spec: MeshConfigResourceSpec, base: MeshConfig = defaultMeshConfig): MeshConfig {
   const ms = (text: string | undefined) => (text === undefined ? undefined : durationMs(text));
   return withoutUndefined(base, {
     rootNamespace: spec.rootNamespace || undefined,
@@ -149,6 +157,7 @@ export function meshConfigOf(spec: MeshConfigSpec, base: MeshConfig = defaultMes
     gatewayTopology: spec.defaultConfig?.gatewayTopology,
     proxyHeaders: spec.defaultConfig?.proxyHeaders,
     tlsDefaults: spec.tlsDefaults,
+    networks: spec.meshNetworks?.networks,
   });
 }
 

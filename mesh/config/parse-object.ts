@@ -2,6 +2,7 @@
 import type { ConfigResource } from '../../events/model.ts';
 import { checkSchema, isRecord } from './check-schema.ts';
 import { checkMeshConfig, meshConfigKey } from './mesh-config.ts';
+import { checkMeshNetworks } from './mesh-networks.ts';
 import { type Path, type Problem, type Report, reportTo, type Source } from './problem.ts';
 import { metadataSchema, type ObjectMetadata } from './schemas/destination.ts';
 import { type Kind, kinds, unsupportedKinds } from './schemas/kinds.ts';
@@ -180,12 +181,23 @@ function meshConfigMap(
 ): ParsedConfig | undefined {
   const { namespace, name } = meshConfigKey;
   if (identity.kind !== 'ConfigMap' || identity.namespace !== namespace || identity.name !== name) return undefined;
-  const mesh = (object as KubernetesConfigMap).data?.mesh;
-  if (mesh === undefined) return undefined;
-  const read = readYaml(mesh, {});
-  for (const problem of read.problems)
-    report(['data', 'mesh'], `line ${problem.line ?? 1} of the document within: ${problem.message}`);
-  const spec = checkMeshConfig(read.documents[0]?.value ?? {}, ['data', 'mesh'], report);
+  const { mesh, meshNetworks } = (object as KubernetesConfigMap).data ?? {};
+  if (mesh === undefined && meshNetworks === undefined) return undefined;
+  const documentIn = (key: string, document: string): unknown => {
+    const read = readYaml(document, {});
+    for (const problem of read.problems)
+      report(['data', key], `line ${problem.line ?? 1} of the document within: ${problem.message}`);
+    return read.documents[0]?.value ?? {};
+  };
+  const networks =
+    meshNetworks === undefined
+      ? {}
+      : checkMeshNetworks(documentIn('meshNetworks', meshNetworks), ['data', 'meshNetworks'], report);
+  const spec = {
+    ...checkMeshConfig(documentIn('mesh', mesh ?? ''), ['data', 'mesh'], report),
+    // Istio's own installation writes an empty one.
+    ...(Object.keys(networks.networks ?? {}).length > 0 && { meshNetworks: networks }),
+  };
   const resource = { apiVersion: 'mesh.istio.io/v1alpha1', ...meshConfigKey, spec };
   return { type: 'config', ...meshConfigKey, resource, ...place };
 }

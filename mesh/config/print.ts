@@ -34,8 +34,11 @@ export function manifestOf(resource: ConfigResource): Readonly<Record<string, un
     ...(annotations && { annotations }),
     ...(createdAt && { creationTimestamp: createdAt }),
   };
-  if (isMeshConfig(resource))
-    return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { mesh: printYamlValue(spec) } };
+  if (isMeshConfig(resource)) {
+    const { meshNetworks, ...mesh } = resource.spec;
+    const networks = meshNetworks && { meshNetworks: printYamlValue(meshNetworks) };
+    return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { mesh: printYamlValue(mesh), ...networks } };
+  }
   return { apiVersion, kind, metadata, spec };
 }
 

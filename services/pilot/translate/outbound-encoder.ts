@@ -79,18 +79,18 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
         isProxyless,
         isIpv6Only,
         isWithoutIdentity,
-        placeKey(use, context),
+        placeKey(use, context, mesh),
         identities?.join(),
         federation,
       ];
       return memo.get('named-cluster', [spec, mesh, endpoints, policies, ...place], () =>
-        encode(spec, identities, loadAssignment(spec, endpoints, { use, context, takesTls })),
+        encode(spec, identities, loadAssignment(spec, endpoints, { use, context, mesh, takesTls })),
       );
     },
     loadAssignment: (spec, endpoints) => {
       const use = useOf(spec, mesh);
-      return memo.get('load-assignment', [spec, endpoints, mesh, policies, placeKey(use, context)], () => {
-        const assignment = loadAssignment(spec, endpoints, { use, context, takesTls });
+      return memo.get('load-assignment', [spec, endpoints, mesh, policies, placeKey(use, context, mesh)], () => {
+        const assignment = loadAssignment(spec, endpoints, { use, context, mesh, takesTls });
         return encodeResource(typeUrls.endpoints, spec.name, ClusterLoadAssignmentSchema, assignment);
       });
     },
@@ -108,8 +108,13 @@ function useOf(spec: ClusterSpec, mesh: MeshConfig): LocalityUse {
 }
 
 /** What of the proxy the load assignment reads, so that proxies in other places share it where place does not matter. */
-function placeKey(use: LocalityUse, context: ProxyContext): string {
-  if (use.kind === 'none') return '';
+function placeKey(use: LocalityUse, context: ProxyContext, mesh: MeshConfig): string {
+  const network = mesh.networks === undefined ? '' : context.network;
+  if (use.kind === 'none') return network;
   const labels = use.kind === 'failover' ? use.failoverPriority : [];
-  return JSON.stringify([context.locality, ...labels.map((entry) => topologyLabel(context, failoverLabel(entry)))]);
+  return JSON.stringify([
+    network,
+    context.locality,
+    ...labels.map((entry) => topologyLabel(context, failoverLabel(entry))),
+  ]);
 }

@@ -9,6 +9,7 @@ import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
 } from '../../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
+import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { ClusterSpec } from '../clusters/cluster-spec.ts';
 import { matchesLabels } from '../compute-proxy-scope.ts';
 import { compareNames } from '../names.ts';
@@ -16,6 +17,7 @@ import type { ProxyContext } from '../proxy-context.ts';
 import { endpointWeight, isResolved, lbEndpoint } from './lb-endpoint.ts';
 import { type LocalityUse, parseLocality } from './locality.ts';
 import { type EndpointGroup, prioritise } from './locality-priority.ts';
+import { reachedEndpoints } from './network-gateways.ts';
 
 /** Largest weight Envoy takes for a locality; the sum of all must stay below 2^32. */
 const maxLocalityWeight = 0xffff_ffff;
@@ -27,14 +29,19 @@ const maxLocalityWeight = 0xffff_ffff;
 export function loadAssignment(
   spec: ClusterSpec,
   endpoints: readonly Endpoint[],
-  proxy: { readonly use: LocalityUse; readonly context: ProxyContext; readonly takesTls?: TakesTls },
+  proxy: {
+    readonly use: LocalityUse;
+    readonly context: ProxyContext;
+    readonly mesh: MeshConfig;
+    readonly takesTls?: TakesTls;
+  },
 ): ClusterLoadAssignment {
-  const { takesTls = never } = proxy;
+  const { takesTls = never, context, mesh } = proxy;
+  const takesTlsAt = (endpoint: Endpoint) => takesTls(endpoint, endpointPort(endpoint, spec.port) ?? 0);
   // Whether what is passed on is the mesh's TLS can't be seen: an endpoint without it would be open to anybody.
-  const usable = usableEndpoints(spec, endpoints).filter(
-    (endpoint) => !spec.passesTls || takesTls(endpoint, endpointPort(endpoint, spec.port) ?? 0),
-  );
-  const groups = byLocality(usable);
+  const usable = usableEndpoints(spec, endpoints).filter((endpoint) => !spec.passesTls || takesTlsAt(endpoint));
+  const reached = reachedEndpoints(usable, spec.port, { context, mesh, takesTls: takesTlsAt });
+  const groups = byLocality(reached);
   return create(ClusterLoadAssignmentSchema, {
     clusterName: spec.name,
     endpoints: prioritise(groups, proxy).map((group) => localityEndpoints(group, spec.port, takesTls)),

@@ -1,0 +1,97 @@
+// Istio's `meshNetworks` document (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshNetworks): which network endpoints are on, and the
+// gateways by which each network is reached from the others.
+import { BlockList, isIP } from 'node:net';
+import type { Endpoint } from '../../events/model.ts';
+import { checkSchema } from './check-schema.ts';
+import type { Path, Report } from './problem.ts';
+import { list, map, object, type Static, text, uint32 } from './schemas/schema.ts';
+
+const gatewaySchema = object({ registryServiceName: text, address: text, port: uint32, locality: text });
+const networkSchema = object({
+  endpoints: list(object({ fromCidr: text, fromRegistry: text })),
+  gateways: list(gatewaySchema),
+});
+const meshNetworksSchema = object({ networks: map(networkSchema) });
+
+/** The document as its users write it. */
+export interface MeshNetworksSpec extends Static<typeof meshNetworksSchema> {}
+
+/** Where a network is reached from others: a gateway that passes mutual TLS on by its SNI (AUTO_PASSTHROUGH). */
+export interface NetworkGateway {
+  readonly address: string;
+  readonly port: number;
+  /** `region/zone/subzone`; absent: that of the endpoints behind it. */
+  readonly locality?: string;
+}
+
+/** Networks by name. */
+export type MeshNetworks = NonNullable<MeshNetworksSpec['networks']>;
+
+/** Istio's port of gateways for other networks. */
+const defaultPort = 15_443;
+
+/** Reports what is wrong with the document at `path` and returns it normalised. */
+export function checkMeshNetworks(document: unknown, path: Path, report: Report): MeshNetworksSpec {
+  const spec = checkSchema(meshNetworksSchema, document, path, { report }) as MeshNetworksSpec;
+  for (const [name, network] of Object.entries(spec.networks ?? {})) {
+    const at = [...path, 'networks', name];
+    network.endpoints?.forEach(({ fromCidr, fromRegistry }, i) => {
+      if ((fromCidr === undefined) === (fromRegistry === undefined))
+        report([...at, 'endpoints', i], 'expected one of fromCidr and fromRegistry');
+      else if (fromCidr !== undefined && cidrOf(fromCidr) === undefined)
+        report([...at, 'endpoints', i, 'fromCidr'], `expected an address with a prefix length, found ${fromCidr}`);
+    });
+    network.gateways?.forEach(({ address, registryServiceName, port }, i) => {
+      if ((address === undefined) === (registryServiceName === undefined))
+        report([...at, 'gateways', i], 'expected one of address and registryServiceName');
+      else if (address !== undefined && isIP(address) === 0)
+        report([...at, 'gateways', i, 'address'], `expected an IP address, found ${address}: names are not looked up`);
+      if (registryServiceName !== undefined)
+        report([...at, 'gateways', i, 'registryServiceName'], 'is not looked up: give the gateway’s address instead', {
+          severity: 'warning',
+        });
+      if (port !== undefined && (port < 1 || port > 65_535))
+        report([...at, 'gateways', i, 'port'], `expected 1 to 65535, found ${port}`);
+    });
+  }
+  return spec;
+}
+
+/** The network of an endpoint: its own, else that of its registry (cluster), else that of its address; '' where nothing says. */
+export function networkOf(
+  { network, clusterId = '', address }: Pick<Endpoint, 'network' | 'clusterId' | 'address'>,
+  networks: MeshNetworks = {},
+): string {
+  if (network) return network;
+  const all = Object.entries(networks);
+  const isOf = (of: (rule: { fromCidr?: string; fromRegistry?: string }) => boolean) =>
+    all.find(([, { endpoints = [] }]) => endpoints.some(of))?.[0];
+  const byRegistry = clusterId === '' ? undefined : isOf(({ fromRegistry }) => fromRegistry === clusterId);
+  return byRegistry ?? isOf(({ fromCidr }) => fromCidr !== undefined && isWithin(address, fromCidr)) ?? '';
+}
+
+/** A network's gateways in order of their addresses; empty where it is reached directly. */
+export function gatewaysOf(network: string, networks: MeshNetworks = {}): readonly NetworkGateway[] {
+  const gateways = Object.hasOwn(networks, network) ? (networks[network]?.gateways ?? []) : [];
+  return gateways
+    .flatMap(({ address, port = defaultPort, locality }) =>
+      address === undefined ? [] : [{ address, port, ...(locality !== undefined && { locality }) }],
+    )
+    .sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port));
+}
+
+function cidrOf(cidr: string): { readonly address: string; readonly bits: number } | undefined {
+  const [, address = '', bits = ''] = /^(.+)\/(\d{1,3})$/.exec(cidr) ?? [];
+  const version = isIP(address);
+  return version === 0 || Number(bits) > (version === 4 ? 32 : 128) ? undefined : { address, bits: Number(bits) };
+}
+
+function isWithin(address: string, cidr: string): boolean {
+  const known = cidrOf(cidr);
+  const version = isIP(address);
+  if (known === undefined || version === 0 || version !== isIP(known.address)) return false;
+  const family = version === 6 ? 'ipv6' : 'ipv4';
+  const networks = new BlockList();
+  networks.addSubnet(known.address, known.bits, family);
+  return networks.check(address, family);
+}
