@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConfigResource } from '../../events/model.ts';
+import { defaultMeshConfig } from '../../mesh/config/mesh-config.ts';
 import { endpointAt, httpService, resourceOf, snapshotOf } from '../../mesh/snapshot-fixture.ts';
 import { sidecarContext } from '../../services/pilot/translate/context-fixture.ts';
 import { translationToJson } from '../../services/pilot/translate/json.ts';
@@ -43,6 +44,9 @@ const names = [
   'wikiPass',
 ] as const;
 type PortName = (typeof names)[number];
+
+/** Of TEST-NET-3 (RFC 5737): nobody answers there. */
+const unreachable = '203.0.113.8';
 
 /** As the tasks have it, with free ports for 80, 443 and 15443. */
 function configOf(ports: Readonly<Record<PortName, number>>): readonly ConfigResource[] {
@@ -130,6 +134,7 @@ function configOf(ports: Readonly<Record<PortName, number>>): readonly ConfigRes
     resourceOf('DestinationRule', 'web', { host: 'web', trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL' } } }),
     resourceOf('DestinationRule', 'app', { host: 'app', trafficPolicy: { tls: { mode: 'DISABLE' } } }),
     ...wikiConfig(ports),
+    farSidecar(ports),
     resourceOf('PeerAuthentication', 'default', { mtls: { mode: 'STRICT' } }),
     resourceOf('Sidecar', 'web', {
       workloadSelector: { labels: { app: 'web' } },
@@ -144,6 +149,22 @@ function configOf(ports: Readonly<Record<PortName, number>>): readonly ConfigRes
       egress: [{ hosts: ['istio-config/*'] }],
     }),
   ];
+}
+
+/** The sidecar of a client on another network calls `web` on an address of its own. */
+const farAddress = '127.0.0.2';
+function farSidecar(ports: Readonly<Record<PortName, number>>): ConfigResource {
+  return resourceOf('Sidecar', 'far', {
+    workloadSelector: { labels: { app: 'far' } },
+    egress: [
+      {
+        port: { number: ports.webPort, protocol: 'HTTP', name: 'http' },
+        bind: farAddress,
+        captureMode: 'NONE',
+        hosts: ['*/web.default.svc.cluster.local'],
+      },
+    ],
+  });
 }
 
 /** The task "Egress using Wildcard Hosts": TLS of any name below one domain leaves through the gateway to the domain's own servers. */
@@ -203,7 +224,8 @@ describe('gateways inside the mesh', () => {
       namespace: 'istio-system',
       type: 'router',
     } as const;
-    for (const { name, ...context } of [web, client, gateway])
+    const far = { name: 'far', labels: { app: 'far' }, addresses: ['10.1.0.9'], network: 'here' };
+    for (const { name, ...context } of [web, client, gateway, far])
       envoys.push(await startProxy(name, context, { credential, outside: outside.certificate }));
   });
   afterAll(async () => {
@@ -255,13 +277,19 @@ describe('gateways inside the mesh', () => {
       ],
     });
     const endpoints = [
-      endpointAt(web, '127.0.0.1', { ports: { http: ports.web }, labels: { 'security.istio.io/tlsMode': 'istio' } }),
+      endpointAt(web, context.network === undefined ? '127.0.0.1' : unreachable, {
+        ports: { http: ports.web },
+        labels: { 'security.istio.io/tlsMode': 'istio' },
+        network: 'there',
+      }),
       endpointAt(app, '127.0.0.1', { ports: { http: ports.app } }),
       endpointAt(egress, '127.0.0.1', {
         ports: { https: ports.egress, tls: ports.bytes, pass: ports.pass, wiki: ports.wikiPass },
       }),
     ];
-    const snapshot = snapshotOf({ services: [web, app, egress], endpoints, config: configOf(ports) });
+    const networks = { there: { gateways: [{ address: '127.0.0.1', port: ports.pass }] } };
+    const mesh = { ...defaultMeshConfig, networks };
+    const snapshot = snapshotOf({ services: [web, app, egress], endpoints, config: configOf(ports), mesh });
     const resources = translationToJson(
       translate(snapshot, sidecarContext({ interceptionMode: 'NONE', identity: 'SDS', ...context }), createMemo()),
     );
@@ -315,6 +343,13 @@ describe('gateways inside the mesh', () => {
   it('ISTIO_MUTUAL in front of bytes', async () => {
     expect(await ask(ports.bytes, { ...keys(caller), servername: 'any.example.com' })).toMatch(/^HTTP\/1\.1 200/);
     expect(await ask(ports.bytes, { ...keys(stranger), servername: 'any.example.com' })).toBe('');
+  });
+
+  it('a client on another network reaches a workload by that network’s gateway alone, with its own identity', async () => {
+    const text = await answerOf(net.connect(ports.webPort, farAddress), 'web.default.svc.cluster.local');
+    expect(text).toMatch(/^HTTP\/1\.1 200/);
+    expect(text).toContain(`By=${spiffe('web')}`);
+    expect(text).toContain(`URI=${spiffe('far')}`);
   });
 
   it('AUTO_PASSTHROUGH: the SNI names the cluster, mutual TLS ends at the destination', async () => {

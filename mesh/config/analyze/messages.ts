@@ -40,7 +40,11 @@ export const analysisMessages: Readonly<Record<string, AnalysisMessage>> = {
   IST0118: found('PortNameIsNotUnderNamingConvention', 'Info', 'analyze/services.ts'),
   IST0123: none('NamespaceMultipleInjectionLabels', 'Warning', injection),
   IST0125: none('InvalidAnnotation', 'Warning', annotation),
-  IST0126: none('UnknownMeshNetworksServiceRegistry', 'Error', 'meshNetworks is not read: endpoints say their network'),
+  IST0126: none(
+    'UnknownMeshNetworksServiceRegistry',
+    'Error',
+    'names of clusters are taken as they come: a registry that is named here may be added later',
+  ),
   IST0127: found('NoMatchingWorkloadsFound', 'Warning', 'analyze/selectors.ts'),
   IST0128: found('NoServerCertificateVerificationDestinationLevel', 'Warning', 'analyze/destination-rules.ts'),
   IST0129: found('NoServerCertificateVerificationPortLevel', 'Warning', 'analyze/destination-rules.ts'),
