@@ -1,7 +1,7 @@
 // A small real OTLP receiver (opentelemetry.io/docs/specs/otlp): takes spans, log records and metrics by gRPC and HTTP, and keeps them.
 import { createServer, type Server as HttpServer } from 'node:http';
 import { type DescMessage, fromBinary, fromJson, type JsonValue, type MessageShape } from '@bufbuild/protobuf';
-import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
+import { type Metadata, Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
 import { ExportLogsServiceRequestSchema } from '../../gen/opentelemetry/proto/collector/logs/v1/logs_service_pb.js';
 import { ExportMetricsServiceRequestSchema } from '../../gen/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.js';
 import { ExportTraceServiceRequestSchema } from '../../gen/opentelemetry/proto/collector/trace/v1/trace_service_pb.js';
@@ -21,11 +21,19 @@ export interface ReceivedSpan {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
+/** A call as it came; of gRPC its metadata are the headers. */
+export interface ReceivedCall {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, unknown>>;
+}
+
 /** See the file's first line. */
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
   readonly logs: LogRecord[] = [];
   readonly metrics: Metric[] = [];
+  /** Calls of any path, those that were refused too. */
+  readonly calls: ReceivedCall[] = [];
   /** Answers 503 from now on, as a broken receiver does. */
   broken = false;
   #grpc: Server | undefined;
@@ -49,6 +57,7 @@ export class OtlpReceiver {
   startHttp(port = 0): Promise<number> {
     const server = createServer((request, response) => {
       const chunks: Buffer[] = [];
+      this.calls.push({ path: request.url ?? '', headers: request.headers });
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
         const schema = this.broken ? undefined : schemas.get(request.url ?? '');
@@ -77,7 +86,8 @@ export class OtlpReceiver {
 
   #exporter(schema: Schema) {
     return {
-      Export: (call: { readonly request: Buffer }, done: (error: Error | null, answer?: Buffer) => void) => {
+      Export: (call: ExportCall, done: (error: Error | null, answer?: Buffer) => void) => {
+        this.calls.push({ path: schema.typeName, headers: call.metadata.getMap() });
         if (this.broken) return done(new Error('broken'));
         this.#keep(fromBinary(schema, call.request));
         done(null, Buffer.alloc(0));
@@ -100,6 +110,11 @@ export class OtlpReceiver {
         this.metrics.push(...message.resourceMetrics.flatMap((one) => one.scopeMetrics.flatMap((s) => s.metrics)));
     }
   }
+}
+
+interface ExportCall {
+  readonly request: Buffer;
+  readonly metadata: Metadata;
 }
 
 type Schema =

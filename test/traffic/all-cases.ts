@@ -23,6 +23,7 @@ import { localityCases } from './cases/locality.ts';
 import { meshConfigCases } from './cases/mesh-config.ts';
 import { outlierDetectionCases } from './cases/outlier-detection.ts';
 import { protocolCases } from './cases/protocols.ts';
+import { providerCallCases } from './cases/provider-calls.ts';
 import { providerCases } from './cases/providers.ts';
 import { proxyHeaderCases } from './cases/proxy-headers.ts';
 import { serverTlsCases } from './cases/server-tls.ts';
@@ -98,6 +99,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'envoy-filter-routes': envoyFilterRouteCases,
   'ext-authz': extAuthzCases,
   providers: providerCases,
+  'provider-calls': providerCallCases,
   'mesh-config': meshConfigCases,
   'proxy-headers': proxyHeaderCases,
   'mesh-defaults': asMeshDefaults(

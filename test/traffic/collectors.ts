@@ -1,5 +1,5 @@
 // Small receivers of what proxies report: Envoy's access log service over gRPC, and Zipkin's spans over HTTP.
-import { createServer } from 'node:http';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { StreamAccessLogsMessage } from '../../gen/envoy/service/accesslog/v3/als_pb.js';
 import { accessLogService } from '../../services/mixer/report/access-log-server.ts';
@@ -38,20 +38,28 @@ export interface ZipkinSpan {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** Spans with the path that they were sent to. */
+/** A span with the path that it was sent to and the headers that it came with. */
+export interface ReceivedZipkinSpan {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly span: ZipkinSpan;
+}
+
+/** Spans as they came. */
 export interface ZipkinReceiver {
-  readonly received: readonly { readonly path: string; readonly span: ZipkinSpan }[];
+  readonly received: readonly ReceivedZipkinSpan[];
   stop(): Promise<void>;
 }
 
 /** Listens on 127.0.0.1. */
 export function startZipkinReceiver(port: number): Promise<ZipkinReceiver> {
-  const received: { path: string; span: ZipkinSpan }[] = [];
+  const received: ReceivedZipkinSpan[] = [];
   const server = createServer((request, response) => {
     let body = '';
     request.on('data', (chunk) => (body += String(chunk)));
     request.on('end', () => {
-      for (const span of JSON.parse(body) as ZipkinSpan[]) received.push({ path: request.url ?? '', span });
+      const { url: path = '', headers } = request;
+      for (const span of JSON.parse(body) as ZipkinSpan[]) received.push({ path, headers, span });
       response.writeHead(202).end();
     });
   });

@@ -1,11 +1,12 @@
 // MeshConfig.extensionProviders (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig-ExtensionProvider): who authorizes, logs and traces.
 import {
-  anything,
   duration,
   flag,
+  int32,
   list,
   map,
   object,
+  oneOfNames,
   openObject,
   required,
   type Static,
@@ -52,13 +53,20 @@ const httpAlsSchema = object({
 });
 const tcpAlsSchema = object({ ...server, logName: text, filterStateObjectsToLog: list(text) });
 const otelAlsSchema = object({ ...server, logName: text, logFormat: object({ text, labels: struct }) });
+const headersSchema = list(object({ name: required(text), value: text, envName: text }));
+const httpServiceSchema = object({ path: text, timeout: duration, headers: headersSchema });
 const openTelemetrySchema = object({
   ...server,
   maxTagLength: uint32,
-  http: object({ path: required(text), timeout: duration, headers: anything }),
+  http: httpServiceSchema,
   resourceDetectors: object({ environment: object({}), dynatrace: object({}) }),
-  dynatraceSampler: anything,
-  grpc: anything,
+  dynatraceSampler: object({
+    tenant: text,
+    clusterId: int32,
+    rootSpansPerMinute: uint32,
+    httpService: object({ ...server, http: httpServiceSchema }),
+  }),
+  grpc: object({ timeout: duration, initialMetadata: headersSchema }),
   serviceAttributeEnrichment: text,
 });
 const zipkinSchema = object({
@@ -67,8 +75,8 @@ const zipkinSchema = object({
   enable64bitTraceId: flag,
   path: text,
   timeout: duration,
-  headers: anything,
-  traceContextOption: text,
+  headers: headersSchema,
+  traceContextOption: oneOfNames('USE_B3', 'USE_B3_WITH_W3C_PROPAGATION'),
 });
 
 /** Schema of one provider; Lightstep, Datadog, Stackdriver, OpenCensus and SkyWalking are accepted and have no effect. */
@@ -101,5 +109,9 @@ export interface TcpAlsProvider extends Static<typeof tcpAlsSchema> {}
 export interface OtelAlsProvider extends Static<typeof otelAlsSchema> {}
 /** A receiver of OpenTelemetry's spans. */
 export interface OpenTelemetryProvider extends Static<typeof openTelemetrySchema> {}
+/** A header that proxies send to a receiver; `envName` names a variable of the control plane's. */
+export type ProviderHeader = Static<typeof headersSchema>[number];
+/** Where and how a receiver is reached over HTTP. */
+export interface ProviderHttpService extends Static<typeof httpServiceSchema> {}
 /** A receiver of Zipkin's spans. */
 export interface ZipkinProvider extends Static<typeof zipkinSchema> {}

@@ -1,7 +1,7 @@
 // Validates Istio's `mesh` document beyond its schema (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1).
 import { StatusCode } from '../../../gen/envoy/type/v3/http_status_pb.js';
 import { durationMs } from '../quantities.ts';
-import type { ExtensionProvider } from '../schemas/extension-provider.ts';
+import type { ExtensionProvider, ProviderHeader } from '../schemas/extension-provider.ts';
 import type { MeshConfigSpec } from '../schemas/mesh-config.ts';
 import { isAddress, isDnsLabel, isDnsName } from './hosts.ts';
 import { checkRetries } from './http-policies.ts';
@@ -67,13 +67,23 @@ function checkProvider(provider: ExtensionProvider, place: Place): void {
         .at(form, 'service')
         .error(`expected a host, an address or NAMESPACE/HOST, found ${JSON.stringify(server.service)}`);
   }
-  const { envoyExtAuthzHttp: http, envoyExtAuthzGrpc: grpc, opentelemetry } = provider;
+  const { envoyExtAuthzHttp: http, envoyExtAuthzGrpc: grpc, opentelemetry, zipkin } = provider;
   checkStatus(http?.statusOnError, place.at('envoyExtAuthzHttp', 'statusOnError'));
   checkStatus(grpc?.statusOnError, place.at('envoyExtAuthzGrpc', 'statusOnError'));
   if (http?.pathPrefix && !http.pathPrefix.startsWith('/'))
     place.at('envoyExtAuthzHttp', 'pathPrefix').error(`must begin with /, found ${JSON.stringify(http.pathPrefix)}`);
   if (opentelemetry?.grpc !== undefined && opentelemetry.http !== undefined)
     place.at('opentelemetry').error('only one of grpc and http may be set');
+  checkHeaders(opentelemetry?.http?.headers, place.at('opentelemetry', 'http', 'headers'));
+  checkHeaders(opentelemetry?.grpc?.initialMetadata, place.at('opentelemetry', 'grpc', 'initialMetadata'));
+  checkHeaders(zipkin?.headers, place.at('zipkin', 'headers'));
+}
+
+/** Istio reads `envName` from istiod's environment; a configuration that is replayed can't depend on that. */
+function checkHeaders(headers: readonly ProviderHeader[] | undefined, place: Place): void {
+  forEachAt(headers, place, ({ name, envName }, at) => {
+    if (envName) at.at('envName').warn(`has no effect: ${name} is sent without a value; write it as value`);
+  });
 }
 
 function isService(text: string): boolean {

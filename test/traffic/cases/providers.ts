@@ -12,12 +12,14 @@ import { startAccessLogReceiver, startZipkinReceiver } from '../collectors.ts';
 import { gateway, gatewaySelector, type Manifest, meshConfig, serviceEntry, virtualService } from '../resources.ts';
 
 const service = 'collector.example.com';
-const field = (provider: string, ...names: readonly string[]) =>
+/** Paths of a provider's fields. */
+export const field = (provider: string, ...names: readonly string[]) =>
   names.map((name) => `MeshConfig.extensionProviders.${provider}.${name}`);
-const limits = { limitMs: 20_000, everyMs: 50 };
+/** For what comes when a proxy has written out what it collected. */
+export const limits = { limitMs: 20_000, everyMs: 50 };
 
 /** `providers` as the mesh's defaults for `signal`, at a service on the last spare port of this machine. */
-function reporting(
+export function reporting(
   { ports }: Place,
   signal: keyof NonNullable<MeshConfigSpec['defaultProviders']>,
   ...extensionProviders: readonly ExtensionProvider[]
@@ -44,8 +46,10 @@ function reporting(
     }),
   ];
 }
-const overGrpc = ({ ports }: Place) => ({ service, port: ports.spare[4] });
-const overHttp = ({ ports }: Place) => ({ service, port: ports.spare[3] });
+/** The collector's port for gRPC. */
+export const overGrpc = ({ ports }: Place) => ({ service, port: ports.spare[4] });
+/** The collector's port for HTTP. */
+export const overHttp = ({ ports }: Place) => ({ service, port: ports.spare[3] });
 
 const logFile = ({ files }: Pick<Place, 'files'>, name: string) => join(dirname(files.ca), name);
 async function firstLine(mesh: CaseMesh, name: string): Promise<string> {
@@ -236,7 +240,7 @@ export const providerCases: readonly TrafficCase[] = [
 ];
 
 /** The path of a request is in a span's URL, cut after eight characters. */
-async function isTraced(mesh: CaseMesh, urls: () => readonly string[]): Promise<void> {
+export async function isTraced(mesh: CaseMesh, urls: () => readonly string[]): Promise<void> {
   await sendSpansSoon(mesh);
   const isThere = () => urls().some((url) => url.endsWith('/a-trace'));
   await waitFor(

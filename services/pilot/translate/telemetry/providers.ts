@@ -6,13 +6,19 @@ import type { Memo } from '../memo.ts';
 import { subsetKey } from '../names.ts';
 import type { Lookups } from '../routes/lookups.ts';
 
-/** A provider that the proxy can use. */
-export interface ProviderTarget {
-  readonly provider: ExtensionProvider;
-  /** `host:port` of its service; '' for providers that have none. */
+/** A service's port as Envoy's extensions name it. */
+export interface ServiceTarget {
+  /** `host:port` of the service; '' for providers that have none. */
   readonly authority: string;
   /** '' for providers that have no service. */
   readonly cluster: string;
+}
+
+/** A provider that the proxy can use. */
+export interface ProviderTarget extends ServiceTarget {
+  readonly provider: ExtensionProvider;
+  /** The service that its sampler asks, where it is another. */
+  readonly sampler?: ServiceTarget;
 }
 
 /** Those of `names` that are configured and whose service exists. The same array for all proxies for which it is the same. */
@@ -25,14 +31,15 @@ export function providerTargets(names: readonly string[], { scope, memo }: Looku
     if (server === undefined)
       return [memo.get('provider-target', [provider], () => ({ provider, authority: '', cluster: '' }))];
     // Envoy refuses a listener that names a cluster it does not have.
-    const service = serviceOf(server, scope.snapshot);
+    const service = targetOf(server, scope.snapshot);
     if (service === undefined) return [];
-    const cluster = subsetKey('outbound', server.port, '', service.hostname);
+    const asked = samplerOf(provider);
+    const sampler = asked && targetOf(asked, scope.snapshot);
     return [
-      memo.get('provider-target', [provider, cluster], () => ({
+      memo.get('provider-target', [provider, service.cluster, sampler?.cluster], () => ({
         provider,
-        authority: `${service.hostname}:${server.port}`,
-        cluster,
+        ...service,
+        ...(sampler ? { sampler } : {}),
       })),
     ];
   });
@@ -49,8 +56,8 @@ export interface ProviderService {
 
 /** Services of all configured providers: proxies call them whatever Sidecars and exportTo show. The same array while it is the same. */
 export function providerServices({ mesh, registry }: Snapshot, memo: Memo): readonly ProviderService[] {
-  const found = (mesh.extensionProviders ?? []).flatMap((provider) => {
-    const server = serverOf(provider);
+  const servers = (mesh.extensionProviders ?? []).flatMap((provider) => [serverOf(provider), samplerOf(provider)]);
+  const found = servers.flatMap((server) => {
     const service = server && serviceOf(server, { registry });
     if (server === undefined || service === undefined) return [];
     return [memo.get('provider-service', [service, server.port], () => ({ service, port: server.port }))];
@@ -78,7 +85,18 @@ function serverOf(provider: ExtensionProvider): Server | undefined {
   return envoyHttpAls ?? envoyTcpAls ?? envoyOtelAls ?? opentelemetry ?? zipkin;
 }
 
+function samplerOf({ opentelemetry }: ExtensionProvider): Server | undefined {
+  return opentelemetry?.dynatraceSampler?.httpService;
+}
+
+function targetOf(server: Server, snapshot: Pick<Snapshot, 'registry'>): ServiceTarget | undefined {
+  const service = serviceOf(server, snapshot);
+  if (service === undefined) return undefined;
+  const { hostname } = service;
+  return { authority: `${hostname}:${server.port}`, cluster: subsetKey('outbound', server.port, '', hostname) };
+}
+
 /** A gRPC service at the target. */
-export function grpcServiceOf({ cluster, authority }: ProviderTarget) {
+export function grpcServiceOf({ cluster, authority }: ServiceTarget) {
   return { targetSpecifier: { case: 'envoyGrpc' as const, value: { clusterName: cluster, authority } } };
 }

@@ -1,12 +1,7 @@
 // Envoy's tracing as a Telemetry asks for it: provider, sampling and tags of a connection manager.
-import { create, type DescMessage, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import { OpenTelemetryConfigSchema } from '../../../../gen/envoy/config/trace/v3/opentelemetry_pb.js';
-import {
-  ZipkinConfig_CollectorEndpointVersion,
-  ZipkinConfigSchema,
-} from '../../../../gen/envoy/config/trace/v3/zipkin_pb.js';
 import {
   type HttpConnectionManager_Tracing,
   HttpConnectionManager_TracingSchema,
@@ -14,13 +9,12 @@ import {
   RequestIDExtensionSchema,
 } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { UuidRequestIdConfigSchema } from '../../../../gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js';
-import { EnvironmentResourceDetectorConfigSchema } from '../../../../gen/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector_pb.js';
 import { type CustomTag, CustomTagSchema } from '../../../../gen/envoy/type/tracing/v3/custom_tag_pb.js';
 import { compareNames } from '../names.ts';
-import { durationOf, durationOfMs } from '../routes/duration.ts';
 import type { TracingChoice } from './effective-telemetry.ts';
 import { formattedTag } from './formatted-tag.ts';
-import { grpcServiceOf, type ProviderTarget } from './providers.ts';
+import type { ProviderTarget } from './providers.ts';
+import { tracerOf } from './tracers.ts';
 
 /** Istio's default: 1 % of the requests that nobody decided about before. */
 const defaultSamplingPercentage = 1;
@@ -50,7 +44,10 @@ export function tracing(
   const provider = tracerOf(target);
   if (provider === undefined) return undefined;
   const { opentelemetry, zipkin } = target.provider;
-  const percentage = choice.randomSamplingPercentage ?? defaultSamplingPercentage;
+  // A sampler decides about all: it must see all.
+  const percentage = opentelemetry?.dynatraceSampler
+    ? 100
+    : (choice.randomSamplingPercentage ?? defaultSamplingPercentage);
   const tracing = create(HttpConnectionManager_TracingSchema, {
     clientSampling: { value: 100 },
     randomSampling: { value: percentage },
@@ -71,55 +68,6 @@ export function requestIdExtension(choice: TracingChoice | undefined): RequestID
   if (choice?.useRequestIdForTraceSampling !== false) return undefined;
   const config = create(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: false });
   return create(RequestIDExtensionSchema, { typedConfig: anyPack(UuidRequestIdConfigSchema, config) });
-}
-
-function tracerOf(target: ProviderTarget) {
-  const { opentelemetry, zipkin } = target.provider;
-  if (opentelemetry) {
-    const { http } = opentelemetry;
-    const detector = environmentDetector();
-    const config = create(OpenTelemetryConfigSchema, {
-      resourceDetectors: [detector],
-      ...(http
-        ? {
-            httpService: {
-              httpUri: {
-                uri: `http://${target.authority}${http.path.startsWith('/') ? '' : '/'}${http.path}`,
-                httpUpstreamType: { case: 'cluster' as const, value: target.cluster },
-                timeout: http.timeout ? durationOf(http.timeout) : durationOfMs(exportTimeoutMs),
-              },
-            },
-          }
-        : { grpcService: { ...grpcServiceOf(target), timeout: durationOfMs(exportTimeoutMs) } }),
-    });
-    return tracer('envoy.tracers.opentelemetry', OpenTelemetryConfigSchema, config);
-  }
-  if (zipkin) {
-    const config = create(ZipkinConfigSchema, {
-      collectorCluster: target.cluster,
-      collectorEndpoint: zipkin.path || '/api/v2/spans',
-      collectorHostname: target.authority,
-      collectorEndpointVersion: ZipkinConfig_CollectorEndpointVersion.HTTP_JSON,
-      traceId128bit: zipkin.enable64bitTraceId !== true,
-      sharedSpanContext: false,
-    });
-    return tracer('envoy.tracers.zipkin', ZipkinConfigSchema, config);
-  }
-  return undefined;
-}
-
-/** Spans are sent in the background: a collector that is slow for longer only costs memory. */
-const exportTimeoutMs = 10_000;
-
-function tracer<Desc extends DescMessage>(name: string, schema: Desc, value: MessageShape<Desc>) {
-  return { name, configType: { case: 'typedConfig' as const, value: anyPack(schema, value) } };
-}
-
-/** `service.name` differs from proxy to proxy where the configuration does not: it is in OTEL_RESOURCE_ATTRIBUTES. */
-function environmentDetector() {
-  const schema = EnvironmentResourceDetectorConfigSchema;
-  const typedConfig = anyPack(schema, create(schema));
-  return { name: 'envoy.tracers.opentelemetry.resource_detectors.environment', typedConfig };
 }
 
 function customTags(choice: TracingChoice): CustomTag[] {
