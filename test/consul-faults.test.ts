@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createConsulAdapter } from '../adapters/consul/adapter.ts';
 import type { ConsulAccess } from '../adapters/consul/client.ts';
+import { captureAndReplay } from './support/capture.ts';
 import { TestConsul } from './support/consul.ts';
 import { ConsulCluster } from './support/consul-cluster.ts';
 import { findConsul } from './support/consul-install.ts';
 import { followAdapter } from './support/follow-adapter.ts';
 import { freePorts } from './support/free-port.ts';
 import { guideCommands, guideShell } from './support/guide.ts';
-import { periplus, RunningPeriplus, root } from './support/periplus.ts';
-import { waitFor } from './support/wait-for.ts';
+import { RunningPeriplus, root } from './support/periplus.ts';
 
 const found = await findConsul();
 const why = 'why' in found ? `: skipped, no Consul can be had: ${found.why}` : '';
@@ -129,26 +129,16 @@ describe.skipIf(why !== '')(`Consul${why}`, () => {
     const agent = await startSecured();
     const web = { ID: 'web', Name: 'web', Address: '10.1.0.1', Port: 80, Meta: { note: `bearer ${managementToken}` } };
     await agent.register(web, 'passing');
-    const folder = mkdtempSync(join(tmpdir(), 'periplus-capture-'));
-    cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
-    const file = join(folder, 'consul.capture');
-    const env = { CONSUL_HTTP_TOKEN: managementToken };
-    const args = ['adapter', 'capture', '--consul', agent.url, '--out', file, '--for', '4s'];
-    const capturing = periplus(args, { env });
-    const recorded = () => {
-      try {
-        return readFileSync(file, 'utf8');
-      } catch {
-        return '';
-      }
+    const change = async () => {
+      await agent.flip('web', 'fail');
+      await agent.register({ ID: 'late', Name: 'late', Port: 81 });
     };
-    await waitFor(() => recorded().includes('/v1/health/service/web'), { what: 'the first answers' });
-    await agent.flip('web', 'fail');
-    await agent.register({ ID: 'late', Name: 'late', Port: 81 });
-    expect(await capturing).toMatchObject({ code: 0, stdout: expect.stringMatching(/\d+ answers, \d+ facts/) });
-    expect(recorded()).not.toContain(managementToken);
-    expect(recorded()).toContain('"unhealthy"');
-    const replayed = await periplus(['adapter', 'replay', file]);
+    const { text, replayed } = await captureAndReplay(['--consul', agent.url], {
+      ...{ first: '/v1/health/service/web', change, last: '/v1/health/service/late' },
+      env: { CONSUL_HTTP_TOKEN: managementToken },
+    });
+    expect(text).not.toContain(managementToken);
+    expect(text).toContain('"unhealthy"');
     expect(replayed.stdout).toMatch(/consul\/default: \d+ facts, 0 subjects differ$/m);
     expect(replayed.code).toBe(0);
   });

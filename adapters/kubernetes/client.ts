@@ -1,4 +1,5 @@
 // The Kubernetes API as the adapter asks it: reads of one answer, and watches as streams of events. Knows no types; its errors hold no secret.
+import { STATUS_CODES } from 'node:http';
 import { MeshError, messageOf } from '../../lib/mesh-error.ts';
 import type { OpenPlatform, PlatformAnswer, PlatformReader } from '../platform-http.ts';
 import type { ClusterAccess } from './access.ts';
@@ -115,7 +116,7 @@ export class KubernetesClient {
   }
 
   #refusal({ status, text, headers }: PlatformAnswer, path: string): ApiError {
-    const said = messageIn(text) ?? '';
+    const said = messageIn(text) ?? STATUS_CODES[status] ?? '';
     const { name, server, token, program } = this.access;
     if (status === 401) {
       program?.refused();

@@ -19,12 +19,22 @@ export interface Captured {
  */
 export async function captureAndReplay(
   flags: readonly string[],
-  { first, change, last }: { readonly first: string; readonly change: () => Promise<void>; readonly last: string },
+  {
+    first,
+    change,
+    last,
+    env = {},
+  }: {
+    readonly first: string;
+    readonly change: () => Promise<void>;
+    readonly last: string;
+    readonly env?: NodeJS.ProcessEnv;
+  },
 ): Promise<Captured> {
   const folder = mkdtempSync(join(tmpdir(), 'periplus-capture-'));
   const file = join(folder, 'platform.capture');
   // Stopped as by Ctrl-C once it has what the test did.
-  const capturing = new RunningPeriplus(['adapter', 'capture', ...flags, '--out', file, '--for', '10m']);
+  const capturing = new RunningPeriplus(['adapter', 'capture', ...flags, '--out', file, '--for', '10m'], env);
   const untilRecorded = (text: string) =>
     waitFor(() => recorded(file).includes(text), { what: () => `"${text}" in the capture: ${capturing.output}` });
   try {
