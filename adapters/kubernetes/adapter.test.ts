@@ -246,6 +246,45 @@ describe('the Kubernetes adapter', { timeout: 20_000 }, () => {
       await untilSynced();
     }));
 
+  it('shows the namespaces that discoverySelectors select, and follows selectors and labels', () =>
+    withCluster(
+      async ({ server, until, untilSynced, runner }) => {
+        await untilSynced();
+        const shown = ({ registry, config }: Snapshot) =>
+          [
+            ...registry.services.keys(),
+            ...config.list('VirtualService').map(({ namespace, name }) => `${namespace}/${name}`),
+          ]
+            .map((key) => key.split('.')[0])
+            .sort()
+            .join();
+        const is = (names: string) => until(names, (mesh) => shown(mesh) === names);
+        await is('in/rule,in/web');
+        server.put('/api/v1/namespaces', { metadata: { name: 'out', labels: { mesh: 'on' } } });
+        await is('in/rule,in/web,out/rule,out/web');
+        server.put('/api/v1/namespaces', { metadata: { name: 'in', labels: {} } });
+        await is('out/rule,out/web');
+        server.remove('/api/v1/namespaces/istio-system/configmaps', 'istio', 'istio-system');
+        await is('in/rule,in/web,out/rule,out/web');
+        await untilSynced();
+        expect(runner.status.value?.heldCount).toBe(0);
+      },
+      (server) => {
+        const selectors = 'discoverySelectors: [{ matchLabels: { mesh: "on" } }]';
+        server.put('/api/v1/namespaces/istio-system/configmaps', {
+          metadata: { name: 'istio', namespace: 'istio-system' },
+          data: { mesh: selectors },
+        });
+        server.define(virtualServices);
+        server.put('/api/v1/namespaces', { metadata: { name: 'in', labels: { mesh: 'on' } } });
+        server.put('/api/v1/namespaces', { metadata: { name: 'out' } });
+        for (const namespace of ['in', 'out']) {
+          server.put(services, serviceObject('web', namespace));
+          server.put(virtualServices, { ...ruleObject('rule'), metadata: { name: 'rule', namespace } });
+        }
+      },
+    ));
+
   it('says what is wrong with its token, without the token', () =>
     withCluster(
       async ({ runner, until }) => {

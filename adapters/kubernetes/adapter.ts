@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import { messageOf } from '../../lib/mesh-error.ts';
-import type { Adapter, AdapterSink } from '../adapter.ts';
+import type { Adapter, AdapterSink, Observed } from '../adapter.ts';
 import type { OpenPlatform } from '../platform-http.ts';
 import type { ClusterAccess } from './access.ts';
 import { type ClientLimits, KubernetesClient } from './client.ts';
@@ -11,6 +11,7 @@ import { ClusterIndex } from './cluster-index.ts';
 import type { ConfigFeedback } from './config-feedback.ts';
 import { ConfigIndex } from './config-index.ts';
 import { ConfigWatch } from './config-watch.ts';
+import { NamespaceSelection } from './namespace-selection.ts';
 import { pruneEndpointSlice, pruneNamespace, pruneNode, prunePod, pruneService } from './prune.ts';
 import { defaultReflectorTiming, type ReflectorOptions, type ReflectorTiming, reflect } from './reflector.ts';
 import { defaultStatusTiming, type StatusTiming, StatusWriter } from './status-writer.ts';
@@ -103,6 +104,9 @@ class Run {
   /** A list is among what the next report tells. */
   #listedSinceReport = false;
   #isSynced = false;
+  readonly #selection = new NamespaceSelection();
+  #selectionSeen = 0;
+  #configWatch: ConfigWatch | undefined;
 
   constructor(options: KubernetesAdapterOptions, client: KubernetesClient, sink: AdapterSink) {
     const { clusterId, domain, network } = options;
@@ -114,11 +118,12 @@ class Run {
     this.#timing = { ...defaultKubernetesTiming, ...options.timing };
     this.#registry = new ClusterIndex(
       { platform, clusterId, ...(domain && { domain }) },
-      { ...(network && { network }) },
+      { ...(network && { network }), selection: this.#selection },
     );
     this.#status = this.#statusWriter();
     const onProblem = (scope: string, problem: string | undefined) => sink.problem(scope, problem);
-    this.#config = new ConfigIndex(onProblem, this.#status, options.revision);
+    const { revision } = options;
+    this.#config = new ConfigIndex(onProblem, this.#status, { revision, selection: this.#selection });
   }
 
   #statusWriter(): StatusWriter | undefined {
@@ -183,6 +188,7 @@ class Run {
       onChange: () => this.#wakeUp.now(),
       onTrouble: (part, trouble) => this.trouble(part, trouble),
     });
+    this.#configWatch = watch;
     return watch.run(signal);
   }
 
@@ -232,14 +238,16 @@ class Run {
     while (!signal.aborted) {
       await this.#wakeUp.wait(signal);
       await this.#settle(signal);
-      if (Object.keys(registryKinds).some((kind) => this.#unlisted.has(kind))) continue;
+      if (this.#isIncomplete()) continue;
+      this.#select();
       if (this.#registry.hasChanges || this.#config.hasChanges) {
         // What a watch says was deleted was; what a new list merely lacks is judged by the runner's rules.
         const onlyWatched = !this.#listedSinceReport;
         this.#listedSinceReport = false;
         const contents = new Map([...this.#registry.takeChanges(), ...this.#config.takeChanges()]);
         const placed = this.#status?.placing();
-        await this.#sink.replaceAll(contents, { explicit: () => onlyWatched });
+        const explicit = ({ value }: Observed) => onlyWatched || !this.#selection.has(value.namespace);
+        await this.#sink.replaceAll(contents, { explicit });
         await placed?.();
         // The sink takes a report for a sign that all is well.
         this.#sayTrouble();
@@ -248,6 +256,21 @@ class Run {
       this.#isSynced = true;
       await this.#sink.synced([...this.#registry.scopes(), ...this.#config.scopes()]);
     }
+  }
+
+  /** Nothing is said before the registry has been listed, and the mesh configuration, unless it can't be read: it says what belongs to the mesh. */
+  #isIncomplete(): boolean {
+    if (Object.keys(registryKinds).some((kind) => this.#unlisted.has(kind))) return true;
+    return this.#unlisted.has('ConfigMap') && !this.#troubles.has('ConfigMap');
+  }
+
+  /** Judges everything anew when other namespaces belong to the mesh. */
+  #select(): void {
+    const { revision } = this.#selection;
+    if (revision === this.#selectionSeen) return;
+    this.#selectionSeen = revision;
+    this.#registry.touchAll();
+    this.#configWatch?.relist();
   }
 
   async #settle(signal: AbortSignal): Promise<void> {

@@ -11,6 +11,7 @@ import type {
 import type { Observed } from '../adapter.ts';
 import { GroupedKeys } from './grouped-keys.ts';
 import { addressesOf, isFinished, type KubernetesIndex, namespaceOf, objectKey } from './kubernetes-set.ts';
+import { NamespaceSelection } from './namespace-selection.ts';
 import { serviceNameLabel } from './prune.ts';
 import { serviceOf } from './translate.ts';
 import { endpointsOfService } from './translate-endpoints.ts';
@@ -50,9 +51,12 @@ export class ClusterIndex {
   #dirty = new Set<string>();
   #awaitsPods = false;
 
-  constructor(origin: Origin, options: { readonly network?: string } = {}) {
+  readonly #selection: NamespaceSelection;
+
+  constructor(origin: Origin, options: { readonly network?: string; readonly selection?: NamespaceSelection } = {}) {
     this.#origin = origin;
     this.#configuredNetwork = options.network;
+    this.#selection = options.selection ?? new NamespaceSelection();
   }
 
   /** Everything of one kind that exists now. */
@@ -79,6 +83,11 @@ export class ClusterIndex {
       ...[...this.#services.keys()].map((key) => serviceScope + key),
       ...[...this.#pods.keys()].map((key) => podScope + key),
     ];
+  }
+
+  /** Which namespaces belong to the mesh has changed. */
+  touchAll(): void {
+    for (const scope of this.scopes()) this.#dirty.add(scope);
   }
 
   get hasChanges(): boolean {
@@ -182,10 +191,11 @@ export class ClusterIndex {
 
   #applyNamespace(before: KubernetesNamespace | undefined, after: KubernetesNamespace | undefined): void {
     const name = store(this.#namespaces, ({ metadata }) => metadata.name ?? '', before, after);
+    this.#selection.setLabels(name, after && (after.metadata.labels ?? {}));
     const network = after?.metadata.labels?.['topology.istio.io/network'];
     if (name !== 'istio-system' || network === this.#network) return;
     this.#network = network;
-    for (const scope of this.scopes()) this.#dirty.add(scope);
+    this.touchAll();
   }
 
   #namesUnknownPods({ metadata, endpoints }: KubernetesEndpointSlice): boolean {
@@ -210,11 +220,11 @@ export class ClusterIndex {
   #contentOf(scope: string): readonly Observed[] {
     if (scope.startsWith(podScope)) {
       const pod = this.#pods.get(scope.slice(podScope.length));
-      const value = pod && workloadOf(pod, this.#index, this.#origin);
+      const value = pod && this.#selection.has(namespaceOf(pod)) && workloadOf(pod, this.#index, this.#origin);
       return value ? [{ kind: 'workload', value }] : [];
     }
     const object = this.#services.get(scope.slice(serviceScope.length));
-    if (!object) return [];
+    if (!object || !this.#selection.has(namespaceOf(object))) return [];
     const value = serviceOf(object, this.#origin);
     const publishNotReady = object.spec?.publishNotReadyAddresses === true;
     return [

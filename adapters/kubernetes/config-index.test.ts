@@ -76,7 +76,7 @@ describe('the index of configuration', () => {
     expect(noted).toHaveLength(1);
     expect(labelled('canary', '2')).toBe(0);
     expect([noted.length, forgotten]).toEqual([1, [scope]]);
-    const canary = new ConfigIndex(() => {}, undefined, 'canary');
+    const canary = new ConfigIndex(() => {}, undefined, { revision: 'canary' });
     const own = { ...object(1, '3'), metadata: { ...object(1, '3').metadata, labels: { 'istio.io/rev': 'canary' } } };
     expect(canary.read(own, place).verdict).toMatchObject({ items: [{ kind: 'config' }] });
   });

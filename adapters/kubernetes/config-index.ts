@@ -1,10 +1,12 @@
 // A cluster's configuration resources: what is valid and new is handed on, what is not is reported and what it said before stays.
+import { isMeshConfig } from '../../mesh/config/mesh-config.ts';
 import { parseObject } from '../../mesh/config/parse.ts';
 import { formatProblem, hasErrors, type Problem } from '../../mesh/config/problem.ts';
 import { validateObjects } from '../../mesh/config/validate.ts';
 import type { Observed } from '../adapter.ts';
 import type { ApiObject } from './client.ts';
 import type { IstioStatus } from './istio-status.ts';
+import { NamespaceSelection } from './namespace-selection.ts';
 import type { StatusSubject, StatusWriter } from './status-writer.ts';
 
 /** What `istio.io/rev` is to say of resources of a control plane without a revision of its own, as in Istio. */
@@ -22,6 +24,13 @@ export interface ConfigReading {
   /** Of kinds with a status. */
   readonly subject?: StatusSubject;
   readonly verdict: 'known' | { readonly items: readonly Observed[] } | { readonly problem: string };
+}
+
+/** What of a cluster's configuration is this control plane's. */
+export interface ConfigScope {
+  readonly revision?: string | undefined;
+  /** Told of the selectors in the mesh configuration. */
+  readonly selection?: NamespaceSelection;
 }
 
 /** A kind, and the path of its collection when its objects have a status. */
@@ -85,6 +94,7 @@ export class ConfigIndex {
   readonly #onProblem: (scope: string, problem: string | undefined) => void;
   readonly #status: Pick<StatusWriter, 'note' | 'forget'> | undefined;
   readonly #revision: string;
+  readonly #selection: NamespaceSelection;
   /** Resource version by scope, of each kind. */
   readonly #known = new Map<string, Map<string, string | undefined>>();
   #changes = new Map<string, readonly Observed[]>();
@@ -92,11 +102,12 @@ export class ConfigIndex {
   constructor(
     onProblem: (scope: string, problem: string | undefined) => void,
     status?: Pick<StatusWriter, 'note' | 'forget'>,
-    revision: string = defaultRevision,
+    { revision = defaultRevision, selection = new NamespaceSelection() }: ConfigScope = {},
   ) {
     this.#onProblem = onProblem;
     this.#status = status;
     this.#revision = revision;
+    this.#selection = selection;
   }
 
   /** Judges an object of `kind` (list items don't say theirs), unless it did so before. */
@@ -105,7 +116,9 @@ export class ConfigIndex {
     const place = { scope: scopeOf(kind.kind, namespace, name), resourceVersion };
     const isKnown = resourceVersion !== undefined && this.#of(kind.kind).get(place.scope) === resourceVersion;
     if (isKnown) return { ...place, verdict: 'known' };
-    return this.#isForOthers(object) ? { ...place, verdict: { items: [] } } : judge(object, kind, place);
+    return this.#isForOthers(object) || !this.#selection.has(namespace)
+      ? { ...place, verdict: { items: [] } }
+      : judge(object, kind, place);
   }
 
   /** A resource that is labelled for another control plane's revision says nothing to this one, and its status is that one's to write. */
@@ -126,15 +139,25 @@ export class ConfigIndex {
     if (subject) this.#status?.note(subject);
     else this.#status?.forget(scope);
     this.#of(kind).set(scope, resourceVersion);
-    if ('items' in verdict) this.#changes.set(scope, verdict.items);
+    if ('items' in verdict) {
+      this.#changes.set(scope, verdict.items);
+      this.#noteSelectors(kind, verdict.items);
+    }
     this.#onProblem(scope, 'problem' in verdict ? verdict.problem : undefined);
   }
 
   remove(kind: string, scope: string): void {
     if (!this.#of(kind).delete(scope)) return;
     this.#changes.set(scope, []);
+    this.#noteSelectors(kind, []);
     this.#status?.forget(scope);
     this.#onProblem(scope, undefined);
+  }
+
+  #noteSelectors(kind: string, [item]: readonly Observed[]): void {
+    if (kind !== 'ConfigMap') return;
+    const resource = item?.kind === 'config' ? item.value : undefined;
+    this.#selection.setSelectors(resource && isMeshConfig(resource) ? resource.spec.discoverySelectors : undefined);
   }
 
   /** Has versions of the kind judged again that were before: it is served in another way now. */

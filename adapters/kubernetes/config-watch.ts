@@ -40,6 +40,7 @@ export class ConfigWatch {
   readonly #followed = new Map<string, Followed>();
   readonly #running = new Set<Promise<void>>();
   #hasFailed: { readonly error: unknown } | undefined;
+  #signal: AbortSignal | undefined;
 
   constructor(options: ConfigWatchOptions) {
     this.#options = options;
@@ -49,6 +50,7 @@ export class ConfigWatch {
 
   /** Until `signal` aborts: rejects with its reason then. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
     try {
       this.#followMeshConfig(signal);
       for (let retryMs = 500; ; ) {
@@ -60,6 +62,16 @@ export class ConfigWatch {
     } finally {
       for (const { stop } of this.#followed.values()) stop.abort();
       await Promise.allSettled(this.#running);
+    }
+  }
+
+  /** Has every kind listed and judged anew: which namespaces belong to the mesh has changed. */
+  relist(): void {
+    if (this.#signal === undefined) return;
+    for (const [kind, { path, hasStatus, stop }] of [...this.#followed]) {
+      stop.abort();
+      this.#options.index.reread(kind);
+      this.#follow({ kind, path, hasStatus }, this.#signal);
     }
   }
 

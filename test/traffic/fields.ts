@@ -2,7 +2,7 @@
 import { destinationRuleSchema } from '../../mesh/config/schemas/destination-rule.ts';
 import { envoyFilterSchema } from '../../mesh/config/schemas/envoy-filter.ts';
 import { gatewaySchema } from '../../mesh/config/schemas/gateway.ts';
-import { meshConfigSchema, unusedMeshFields } from '../../mesh/config/schemas/mesh-config.ts';
+import { adapterMeshFields, meshConfigSchema, unusedMeshFields } from '../../mesh/config/schemas/mesh-config.ts';
 import { proxyConfigSchema } from '../../mesh/config/schemas/proxy-config.ts';
 import type { Schema } from '../../mesh/config/schemas/schema.ts';
 import { serviceEntrySchema } from '../../mesh/config/schemas/service-entry.ts';
@@ -30,7 +30,7 @@ export const trafficKinds: Readonly<Record<string, Schema>> = {
 export function fieldPaths(kind: string): readonly string[] {
   const schema = trafficKinds[kind];
   if (schema === undefined) throw new Error(`no traffic kind ${kind}`);
-  const unused = new Set<string>(kind === 'MeshConfig' ? unusedMeshFields : []);
+  const unused = new Set<string>(kind === 'MeshConfig' ? [...unusedMeshFields, ...adapterMeshFields] : []);
   return below(kind, schema).filter((path) => !unused.has(path.split('.')[1] ?? ''));
 }
 

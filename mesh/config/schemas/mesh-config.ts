@@ -13,9 +13,11 @@ import {
   durationOrZero,
   flag,
   list,
+  map,
   type ObjectSchema,
   object,
   oneOfNames,
+  required,
   type Static,
   text,
 } from './schema.ts';
@@ -61,7 +63,6 @@ export const unusedMeshFields = [
   'certificates',
   'configSources',
   'disableEnvoyListenerLog',
-  'discoverySelectors',
   'enableEnvoyAccessLogService',
   'enablePrometheusMerge',
   'enableTracing',
@@ -84,7 +85,25 @@ export const unusedMeshFields = [
   'zoneAwareLbSetting',
 ] as const;
 
-const usedSchema = object(used);
+const labelSelectorSchema = object({
+  matchLabels: map(text),
+  matchExpressions: list(
+    object({
+      key: required(text),
+      operator: required(oneOfNames('In', 'NotIn', 'Exists', 'DoesNotExist')),
+      values: list(text),
+    }),
+  ),
+});
+/** A selector by labels (kubernetes.io/docs/concepts/overview/working-with-objects/labels). */
+export type LabelSelector = Static<typeof labelSelectorSchema>;
+
+/** Fields that the Kubernetes adapter acts on, before translation. */
+const adapterFields = { discoverySelectors: list(labelSelectorSchema) } as const;
+/** Their names. */
+export const adapterMeshFields: readonly string[] = Object.keys(adapterFields);
+
+const usedSchema = object({ ...used, ...adapterFields });
 
 /** The fields of the document that a MeshConfig (mesh-config.ts) is made of. */
 export interface MeshConfigSpec extends Static<typeof usedSchema> {}
@@ -92,5 +111,6 @@ export interface MeshConfigSpec extends Static<typeof usedSchema> {}
 /** Schema of the document. */
 export const meshConfigSchema: ObjectSchema = object({
   ...used,
+  ...adapterFields,
   ...Object.fromEntries(unusedMeshFields.map((name) => [name, anything])),
 });
