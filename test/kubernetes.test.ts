@@ -12,7 +12,7 @@ import { faultCases, lastFaultCase } from './kubernetes/faults.ts';
 import { guideCase } from './kubernetes/guide.ts';
 import { installCase } from './kubernetes/install.ts';
 import type { OnKube } from './kubernetes/on-kube.ts';
-import { shapeCases } from './kubernetes/shapes.ts';
+import { selectionCase, shapeCases } from './kubernetes/shapes.ts';
 import { kindCases, statusCases } from './kubernetes/status.ts';
 import { adapterToken, TestKube } from './support/kube.ts';
 import { applyFile, startAdapter } from './support/kube-adapter.ts';
@@ -209,6 +209,8 @@ describe('on a real kube-apiserver', { timeout: 120_000 }, () => {
   );
 
   shapeCases(onKube);
+
+  selectionCase(onKube);
 
   clusterCases(onKube);
 

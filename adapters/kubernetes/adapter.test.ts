@@ -248,7 +248,7 @@ describe('the Kubernetes adapter', { timeout: 20_000 }, () => {
 
   it('shows the namespaces that discoverySelectors select, and follows selectors and labels', () =>
     withCluster(
-      async ({ server, until, untilSynced, runner }) => {
+      async ({ server, until, untilSynced, runner, log }) => {
         await untilSynced();
         const shown = ({ registry, config }: Snapshot) =>
           [
@@ -260,6 +260,7 @@ describe('the Kubernetes adapter', { timeout: 20_000 }, () => {
             .join();
         const is = (names: string) => until(names, (mesh) => shown(mesh) === names);
         await is('in/rule,in/web');
+        for await (const { subject } of log.read()) expect(subject).not.toMatch(/\bout\b/);
         server.put('/api/v1/namespaces', { metadata: { name: 'out', labels: { mesh: 'on' } } });
         await is('in/rule,in/web,out/rule,out/web');
         server.put('/api/v1/namespaces', { metadata: { name: 'in', labels: {} } });

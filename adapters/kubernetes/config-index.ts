@@ -177,9 +177,11 @@ export class ConfigIndex {
 
   /** What changed since it was last called, by scope; an empty list where the resource is gone. */
   takeChanges(): ReadonlyMap<string, readonly Observed[]> {
-    const changes = this.#changes;
+    const changes = [...this.#changes];
     this.#changes = new Map();
-    return changes;
+    // What was read before the mesh configuration was may be in no namespace of the mesh.
+    const isOurs = ({ value }: Observed) => this.#selection.has(value.namespace);
+    return new Map(changes.map(([scope, items]) => [scope, items.filter(isOurs)]));
   }
 
   #of(kind: string): Map<string, string | undefined> {

@@ -93,6 +93,46 @@ export function shapeCases(onKube: OnKube): void {
   );
 }
 
+/** Registers the case of namespaces that are not in the mesh. */
+export function selectionCase(onKube: OnKube): void {
+  it(
+    'discoverySelectors choose the namespaces by their labels, and are followed',
+    onKube(async (kube) => {
+      const service = { ...serviceObject('chosen'), metadata: { name: 'chosen', namespace: 'chosen' } };
+      const maps = '/api/v1/namespaces/istio-system/configmaps';
+      try {
+        const labels = { mesh: 'on' };
+        await kube.must('POST', '/api/v1/namespaces', { metadata: { name: 'chosen', labels } });
+        await kube.must('POST', '/api/v1/namespaces/chosen/services', service);
+        await kube.must('POST', maps, {
+          metadata: { name: 'istio' },
+          data: { mesh: 'discoverySelectors: [{ matchLabels: { mesh: "on" } }]' },
+        });
+        await using adapter = startAdapter(kube.port, kube, { held: true });
+        const namespaces = async () =>
+          new Set([...(await adapter.mesh()).registry.services.values()].map(({ namespace }) => namespace));
+        const are = (what: string, isSo: (found: ReadonlySet<string>) => boolean) =>
+          waitFor(async () => isSo(await namespaces()), {
+            what: () => `${what}: ${JSON.stringify(adapter.runner.status.value)}`,
+          });
+        await adapter.untilState('synced');
+        expect(await namespaces()).toEqual(new Set(['chosen']));
+        await kube.must('PATCH', '/api/v1/namespaces/default', { metadata: { labels } });
+        await are('another one', (found) => found.has('default') && found.has('chosen'));
+        await kube.must('PATCH', '/api/v1/namespaces/chosen', { metadata: { labels: { mesh: 'off' } } });
+        await are('not the first', (found) => found.has('default') && !found.has('chosen'));
+        await kube.must('DELETE', `${maps}/istio`);
+        await adapter.untilEqual('all again');
+        expect(adapter.runner.status.value?.heldCount).toBe(0);
+      } finally {
+        await kube.must('DELETE', `${maps}/istio`);
+        await kube.must('PATCH', '/api/v1/namespaces/default', { metadata: { labels: { mesh: null } } });
+        await kube.must('DELETE', '/api/v1/namespaces/chosen/services/chosen');
+      }
+    }),
+  );
+}
+
 const keyOf = (name: string) => `default/${name}.default.svc.cluster.local`;
 
 function stateOf(address: string, conditions: object, more: object = {}) {
