@@ -255,7 +255,7 @@ describe('the Kubernetes adapter', { timeout: 20_000 }, () => {
             ...registry.services.keys(),
             ...config.list('VirtualService').map(({ namespace, name }) => `${namespace}/${name}`),
           ]
-            .map((key) => key.split('.')[0])
+            .map((key) => key.split('.')[0] ?? '')
             .sort()
             .join();
         const is = (names: string) => until(names, (mesh) => shown(mesh) === names);
