@@ -1,28 +1,9 @@
 // Validates TLS towards clients: Gateway servers and Sidecar ingress listeners.
 import type { ServerTLSSettings } from '../schemas/gateway.ts';
+import { isCipherSuite, isCurve } from '../tls-parameters.ts';
 import { forEachAt, type Place } from './place.ts';
 
 const versions = ['TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3'];
-
-/** Those of BoringSSL that Istio takes; what begins with a sign is an expression, and left to Envoy. */
-const ciphers = [
-  'ALL',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ECDHE-ECDSA-AES128-SHA',
-  'ECDHE-RSA-AES128-SHA',
-  'ECDHE-ECDSA-AES256-SHA',
-  'ECDHE-RSA-AES256-SHA',
-  'AES128-GCM-SHA256',
-  'AES256-GCM-SHA384',
-  'AES128-SHA',
-  'AES256-SHA',
-  'DES-CBC3-SHA',
-];
 
 /** Reports certificates that are missing for, or contradict, the mode. */
 export function checkServerTls(tls: ServerTLSSettings, place: Place): void {
@@ -99,10 +80,12 @@ function checkForms(tls: ServerTLSSettings, place: Place): void {
   forEachAt(tls.verifyCertificateSpki, place.at('verifyCertificateSpki'), (hash, at) => {
     if (!/^[A-Za-z0-9+/]{43}=$/.test(hash)) at.error('expected a SHA-256 hash in base64');
   });
+  forEachAt(tls.ecdhCurves, place.at('ecdhCurves'), (curve, at) => {
+    if (!isCurve(curve)) at.warn(`${JSON.stringify(curve)} is not a curve and is left out`);
+  });
   const seen = new Set<string>();
   forEachAt(tls.cipherSuites, place.at('cipherSuites'), (cipher, at) => {
-    if (/^[\p{L}\p{N}]/u.test(cipher) && !ciphers.includes(cipher))
-      at.warn(`${JSON.stringify(cipher)} is not a cipher suite and is left out`);
+    if (!isCipherSuite(cipher)) at.warn(`${JSON.stringify(cipher)} is not a cipher suite and is left out`);
     else if (seen.has(cipher)) at.warn(`${cipher} is given twice`);
     seen.add(cipher);
   });

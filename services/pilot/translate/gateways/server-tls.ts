@@ -18,6 +18,7 @@ import {
 } from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { ServerTLSSettings } from '../../../../mesh/config/schemas/gateway.ts';
+import { isCipherSuite, isCurve, usable } from '../../../../mesh/config/tls-parameters.ts';
 import { adsSecret, agentSecret, caSecretName, certificateSecretName } from '../clusters/secret-config.ts';
 import { sanMatcher } from '../clusters/upstream-tls.ts';
 
@@ -136,8 +137,8 @@ function setParameters(
 ): void {
   const min = protocols[tls.minProtocolVersion ?? ''] ?? protocols[defaults.minProtocolVersion ?? ''];
   const max = protocols[tls.maxProtocolVersion ?? ''];
-  const cipherSuites = firstOf(tls.cipherSuites, defaults.cipherSuites);
-  const ecdhCurves = firstOf(tls.ecdhCurves, defaults.ecdhCurves);
+  const cipherSuites = usable(firstOf(tls.cipherSuites, defaults.cipherSuites), isCipherSuite);
+  const ecdhCurves = usable(firstOf(tls.ecdhCurves, defaults.ecdhCurves), isCurve);
   if (min === undefined && max === undefined && cipherSuites.length === 0 && ecdhCurves.length === 0) return;
   context.tlsParams = create(TlsParametersSchema, {
     cipherSuites,
