@@ -1,10 +1,11 @@
-// MeshConfig extensionProviders: how their receivers are called (headers, metadata, samplers), what context goes on, and what of calls is logged.
+// MeshConfig extensionProviders: how their receivers are called (headers, metadata, samplers), what context goes on, what of calls is logged and counted.
 import assert from 'node:assert/strict';
 import { OtlpReceiver } from '../../support/otlp-receiver.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import type { TrafficCase } from '../case.ts';
+import type { CaseMesh, TrafficCase } from '../case.ts';
 import { sendHttp2 } from '../client.ts';
 import { startAccessLogReceiver, startZipkinReceiver } from '../collectors.ts';
+import { meshConfig } from '../resources.ts';
 import { field, isTraced, limits, overGrpc, overHttp, reporting } from './providers.ts';
 
 const urlsOf = (receiver: OtlpReceiver) => () => receiver.spans.map(({ attributes }) => attributes['http.url'] ?? '');
@@ -151,4 +152,27 @@ export const providerCallCases: readonly TrafficCase[] = [
       }
     },
   },
+  {
+    name: 'defaultProviders.metrics: requests are counted for a Prometheus that it names, and without any not at all',
+    proves: ['MeshConfig.defaultProviders.metrics', 'MeshConfig.extensionProviders.prometheus'],
+    resources: () => [meshConfig({ extensionProviders: [prometheus], defaultProviders: { metrics: [] } })],
+    later: () => [meshConfig({ extensionProviders: [prometheus], defaultProviders: { metrics: [prometheus.name] } })],
+    run: async (mesh, later) => {
+      const before = await requestsTotal(mesh);
+      await mesh.get('/not-counted');
+      await mesh.apply(...later);
+      await mesh.get('/counted');
+      await waitFor(async () => (await requestsTotal(mesh)) > before, { what: 'a counted request', ...limits });
+      assert.equal(await requestsTotal(mesh), before + 1);
+    },
+  },
 ];
+
+const prometheus = { name: 'own', prometheus: {} };
+
+/** Sum of the calling sidecar's Istio metric of requests. */
+async function requestsTotal({ admin }: CaseMesh): Promise<number> {
+  const url = `http://127.0.0.1:${admin.sidecar}/stats?format=json&filter=istio.requests_total`;
+  const { stats } = (await (await fetch(url)).json()) as { readonly stats: readonly { readonly value?: number }[] };
+  return stats.reduce((sum, { value = 0 }) => sum + value, 0);
+}
