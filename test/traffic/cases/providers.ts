@@ -82,20 +82,23 @@ export const providerCases: readonly TrafficCase[] = [
         'accessLogging',
         {
           name: 'text',
-          envoyFileAccessLog: { path: logFile(place, 'provider.log'), logFormat: { text: '%REQ(:PATH)% as told\n' } },
+          envoyFileAccessLog: {
+            path: logFile(place, 'provider.log'),
+            logFormat: { text: '%REQ(:PATH)% as told, %REQ_WITHOUT_QUERY(:PATH)%\n' },
+          },
         },
         {
           name: 'json',
           envoyFileAccessLog: {
             path: logFile(place, 'provider.json'),
-            logFormat: { labels: { path: '%REQ(:PATH)%', none: '%REQ(X-NONE)%' } },
+            logFormat: { labels: { path: '%REQ_WITHOUT_QUERY(:PATH)%', none: '%REQ(X-NONE)%' } },
             omitEmptyValues: true,
           },
         },
       ),
     run: async (mesh) => {
-      await mesh.ingress('/logged');
-      assert.equal(await firstLine(mesh, 'provider.log'), '/logged as told');
+      await mesh.ingress('/logged?key=secret');
+      assert.equal(await firstLine(mesh, 'provider.log'), '/logged?key=secret as told, /logged');
       assert.deepEqual(JSON.parse(await firstLine(mesh, 'provider.json')), { path: '/logged' });
     },
   },
@@ -170,14 +173,14 @@ export const providerCases: readonly TrafficCase[] = [
         envoyOtelAls: {
           ...overGrpc(place),
           logName: 'gateway-log',
-          logFormat: { text: 'asked for %REQ(:PATH)%', labels: { code: '%RESPONSE_CODE%' } },
+          logFormat: { text: 'asked for %REQ_WITHOUT_QUERY(:PATH)%', labels: { code: '%RESPONSE_CODE%' } },
         },
       }),
     run: async (mesh) => {
       const receiver = new OtlpReceiver();
       await receiver.startGrpc(mesh.ports.spare[5]);
       try {
-        await mesh.ingress('/otel');
+        await mesh.ingress('/otel?key=secret');
         const found = () =>
           receiver.logs.find(
             ({ body }) => body?.value.case === 'stringValue' && body.value.value === 'asked for /otel',

@@ -8,6 +8,7 @@ import {
 import { FileAccessLogSchema } from '../../../../gen/envoy/extensions/access_loggers/file/v3/file_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { accessLog } from '../telemetry/access-log.ts';
+import { logFormatters } from '../telemetry/log-formatters.ts';
 
 /** Istio's line. */
 export const textFormat =
@@ -78,7 +79,8 @@ export function meshFileLog(mesh: MeshConfig, filter?: AccessLogFilter): AccessL
 /** An access log in a file. */
 export function fileLog(options: FileLogOptions): AccessLog {
   const { path, omitEmptyValues = false, filter } = options;
-  const format = { format: formatOf(options), omitEmptyValues };
+  const formatters = logFormatters(options.json ?? options.text);
+  const format = { format: formatOf(options), formatters, omitEmptyValues };
   const file = create(FileAccessLogSchema, { path, accessLogFormat: { case: 'logFormat', value: format } });
   return accessLog('envoy.access_loggers.file', FileAccessLogSchema, file, filter);
 }

@@ -14,6 +14,7 @@ import { fileLog, textFormat } from '../listeners/access-log.ts';
 import { compareNames } from '../names.ts';
 import { accessLog, allOf, whereCel } from './access-log.ts';
 import { builtinLog, type LogChoice } from './effective-telemetry.ts';
+import { logFormatters } from './log-formatters.ts';
 import { grpcServiceOf, type ProviderTarget } from './providers.ts';
 
 /** Loggers for HTTP requests or TCP connections; providers that are of the other kind, or that the proxy can't reach, give none. */
@@ -81,6 +82,7 @@ function otelLog(target: ProviderTarget, provider: OtelAlsProvider, filter: Acce
     commonConfig: commonConfig(target, provider, 'otel_envoy_accesslog'),
     body: { value: { case: 'stringValue', value: text || textFormat.trimEnd() } },
     disableBuiltinLabels: true,
+    formatters: logFormatters(provider.logFormat),
     ...(labels ? { attributes: { values: keyValues(labels) } } : {}),
   });
   return accessLog('envoy.access_loggers.open_telemetry', OpenTelemetryAccessLogConfigSchema, config, filter);
