@@ -47,6 +47,9 @@ function blackHole(mesh: MeshConfig): Cluster {
   });
 }
 
+/** Istio's: each address that was ever called has connections of its own, and Envoy's hour would keep very many. */
+const passthroughIdleTimeout = '300s';
+
 function passthrough(name: string, mesh: MeshConfig, filters: readonly HttpFilter[] = []): Cluster {
   const cluster = create(ClusterSchema, {
     name,
@@ -55,7 +58,11 @@ function passthrough(name: string, mesh: MeshConfig, filters: readonly HttpFilte
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
   });
   applyConnectionPool(cluster, undefined);
-  applyProtocolOptions(cluster, { version: 'downstream', filters });
+  applyProtocolOptions(cluster, {
+    version: 'downstream',
+    filters,
+    pool: { http: { idleTimeout: passthroughIdleTimeout } },
+  });
   return cluster;
 }
 
