@@ -10,7 +10,7 @@ import { ClusterIdentity } from './cluster-identity.ts';
 import { ClusterIndex } from './cluster-index.ts';
 import type { ConfigFeedback } from './config-feedback.ts';
 import { ConfigIndex } from './config-index.ts';
-import { ConfigWatch } from './config-watch.ts';
+import { ConfigWatch, discoveryPart } from './config-watch.ts';
 import { NamespaceSelection } from './namespace-selection.ts';
 import { pruneEndpointSlice, pruneNamespace, pruneNode, prunePod, pruneService } from './prune.ts';
 import { defaultReflectorTiming, type ReflectorOptions, type ReflectorTiming, reflect } from './reflector.ts';
@@ -184,7 +184,7 @@ class Run {
       discoveryMs,
       reflecting: (part, path) => this.reflecting(part, path),
       onExpected: (part) => this.#unlisted.add(part),
-      onListed: (part) => this.listed(part),
+      onListed: (part) => this.listed(part, part !== discoveryPart),
       onChange: () => this.#wakeUp.now(),
       onTrouble: (part, trouble) => this.trouble(part, trouble),
     });
@@ -211,8 +211,9 @@ class Run {
     };
   }
 
-  listed(part: string): void {
-    this.#listedSinceReport = true;
+  /** `lacks`: what is not in the list is gone; finding out which kinds there are tells of no object. */
+  listed(part: string, lacks = true): void {
+    this.#listedSinceReport ||= lacks;
     this.#unlisted.delete(part);
     this.#isSynced &&= this.#unlisted.size === 0;
     this.#wakeUp.now();
@@ -251,7 +252,7 @@ class Run {
         await placed?.();
         // The sink takes a report for a sign that all is well.
         this.#sayTrouble();
-      }
+      } else this.#listedSinceReport = false; // Whatever was listed lacks nothing: the next change is a watch's word.
       if (this.#isSynced || this.#unlisted.size > 0 || this.#troubles.size > 0) continue;
       this.#isSynced = true;
       await this.#sink.synced([...this.#registry.scopes(), ...this.#config.scopes()]);

@@ -24,7 +24,8 @@ export interface ConfigWatchOptions {
 /** A kind that is missing in this many answers after the other is served no more: one alone may be a server that is starting. */
 const missesUntilGone = 2;
 
-const discovery = 'discovery';
+/** Name of the part that finds out which kinds the server has. */
+export const discoveryPart = 'discovery';
 
 interface Followed {
   readonly path: string;
@@ -45,7 +46,7 @@ export class ConfigWatch {
   constructor(options: ConfigWatchOptions) {
     this.#options = options;
     this.#reader = new DiscoveryReader(options.client);
-    options.onExpected(discovery);
+    options.onExpected(discoveryPart);
   }
 
   /** Until `signal` aborts: rejects with its reason then. */
@@ -82,12 +83,12 @@ export class ConfigWatch {
       const found = await this.#reader.read(signal);
       if (found === undefined) throw new ApiError(0, 'the API server says that it is not ready');
       this.#take(found, signal);
-      onTrouble(discovery, undefined);
-      if (found.uncertain.size === 0) onListed(discovery);
+      onTrouble(discoveryPart, undefined);
+      if (found.uncertain.size === 0) onListed(discoveryPart);
       return found.uncertain.size === 0;
     } catch (error) {
       signal.throwIfAborted();
-      onTrouble(discovery, error);
+      onTrouble(discoveryPart, error);
       return false;
     }
   }
