@@ -125,11 +125,11 @@ export async function runMesh(size: MeshSize, natsUrl?: string, rounds = default
     };
     const endpoint = await repeat((round) => {
       const address = `10.99.0.${round}`;
-      return change(address, { do: 'endpoint', service: round, address });
+      return change(address, { do: 'endpoint', service: round % services, address });
     });
     const route = await repeat((round) => {
       const mark = `mark-${round}`;
-      return change(mark, { do: 'route', service: 5 * round, mark });
+      return change(mark, { do: 'route', service: (5 * round) % services, mark });
     });
     const end = await measure();
     const delays = (measured: readonly Change[]) => measured.flatMap(({ delaysMs }) => delaysMs);
