@@ -38,6 +38,14 @@ const configEntries: CatalogOf<ConfigFact> = {
     data: 'kind, namespace and name',
     example: { kind: 'VirtualService', namespace: 'default', name: 'reviews' },
   },
+  'io.periplus.config.gateway-drained': {
+    group: 'config',
+    log: 'facts',
+    subject: 'gateway-drain/NAMESPACE/NAME',
+    meaning: 'Proxies have closed the connections that were open when hosts left HTTPS servers of a Gateway.',
+    data: 'namespace and name of the Gateway, and the position through which hosts had left',
+    example: { namespace: 'default', name: 'shop', through: 4711 },
+  },
   'io.periplus.system.event-quarantined': {
     group: 'system',
     log: 'facts',

@@ -15,8 +15,24 @@ export type EventQuarantined = NewEvent<
   { readonly position: number; readonly id: string; readonly reason: string }
 >;
 
+/** Proxies have closed the connections that were open when hosts left HTTPS servers of a Gateway. */
+export type GatewayDrained = NewEvent<
+  'io.periplus.config.gateway-drained',
+  {
+    readonly namespace: string;
+    readonly name: string;
+    /** Hosts that left at this position of the log or before it. */
+    readonly through: number;
+  }
+>;
+
 /** Everything the config store is folded from. */
-export type ConfigFact = ConfigApplied | ConfigDeleted | EventQuarantined;
+export type ConfigFact = ConfigApplied | ConfigDeleted | GatewayDrained | EventQuarantined;
+
+/** Subject of what becomes of a Gateway's connections: `gateway-drain/NAMESPACE/NAME`. */
+export function gatewayDrainSubject({ namespace, name }: { namespace: string; name: string }): string {
+  return `gateway-drain/${namespace}/${name}`;
+}
 
 /** Subject of a resource's events: `config/KIND/NAMESPACE/NAME`. */
 export function configSubject(resource: { kind: string; namespace: string; name: string }): string {

@@ -4,12 +4,15 @@
 // is as if P had never been. Production folds forward through P and then Q; a replay to X does exactly the same, so both agree with
 // what was served: while P counted, its translation failed and nothing was pushed from it for the proxies it failed for, and proxies
 // that it did not fail for were pushed content that a replay to their position gives again. Skipping P already before Q would not.
-import type { EventQuarantined } from '../events/config-facts.ts';
+import type { ConfigApplied, ConfigDeleted, EventQuarantined } from '../events/config-facts.ts';
 import type { RecordedEvent } from '../events/envelope.ts';
+import { type ConfigResource, configKey } from '../events/model.ts';
 import type { Projection } from '../events/projection.ts';
 import { type BanState, banProjection } from './bans.ts';
+import type { GatewaySpec } from './config/schemas/gateway.ts';
 import { type ConfigState, configProjection, unapplyFromConfig } from './config-store.ts';
 import { type CredentialState, credentialProjection } from './credentials.ts';
+import { evolveDrained, type GatewayDrainState, noGatewayDrains, releaseHosts } from './gateway-drains.ts';
 import { type KeySetState, keySetProjection } from './key-sets.ts';
 import { type RegistryState, registryProjection, unapplyFromRegistry } from './registry.ts';
 import { type TrustState, trustProjection, unapplyFromTrust } from './trust-bundles.ts';
@@ -23,6 +26,7 @@ export interface MeshState {
   time: string;
   readonly registry: RegistryState;
   readonly config: ConfigState;
+  readonly gatewayDrains: GatewayDrainState;
   readonly keySets: KeySetState;
   readonly bans: BanState;
   readonly trust: TrustState;
@@ -40,6 +44,7 @@ function initMesh(): MeshState {
     time: '',
     registry: registryProjection.init(),
     config: configProjection.init(),
+    gatewayDrains: noGatewayDrains(),
     keySets: keySetProjection.init(),
     bans: banProjection.init(),
     trust: trustProjection.init(),
@@ -53,7 +58,7 @@ function evolveMesh(state: MeshState, event: RecordedEvent): MeshState {
   state.time = event.time;
   if (event.type === 'io.periplus.system.event-quarantined') quarantine(state, event as unknown as EventQuarantined);
   else if (state.quarantined.size === 0 || !state.quarantined.has(event.position)) {
-    if (event.type.startsWith('io.periplus.config.')) configProjection.evolve(state.config, event);
+    if (event.type.startsWith('io.periplus.config.')) evolveConfig(state, event);
     else if (event.type.startsWith('io.periplus.policy.')) {
       keySetProjection.evolve(state.keySets, event);
       credentialProjection.evolve(state.credentials, event);
@@ -65,11 +70,22 @@ function evolveMesh(state: MeshState, event: RecordedEvent): MeshState {
   return state;
 }
 
+function evolveConfig(state: MeshState, event: RecordedEvent): void {
+  if (event.type === 'io.periplus.config.gateway-drained') return evolveDrained(state.gatewayDrains, event);
+  const { kind, namespace, name } = (event as unknown as ConfigApplied | ConfigDeleted).data;
+  const gateway = () =>
+    state.config.resources.get(configKey({ kind, namespace, name }))?.value as ConfigResource<GatewaySpec> | undefined;
+  const before = kind === 'Gateway' ? gateway() : undefined;
+  configProjection.evolve(state.config, event);
+  if (before) releaseHosts(state.gatewayDrains, before, gateway(), event.position);
+}
+
 function quarantine(state: MeshState, fact: EventQuarantined): void {
   const { position } = fact.data;
   if (state.quarantined.has(position)) return;
   state.quarantined.add(position);
   unapplyFromConfig(state.config, position);
+  unapplyFromView(state.gatewayDrains, position);
   unapplyFromRegistry(state.registry, position);
   unapplyFromView(state.keySets, position);
   unapplyFromView(state.bans, position);

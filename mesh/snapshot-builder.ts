@@ -66,6 +66,7 @@ export class SnapshotBuilder {
       keySets: this.#state.keySets.view,
       bans: this.#state.bans.view,
       trustBundles: this.#state.trust.view,
+      gatewayDrains: this.#state.gatewayDrains.view,
       credentials: this.#state.credentials.view,
       changed: since
         ? {

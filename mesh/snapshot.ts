@@ -3,6 +3,7 @@ import type { ConfigKey, ConfigResource, Endpoint, Service, ServiceKey, Workload
 import type { Bans } from './bans.ts';
 import type { MeshConfig } from './config/mesh-config.ts';
 import type { Credential } from './credentials.ts';
+import type { GatewayDrains } from './gateway-drains.ts';
 import type { KeySet } from './key-sets.ts';
 import type { TrustBundles } from './trust-bundles.ts';
 
@@ -62,5 +63,7 @@ export interface Snapshot {
   readonly bans: Bans;
   /** Authorities of this mesh and of those it is federated with; the same object while none of them changes. */
   readonly trustBundles: TrustBundles;
+  /** Hosts that left HTTPS servers to which clients still have connections; the same map while none of them changes. */
+  readonly gatewayDrains: GatewayDrains;
   readonly changed: Changes;
 }

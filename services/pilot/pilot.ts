@@ -20,6 +20,7 @@ import { mayHoldSecrets } from './credentials/may-hold-secrets.ts';
 import { CulpritSearch } from './culprit-search.ts';
 import { DeliveriesRecorder } from './deliveries-recorder.ts';
 import type { RecorderLimits } from './delivery-writer.ts';
+import { GatewayDrainTimer } from './gateway-drain-timer.ts';
 import { HealthReports } from './health-reports.ts';
 import { fetchJwks, type JwksFetchOptions } from './jwks-fetch.ts';
 import { JwksFetcher } from './jwks-fetcher.ts';
@@ -61,6 +62,8 @@ export interface PilotOptions {
   readonly credentials?: readonly CredentialSource[];
   /** How long an auto-registered workload outlives its proxy's connection; Istio's 10 s by default. */
   readonly registrationGraceMs?: number;
+  /** How long proxies need to close connections of a Gateway's servers that hosts moved away from; 60 s by default. */
+  readonly gatewayDrainMs?: number;
 }
 
 /** See the file's first line. */
@@ -78,6 +81,7 @@ export class Pilot implements Service {
   readonly #jwks: JwksFetcher;
   readonly #registration: AutoRegistration;
   readonly #credentials: CredentialStore;
+  readonly #drainTimer: GatewayDrainTimer;
   readonly #tracer: RejectionTracer;
   readonly #culprits: CulpritSearch;
   readonly #listening = new Latest<readonly number[]>();
@@ -138,6 +142,12 @@ export class Pilot implements Service {
       sources: options.credentials ?? [],
       mayHold: mayHoldSecrets,
       onChange: () => this.#server.secretsChanged(),
+    });
+    this.#drainTimer = new GatewayDrainTimer({
+      ...{ facts, clock, logger },
+      snapshots: this.snapshots,
+      pilot: name,
+      ...(options.gatewayDrainMs !== undefined && { drainMs: options.gatewayDrainMs }),
     });
     this.#mtls = options.mtls && new MutualTlsPort({ ...options.mtls, clock, logger });
     this.#cache = new ResourceCache({
@@ -243,6 +253,7 @@ export class Pilot implements Service {
         mtls?.run(stop.signal),
         this.#health.run(stop.signal),
         this.#jwks.run(stop.signal),
+        this.#drainTimer.run(stop.signal),
         this.#registration.run(stop.signal),
       ]);
     } finally {

@@ -1,6 +1,9 @@
 // Changes under load: not one request may fail while routes, subsets and gateways are replaced.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startLoad } from '../support/load.ts';
+import { startTlsLoad } from '../support/tls-load.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { send } from './client.ts';
 import { versions } from './expectations.ts';
 import { startTrafficMesh, type TrafficMesh } from './mesh.ts';
 import { destinationRule, gateway, gatewaySelector, virtualService } from './resources.ts';
@@ -9,7 +12,7 @@ const perSecond = 200;
 const rounds = 12;
 let mesh: TrafficMesh;
 beforeAll(async () => {
-  mesh = await startTrafficMesh();
+  mesh = await startTrafficMesh({ drainSeconds: 3 });
 });
 afterAll(async () => {
   await mesh?.stop();
@@ -138,5 +141,55 @@ describe('under 200 requests a second each at sidecar and gateway', () => {
     expect(failures).toEqual([]);
     expect(tags[1]).toEqual(['e1', 'e2', 'e3']);
     await mesh.remove(...names.map(of), ...at(0));
+  });
+
+  it('a host moves between the HTTPS servers of two Gateways on one port, with connections new and kept', async () => {
+    const port = mesh.ports.spare[2];
+    const { server: certificate, serverKey: privateKey } = mesh.files;
+    const of = (name: string, ...hosts: readonly string[]) =>
+      gateway(name, {
+        selector: gatewaySelector,
+        servers: [
+          {
+            port: { number: port, name: 'https', protocol: 'HTTPS' },
+            bind: '127.0.0.1',
+            hosts: [...hosts],
+            tls: { mode: 'SIMPLE', serverCertificate: certificate, privateKey },
+          },
+        ],
+      });
+    const bound = (...gateways: readonly string[]) =>
+      virtualService('web', {
+        hosts: ['web.example.com'],
+        gateways: [...gateways],
+        http: [{ route: [{ destination: { host: 'other' } }] }],
+      });
+    const tls = { ca: mesh.certificates.ca };
+    const at = async (host: string, servername: string) =>
+      (await send('/', { port, host, tls: { ...tls, servername } })).status;
+    await mesh.apply(of('left', 'web.example.com'), of('right', 'api.example.com'), bound('left'));
+    await waitFor(async () => (await at('web.example.com', 'web.example.com')) === 200, { what: 'the listener' });
+    const loads = (['HTTP/1.1', 'HTTP/2'] as const).flatMap((protocol) =>
+      [true, false].map((keepsConnections) =>
+        startTlsLoad({ port, host: 'web.example.com', tls, protocol, keepsConnections, perSecond: 40 }),
+      ),
+    );
+    await rest();
+    for (let i = 0; i < 8; i++) {
+      const [from, to] = i % 2 === 0 ? ['left', 'right'] : ['right', 'left'];
+      await mesh.apply(of(to ?? '', 'web.example.com'), of(from ?? '', 'api.example.com'), bound(to ?? ''));
+      await rest();
+    }
+    const results = await Promise.all(loads.map((load) => load.stop()));
+    expect(results.map(({ statuses, failures }) => ({ statuses: Object.keys(statuses), failures }))).toEqual(
+      results.map(() => ({ statuses: ['200'], failures: [] })),
+    );
+    expect(results.every(({ sent }) => sent > 40)).toBe(true);
+    // Once nothing is left to drain, a server has its own hosts alone again.
+    expect(await at('web.example.com', 'web.example.com')).toBe(200);
+    await waitFor(async () => (await at('web.example.com', 'api.example.com')) === 404, {
+      what: 'the end of the drain',
+    });
+    await mesh.remove(of('left'), of('right'), bound('left'));
   });
 });

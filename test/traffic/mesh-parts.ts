@@ -116,7 +116,11 @@ function endpointOf(service: ReturnType<typeof httpService>, server: EchoServer)
 /** Pilot and its admin API, with `facts` in the log; resolves when they are served. */
 export async function startControlPlane(
   facts: readonly BareFact[],
-  { credentials, host = '127.0.0.1' }: { readonly credentials?: string; readonly host?: string },
+  {
+    credentials,
+    host = '127.0.0.1',
+    gatewayDrainMs,
+  }: { readonly credentials?: string; readonly host?: string; readonly gatewayDrainMs?: number },
 ) {
   const logs = openMemoryLogs();
   const clock = systemClock;
@@ -134,6 +138,7 @@ export async function startControlPlane(
     xds: { host, port: 0 },
     // Istio's ten seconds are long for a test.
     registrationGraceMs: 300,
+    ...(gatewayDrainMs !== undefined && { gatewayDrainMs }),
     ...(credentials !== undefined && { credentials: [createFileCredentials({ folder: credentials })] }),
   });
   const deliveries = createDeliveriesWatch(logs.deliveries);

@@ -15,8 +15,11 @@ import type { EchoServer, Journal } from './echo-server.ts';
 import { gatewayIdentity, meshFacts, portsOf, sidecarIdentity, startControlPlane, startServers } from './mesh-parts.ts';
 import { gateway, gatewaySelector, type Manifest } from './resources.ts';
 
-/** Starts everything and waits until both proxies hold their first configuration. */
-export async function startTrafficMesh(): Promise<TrafficMesh> {
+/**
+ * Starts everything and waits until both proxies hold their first configuration. `drainSeconds`: how long what is replaced goes on
+ * serving; 0 by default, so that a case never meets the listeners of the one before.
+ */
+export async function startTrafficMesh({ drainSeconds = 0 } = {}): Promise<TrafficMesh> {
   const folder = mkdtempSync(join(tmpdir(), 'periplus-traffic-'));
   const certificates = await makeCertificates(folder);
   const journal: Journal = new Map();
@@ -25,9 +28,12 @@ export async function startTrafficMesh(): Promise<TrafficMesh> {
   const ports = portsOf(numbers);
   const controlPlane = await startControlPlane(meshFacts(servers, ports), {
     credentials: certificates.files.credentials,
+    ...(drainSeconds > 0 && { gatewayDrainMs: drainSeconds * 1000 + 2_000 }),
   });
   const envoys = await Promise.all(
-    [sidecarIdentity, gatewayIdentity].map((identity) => startProxy(identity, controlPlane.pilot.xdsPort)),
+    [sidecarIdentity, gatewayIdentity].map((identity) =>
+      startProxy(identity, controlPlane.pilot.xdsPort, drainSeconds),
+    ),
   );
   const [sidecar, router] = envoys;
   if (!sidecar || !router) throw new Error('two proxies were started');
@@ -38,17 +44,16 @@ export async function startTrafficMesh(): Promise<TrafficMesh> {
 }
 
 /** A proxy with the bootstrap that the agent writes. */
-export function startProxy(identity: ProxyIdentity, xdsPort: number): Promise<TestEnvoy> {
+export function startProxy(identity: ProxyIdentity, xdsPort: number, drainSeconds = 0): Promise<TestEnvoy> {
   const bootstrap = bootstrapOf({
     identity,
     pilotAddresses: [`127.0.0.1:${xdsPort}`],
     admin: { address: '127.0.0.1', port: 0 },
     agentStatus: { address: '127.0.0.1', port: 1 },
-    drainSeconds: 1,
+    drainSeconds: Math.max(1, drainSeconds),
     concurrency: 1,
   });
-  // What is replaced or removed is gone at once: a case never meets the listeners of the one before.
-  return startEnvoy(bootstrap, ['--drain-time-s', '0', '--drain-strategy', 'immediate']);
+  return startEnvoy(bootstrap, ['--drain-time-s', String(drainSeconds), '--drain-strategy', 'immediate']);
 }
 
 interface Parts {

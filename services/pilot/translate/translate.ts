@@ -78,7 +78,8 @@ function ownTranslation({ scope, shared, memo }: Omit<Input, 'filters'>): OwnTra
   const { snapshot, context, instances } = scope;
   const filtersRead = snapshot.config.list('EnvoyFilter');
   const { clusters: sharedClusters } = shared.outbound;
-  const read = [sharedClusters, instances, snapshot.credentials, snapshot.trustBundles, filtersRead];
+  const drains = context.type === 'router' ? snapshot.gatewayDrains : undefined;
+  const read = [sharedClusters, instances, snapshot.credentials, snapshot.trustBundles, filtersRead, drains];
   return memo.get('own-translation', [context, shared.readToken, ...read], () => {
     const filters = envoyFiltersOf(patchSetOf(snapshot, context, memo), context.type, memo);
     const input = { scope, shared, filters, memo };
@@ -172,7 +173,8 @@ function routes({ scope, shared, filters, memo }: Input): ResourceSet {
   // A gateway's routes are named by its listeners' ports, which its own instances decide.
   const isRouter = scope.context.type === 'router';
   const read = isRouter ? scope : shared.scope;
-  const built = memo.get('route-set', [read.context, read.instances, read.sidecar, ...shared.read], () =>
+  const drains = isRouter ? scope.snapshot.gatewayDrains : undefined;
+  const built = memo.get('route-set', [read.context, read.instances, read.sidecar, drains, ...shared.read], () =>
     setOf(buildRoutes(read, memo), memo),
   );
   if (filters === noEnvoyFilters) return built;

@@ -13,6 +13,19 @@ export const pushOrder: readonly string[] = [
   typeUrls.extension,
 ];
 
+/**
+ * Gateways get routes before listeners: a host that moves to another server must have its routes there before connections are led to
+ * that server. New route configurations are asked for by the listeners as ever.
+ */
+export const gatewayPushOrder: readonly string[] = [
+  typeUrls.cluster,
+  typeUrls.endpoints,
+  typeUrls.route,
+  typeUrls.listener,
+  typeUrls.secret,
+  typeUrls.extension,
+];
+
 /** How a stream stands when a gate is asked for. */
 export interface OrderView {
   readonly subscriptions: ReadonlyMap<string, Subscription>;
@@ -20,6 +33,8 @@ export interface OrderView {
   readonly selections: Selections;
   /** Clusters new to the client whose endpoints it has not acknowledged: "the management plane must ensure that clusters referenced by a route are in place". */
   readonly awaitedEndpoints: ReadonlySet<string>;
+  /** Types in the order in which they are sent: `pushOrder` or `gatewayPushOrder`. */
+  readonly order: readonly string[];
   /** How long, in ms, the type has been held back; 0 when it has not. */
   heldMs(typeUrl: string): number;
   /** Longest hold, in ms: a client that does not answer must not stop the rest. */
@@ -38,7 +53,7 @@ export function gateFor(typeUrl: string, view: OrderView): Gate {
     case typeUrls.endpoints:
       return { changes: true, removals: mayRemoveDependants(view, typeUrls.cluster, waitedMs) };
     case typeUrls.listener:
-      return { changes: clustersInPlace(view) || waitedMs >= view.patienceMs, removals: true };
+      return { changes: listenersMayCome(view) || waitedMs >= view.patienceMs, removals: true };
     case typeUrls.route:
       return {
         changes: clustersInPlace(view) || waitedMs >= view.patienceMs,
@@ -47,6 +62,14 @@ export function gateFor(typeUrl: string, view: OrderView): Gate {
     default:
       return openGate;
   }
+}
+
+/** Routes that are to be there first are in place when they have been sent: a proxy takes responses in in their order. */
+function listenersMayCome(view: OrderView): boolean {
+  if (!clustersInPlace(view)) return false;
+  if (view.order !== gatewayPushOrder) return true;
+  const routes = view.subscriptions.get(typeUrls.route);
+  return !routes?.started || !isBehind(routes, setOf(view, typeUrls.route), view.selections);
 }
 
 /** Listeners and routes wait until new clusters are known and have their endpoints. A NACK counts as an answer: other types go on. */

@@ -4,7 +4,7 @@ import { type ResourceSet, type Translation, type TypeUrl, typeUrls } from '../t
 import { ClusterWarming } from './cluster-warming.ts';
 import type { NameSet } from './name-set.ts';
 import { isSettled, planNext } from './plan.ts';
-import { gateFor, type OrderView, pushOrder } from './push-order.ts';
+import { gateFor, gatewayPushOrder, type OrderView, pushOrder } from './push-order.ts';
 import type { StreamMeans, StreamTransport } from './stream-means.ts';
 import type { StreamIdentity } from './stream-observer.ts';
 import { accept, type InFlight, type Plan, type Subscription, sent } from './subscription.ts';
@@ -98,6 +98,7 @@ export class StreamPusher {
       subscriptions: this.subscriptions,
       translation,
       selections: this.#options.means.selections,
+      order: this.#order(),
       awaitedEndpoints: this.warming.awaited,
       patienceMs: this.#options.means.limits.patienceMs,
       heldMs: (typeUrl) => nowMs - (this.#heldSinceMs.get(typeUrl) ?? nowMs),
@@ -105,8 +106,13 @@ export class StreamPusher {
   }
 
   #typesInOrder(): readonly string[] {
-    const others = [...this.subscriptions.keys()].filter((typeUrl) => !pushOrder.includes(typeUrl));
-    return others.length === 0 ? pushOrder : [...pushOrder, ...others];
+    const order = this.#order();
+    const others = [...this.subscriptions.keys()].filter((typeUrl) => !order.includes(typeUrl));
+    return others.length === 0 ? order : [...order, ...others];
+  }
+
+  #order(): readonly string[] {
+    return this.#options.identity()?.context.type === 'router' ? gatewayPushOrder : pushOrder;
   }
 
   #watchHold(typeUrl: string, held: boolean): void {
