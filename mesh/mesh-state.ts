@@ -71,7 +71,10 @@ function evolveMesh(state: MeshState, event: RecordedEvent): MeshState {
 }
 
 function evolveConfig(state: MeshState, event: RecordedEvent): void {
-  if (event.type === 'io.periplus.config.gateway-drained') return evolveDrained(state.gatewayDrains, event);
+  if (event.type === 'io.periplus.config.gateway-drained') {
+    evolveDrained(state.gatewayDrains, event);
+    return;
+  }
   const { kind, namespace, name } = (event as unknown as ConfigApplied | ConfigDeleted).data;
   const gateway = () =>
     state.config.resources.get(configKey({ kind, namespace, name }))?.value as ConfigResource<GatewaySpec> | undefined;

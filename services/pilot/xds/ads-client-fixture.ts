@@ -170,7 +170,7 @@ export function recordingObserver(told: Told[]): StreamObserver {
 /** A context that depends on the node's id alone, as `sidecar~IP~…` addresses do. */
 export function contextFor(id: string): ProxyContext {
   return {
-    type: 'sidecar',
+    type: id.startsWith('router~') ? 'router' : 'sidecar',
     generator: 'envoy',
     namespace: 'default',
     labels: {},

@@ -53,6 +53,27 @@ const brief = ({ typeUrl, resources, removed }: Received) => [
   ...removed.map((name) => `-${name}`),
 ];
 
+describe('a gateway’s stream', () => {
+  it.each(['sotw', 'delta'] as const)('gets routes before the listeners that lead to them (%s)', async (protocol) => {
+    const { port, publish } = await start(translationOf(1, sets), { perContext: true });
+    const client = open(port, protocol, { id: 'router~10.0.0.9~gateway.default~default.svc.cluster.local' });
+    await settled(client);
+    const next = (version: string) => ({
+      ...sets,
+      [listener]: changed(listener, sets[listener], { l: `l${version}` }),
+      [route]: changed(route, sets[route], { r: `r${version}` }),
+    });
+    await publish(translationOf(2, next('2')));
+    const [routes, listeners] = [await client.next(), await client.next()];
+    expect([routes.typeUrl, listeners.typeUrl]).toEqual([route, listener]);
+    // While routes are not acknowledged the next ones can't be sent, and so no listener either.
+    client.ack(listeners);
+    await publish(translationOf(3, next('3')));
+    client.ack(routes, ['r']);
+    expect([(await client.next()).typeUrl, (await client.next()).typeUrl]).toEqual([route, listener]);
+  });
+});
+
 describe('a SotW stream', () => {
   it('gets full state, changes, and answers to names', async () => {
     const { port, publish } = await start(translationOf(1, sets));

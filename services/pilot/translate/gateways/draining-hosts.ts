@@ -2,9 +2,9 @@
 // it has closed them their requests still come to the server that had the host.
 import { isDeepStrictEqual } from 'node:util';
 import type { ReleasedHosts } from '../../../../mesh/gateway-drains.ts';
+import { isHostWithin } from '../names.ts';
 import { compareSpecificity } from '../routes/hostname.ts';
 import type { Lookups } from '../routes/lookups.ts';
-import { isHostWithin } from '../names.ts';
 import { collectHosts, type Host } from './gateway-hosts.ts';
 import { type GatewayPort, type GatewayServer, mergedGateways } from './merge-gateways.ts';
 
