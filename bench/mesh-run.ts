@@ -56,7 +56,7 @@ export function startPeer<Command extends object, Report extends { did: string }
 ): Peer<Command, Report> {
   const child = fork(join(import.meta.dirname, file), args, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    execArgv: ['--max-semi-space-size=4'], // as bin/periplus.js runs
+    execArgv: ['--max-semi-space-size=4', '--no-parallel-scavenge'], // as bin/periplus.js runs
   });
   const next = (did: string) =>
     new Promise<Report>((resolve, reject) => {

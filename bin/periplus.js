@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=4
+#!/usr/bin/env -S node --max-semi-space-size=4 --no-parallel-scavenge
 // 4 MiB of young generation: V8's default of 16 costs 60 MiB of memory and brings no speed here (docs/decisions/0007-memory.md).
 // Starts Periplus with a Node that can run it: this one, or the one that an npm package brought; plain JavaScript so that any Node can read it.
 import { spawn } from 'node:child_process';
@@ -46,7 +46,7 @@ function packagedNode() {
 
 /** Runs this same command with `node`, hands signals on and ends as it ends. */
 function runAgain(node) {
-  const child = spawn(node, ['--max-semi-space-size=4', here, ...process.argv.slice(2)], {
+  const child = spawn(node, ['--max-semi-space-size=4', '--no-parallel-scavenge', here, ...process.argv.slice(2)], {
     stdio: 'inherit',
     env: { ...process.env, PERIPLUS_REEXECUTED: '1' },
   });

@@ -83,6 +83,7 @@ function instancesOf(snapshot: Snapshot, context: ProxyContext): readonly Servic
       if (instance.service.namespace === context.namespace && !byService.has(key)) byService.set(key, instance);
     }
   }
+  if (byService.size < 2) return [...byService.values()]; // most proxies, at each change of endpoints
   return [...byService].sort(([a], [b]) => compareNames(a, b)).map(([, instance]) => instance);
 }
 

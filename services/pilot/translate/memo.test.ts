@@ -66,4 +66,14 @@ describe('memo', () => {
     expect(memo.stable('l', owner, [b, a])).not.toBe(first);
     expect(memo.stable('l', {}, [a, b])).not.toBe(first);
   });
+
+  it('keeps the latest value of an owner while its inputs are the same', () => {
+    const memo = createMemo();
+    const [owner, other] = [{}, {}];
+    let computed = 0;
+    const value = (of: object, deps: readonly unknown[]) => memo.latest('a', of, deps, () => ++computed);
+
+    expect([value(owner, [other, 1]), value(owner, [other, 1]), value(other, [other, 1])]).toEqual([1, 1, 2]);
+    expect([value(owner, [other, 2]), value(owner, [other, 1]), value(owner, [other, 1, 1])]).toEqual([3, 4, 5]);
+  });
 });

@@ -15,6 +15,11 @@ export interface Memo {
    */
   get<T>(id: string, deps: readonly unknown[], compute: () => T): T;
   /**
+   * As `get`, for what has one value at a time: the value of the last call for this `id` and `owner`, if the deps are the same. A look-up
+   * costs one step and a comparison, whatever the number of deps.
+   */
+  latest<T>(id: string, owner: object, deps: readonly unknown[], compute: () => T): T;
+  /**
    * `value`, or the array given before for the same `id` and `owner` if the elements are the same: gives lists that are
    * computed anew an identity that lasts while their contents do.
    */
@@ -25,11 +30,21 @@ export interface Memo {
 export function createMemo(): Memo {
   const roots = new Map<string, Node>();
   const lists = new WeakMap<object, Map<string, readonly unknown[]>>();
+  const newest = new Map<string, WeakMap<object, Latest>>();
   return {
     get: (id, deps, compute) => {
       let root = roots.get(id);
       if (root === undefined) roots.set(id, (root = newNode()));
       return lookUp(root, deps, compute);
+    },
+    latest: (id, owner, deps, compute) => {
+      let owners = newest.get(id);
+      if (owners === undefined) newest.set(id, (owners = new WeakMap()));
+      const known = owners.get(owner);
+      if (known !== undefined && isSame(known.deps, deps)) return known.value as ReturnType<typeof compute>;
+      const value = compute();
+      owners.set(owner, { deps, value });
+      return value;
     },
     stable: (id, owner, value) => stableList(lists, id, owner, value),
   };
@@ -42,6 +57,10 @@ interface Node {
   leaf: Leaf | undefined;
 }
 interface Leaf {
+  readonly value: unknown;
+}
+interface Latest {
+  readonly deps: readonly unknown[];
   readonly value: unknown;
 }
 
@@ -121,9 +140,11 @@ function stableList<T>(
   let ofOwner = lists.get(owner);
   if (ofOwner === undefined) lists.set(owner, (ofOwner = new Map()));
   const before = ofOwner.get(id);
-  if (before !== undefined && before.length === value.length && before.every((element, i) => element === value[i])) {
-    return before as readonly T[];
-  }
+  if (before !== undefined && isSame(before, value)) return before as readonly T[];
   ofOwner.set(id, value);
   return value;
+}
+
+function isSame(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((element, i) => element === other[i]);
 }

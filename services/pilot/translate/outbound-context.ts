@@ -57,7 +57,7 @@ function keySetToken({ keySets }: Snapshot, memo: Memo): readonly unknown[] {
  */
 export function outboundContext(snapshot: Snapshot, context: ProxyContext, memo: Memo): ProxyContext {
   const names = labelsRead(snapshot, memo);
-  return memo.get('outbound-context', [context, names], () => {
+  return memo.latest('outbound-context', context, [names], () => {
     const labels = Object.fromEntries(Object.entries(context.labels).filter(([name]) => names.has(name)));
     const { metadata: _, gatewayTopology: __, ...read } = context;
     const shared: ProxyContext = { ...read, addresses: [], serviceAccount: '', labels };

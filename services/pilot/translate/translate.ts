@@ -80,7 +80,7 @@ function ownTranslation({ scope, shared, memo }: Omit<Input, 'filters'>): OwnTra
   const { clusters: sharedClusters } = shared.outbound;
   const drains = context.type === 'router' ? snapshot.gatewayDrains : undefined;
   const read = [sharedClusters, instances, snapshot.credentials, snapshot.trustBundles, filtersRead, drains];
-  return memo.get('own-translation', [context, shared.readToken, ...read], () => {
+  return memo.latest('own-translation', context, [shared.readToken, ...read], () => {
     const filters = envoyFiltersOf(patchSetOf(snapshot, context, memo), context.type, memo);
     const input = { scope, shared, filters, memo };
     const sets = new Map<TypeUrl, ResourceSet>([
@@ -105,7 +105,7 @@ interface Input {
 function sharedTranslation(snapshot: Snapshot, own: ProxyContext, memo: Memo): SharedTranslation {
   const context = outboundContext(snapshot, own, memo);
   const sidecars = snapshot.config.list('Sidecar');
-  const sidecar = memo.get('sidecar-of', [own, sidecars, snapshot.mesh], () => sidecarOf(snapshot, own));
+  const sidecar = memo.latest('sidecar-of', own, [sidecars, snapshot.mesh], () => sidecarOf(snapshot, own));
   return memo.get('shared-translation', [snapshot, context, sidecar], () => {
     const scope = scopeWith({ snapshot, context, sidecar, memo });
     // Headless services' endpoints have listeners of their own; nobody else's are read.
