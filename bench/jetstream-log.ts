@@ -59,7 +59,13 @@ export async function withNats<T>(work: (server: TestNats) => Promise<T>): Promi
 
 function openInChild(url: string): OpenCost {
   // As bin/periplus.js runs.
-  const args = ['--expose-gc', '--max-semi-space-size=4', '--no-parallel-scavenge', join(import.meta.dirname, 'open-log.child.ts'), url];
+  const args = [
+    '--expose-gc',
+    '--max-semi-space-size=4',
+    '--no-parallel-scavenge',
+    join(import.meta.dirname, 'open-log.child.ts'),
+    url,
+  ];
   const { status, stderr, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`opening the log failed: ${stderr}`);
   return JSON.parse(stdout) as OpenCost;
