@@ -22,6 +22,7 @@ import { loadBalancingCases } from './cases/load-balancing.ts';
 import { localityCases } from './cases/locality.ts';
 import { meshConfigCases } from './cases/mesh-config.ts';
 import { outlierDetectionCases } from './cases/outlier-detection.ts';
+import { protocolStreamCases } from './cases/protocol-streams.ts';
 import { protocolCases } from './cases/protocols.ts';
 import { providerCallCases } from './cases/provider-calls.ts';
 import { providerCases } from './cases/providers.ts';
@@ -78,6 +79,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
     atOneLevel,
   ),
   protocols: protocolCases,
+  'protocol-streams': protocolStreamCases,
   'service-entry': serviceEntryCases,
   'workload-group': workloadGroupCases,
   sidecar: sidecarCases,

@@ -40,7 +40,8 @@ export type Journal = Map<string, Echo[]>;
 
 /**
  * Starts one. Requests tell it what to do: `x-delay-ms`, `x-status` (answer with it), `x-fail: N` (only the first N requests of the
- * `x-key` get `x-status`, 503 if it has none), `x-only: NAME` (only that instance does these), `x-reset` (drop the connection).
+ * `x-key` get `x-status`, 503 if it has none), `x-only: NAME` (only that instance does these), `x-reset` (drop the connection). A gRPC
+ * request with `x-grpc-only` fails with that status and nothing else, one with `x-stream` is answered message by message as they come.
  */
 export async function startEchoServer(options: {
   readonly name: string;
@@ -160,6 +161,7 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   response.on('error', () => {});
+  if (request.headers['x-stream'] !== undefined) return streamGrpc(request, response as unknown as Http2ServerResponse);
   const body = await bodyOf(request).catch(() => '');
   const echo = echoOf(options, connections, request, body);
   const one = echo.headers;
@@ -174,6 +176,8 @@ async function answer(
   if (one['x-reset'] && fails) return void request.socket.destroy();
   const asked = one['x-status'] ?? (one['x-fail'] === undefined ? '200' : '503');
   if (one['content-type']?.startsWith('application/grpc')) {
+    if (fails && one['x-grpc-only'] !== undefined)
+      return refuseGrpc(response as unknown as Http2ServerResponse, one['x-grpc-only']);
     return answerGrpc(response as unknown as Http2ServerResponse, told, fails ? (one['x-grpc-status'] ?? '0') : '0');
   }
   const extra = one['x-answer'] ? (JSON.parse(one['x-answer']) as Record<string, string>) : {};
@@ -183,6 +187,22 @@ async function answer(
     ...extra,
   });
   response.end(JSON.stringify(told));
+}
+
+/** The status alone ("Trailers-Only"), which is what proxies can retry. */
+function refuseGrpc(response: Http2ServerResponse, status: string): void {
+  response.writeHead(200, { 'content-type': 'application/grpc', 'grpc-status': status });
+  response.end();
+}
+
+/** Gives every byte back while the request goes on, and the status when it ends. */
+function streamGrpc(request: IncomingMessage, response: Http2ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'application/grpc' });
+  request.on('data', (data: Buffer) => response.write(data));
+  request.on('end', () => {
+    response.addTrailers({ 'grpc-status': '0', 'grpc-message': 'done' });
+    response.end();
+  });
 }
 
 /** A length-prefixed message (gRPC over HTTP/2, "Length-Prefixed-Message") with the echo, and the status as trailer. */

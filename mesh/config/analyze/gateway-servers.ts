@@ -1,4 +1,4 @@
-// Gateways' servers: ports that their proxies' services do not have, and certificates that several Gateways share.
+// Gateways' servers: ports that their proxies' services do not have, certificates that are missing or that several Gateways share.
 import { type ConfigResource, serviceKey } from '../../../events/model.ts';
 import type { Problem } from '../problem.ts';
 import type { GatewaySpec, ServerTLSSettings } from '../schemas/gateway.ts';
@@ -6,9 +6,35 @@ import { finding, hasLabels, type MeshIndex, nameOf, selectorText } from './mesh
 
 type Gateway = ConfigResource<GatewaySpec>;
 
-/** IST0138 and IST0162. */
+/** IST0101, IST0138 and IST0162. */
 export function analyzeGatewayServers(gateways: readonly Gateway[], index: MeshIndex): readonly Problem[] {
-  return [...gateways.flatMap((gateway) => unservedPorts(gateway, index)), ...sharedCertificates(gateways)];
+  return [
+    ...gateways.flatMap((gateway) => [...unservedPorts(gateway, index), ...missingCredentials(gateway, index)]),
+    ...sharedCertificates(gateways),
+  ];
+}
+
+/** Of those that proxies have asked for: Pilot looks for no others. */
+function missingCredentials(gateway: Gateway, { snapshot: { credentials } }: MeshIndex): readonly Problem[] {
+  const named = (name: string) => {
+    const plain = name.replace(/^kubernetes:\/\//, '');
+    const seen = [...credentials.values()].filter((one) => one.name === plain);
+    return { seen, isMissing: seen.length > 0 && seen.every(({ certificate }) => certificate === undefined) };
+  };
+  return (gateway.spec.servers ?? []).flatMap(({ tls }, i) => {
+    const several = tls?.credentialNames ?? [];
+    const fields =
+      several.length > 0
+        ? several.map((name, j) => ({ name, field: ['credentialNames', j] }))
+        : [{ name: tls?.credentialName ?? '', field: ['credentialName'] }];
+    return fields.flatMap(({ name, field }) => {
+      const { seen, isMissing } = named(name);
+      if (!isMissing) return [];
+      const why = seen.map(({ namespace, problem = 'it has no certificate' }) => `${namespace}: ${problem}`).join('; ');
+      const message = `Referenced credentialName not found: ${JSON.stringify(name)} (${why})`;
+      return [finding(gateway, ['spec', 'servers', i, 'tls', ...field], 'IST0101', message)];
+    });
+  });
 }
 
 /** Only where endpoints of the Gateway's proxies are known: others may be reached without any service. */

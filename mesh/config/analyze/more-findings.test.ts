@@ -1,7 +1,7 @@
 // Findings with istioctl's codes: selectors, subsets, certificates, claims, patches, protocols.
 import { describe, expect, it } from 'vitest';
 import type { ConfigResource } from '../../../events/model.ts';
-import { endpointAt, httpService, resourceOf, snapshotOf } from '../../snapshot-fixture.ts';
+import { builderOf, endpointAt, httpService, recorded, resourceOf, snapshotOf } from '../../snapshot-fixture.ts';
 import { analyze } from '../analyze.ts';
 import { defaultMeshConfig, type MeshConfig } from '../mesh-config.ts';
 
@@ -101,6 +101,26 @@ describe('findings', () => {
       'IST0138 Gateway/default/a spec.servers[0].tls',
       'IST0138 Gateway/default/b spec.servers[0].tls',
       'IST0162 Gateway/default/b spec.servers[1].port.number',
+    ]);
+  });
+
+  it('IST0101: credentials that proxies have asked for and that are not there', () => {
+    const observed = (name: string, found: object) => ({
+      type: 'io.periplus.policy.credential-observed',
+      subject: `policy/credential/istio-system/${name}`,
+      data: { namespace: 'istio-system', name, ...found },
+    });
+    const tls = (name: string, more = {}) => ({ tls: { mode: 'SIMPLE', credentialName: name, ...more } });
+    const builder = builderOf({
+      config: [edge('a', server(443, tls('late')), server(444, tls('', { credentialNames: ['there', 'late'] })))],
+    });
+    const certificate = { fingerprint: 'f', notAfter: '2026-01-01T00:00:00Z' };
+    for (const fact of [observed('late', { problem: 'not found: files' }), observed('there', { certificate })])
+      builder.apply(recorded(fact, builder.position + 1));
+    const findings = analyze(builder.snapshot()).filter(({ code }) => code === 'IST0101');
+    expect(findings.map(({ path, message }) => `${path} ${message}`)).toEqual([
+      'spec.servers[0].tls.credentialName Referenced credentialName not found: "late" (istio-system: not found: files)',
+      'spec.servers[1].tls.credentialNames[1] Referenced credentialName not found: "late" (istio-system: not found: files)',
     ]);
   });
 

@@ -210,9 +210,9 @@ export class CredentialStore implements Service {
   }
 }
 
-/** That one is missing is news only where there was one: a CA's name is looked for in two places. */
+/** That a CA is missing is news only where there was one: it is looked for in two places. */
 function isNews(known: ObservedCredential | undefined, found: ObservedCredential): boolean {
-  if (known === undefined) return found.digest !== undefined || found.problem?.startsWith('not found') !== true;
+  if (known === undefined) return found.problem?.startsWith('not found') !== true || !found.name.endsWith('-cacert');
   const { position: _, ...before } = known as ObservedCredential & { readonly position?: number };
   return canonicalJson(before) !== canonicalJson(found);
 }

@@ -4,6 +4,7 @@ import { TrafficDirection } from '../../../../gen/envoy/config/core/v3/base_pb.j
 import type { Filter } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
 import {
   type FilterChain,
+  FilterChainMatchSchema,
   FilterChainSchema,
 } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
 import { type Listener, ListenerSchema } from '../../../../gen/envoy/config/listener/v3/listener_pb.js';
@@ -11,7 +12,7 @@ import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { encodeResource } from '../encode.ts';
 import { bindAddress, wildcardAddress } from '../listeners/address.ts';
 import { connectionManagerFilter } from '../listeners/connection-manager.ts';
-import { proxyProtocol, tlsInspector } from '../listeners/listener-filters.ts';
+import { proxyProtocol, rawBuffer, tlsInspector } from '../listeners/listener-filters.ts';
 import {
   maxConnectionsToAcceptPerSocketEvent,
   transportSocketConnectTimeoutMs,
@@ -77,18 +78,14 @@ function gatewayListener(
 ): Listener | undefined {
   const bind = port.bind || wildcardAddress;
   const name = listenerName(bind, port.port);
-  const [first] = port.servers;
-  const all =
-    port.isPlainHttp && first
-      ? [httpChain(first, name, place)]
-      : port.servers.flatMap((server, index) =>
-          server.routeName !== '' ? [httpChain(server, name, place)] : l4Chains(server, l4[index] ?? [], place),
-        );
-  const filterChains = withoutOverlaps(all);
+  const firstPlain = port.servers.find(({ protocol }) => isHttp(protocol));
+  const all = port.servers.flatMap((server, index) => {
+    if (server.routeName === '') return l4Chains(server, l4[index] ?? [], place);
+    return isHttp(server.protocol) && server !== firstPlain ? [] : [httpChain(server, name, place)];
+  });
+  const filterChains = withoutOverlaps(all.some(isTlsChain) ? all.map(forPlaintext) : all);
   if (filterChains.length === 0) return undefined;
-  const needsSni = filterChains.some(
-    ({ filterChainMatch, transportSocket }) => filterChainMatch?.serverNames.length || transportSocket,
-  );
+  const needsSni = filterChains.some(isTlsChain);
   return create(ListenerSchema, {
     name,
     address: bindAddress(bind, port.port),
@@ -104,12 +101,26 @@ function gatewayListener(
   });
 }
 
+function isTlsChain({ filterChainMatch, transportSocket }: FilterChain): boolean {
+  return transportSocket !== undefined || (filterChainMatch?.serverNames.length ?? 0) > 0;
+}
+
+/** Beside chains for TLS the one without gets nothing that is TLS, whatever its name. */
+function forPlaintext(chain: FilterChain): FilterChain {
+  if (isTlsChain(chain) || chain.filterChainMatch) return chain;
+  return create(FilterChainSchema, {
+    ...chain,
+    filterChainMatch: create(FilterChainMatchSchema, { transportProtocol: rawBuffer }),
+  });
+}
+
 /** Envoy rejects a listener where one name leads to two chains: the first keeps it. */
 function withoutOverlaps(chains: readonly FilterChain[]): FilterChain[] {
   const taken = new Set<string>();
   return chains.filter(({ filterChainMatch: match }) => {
     const names = match?.serverNames.length ? match.serverNames : ['*'];
-    const keys = names.map((name) => `${match?.applicationProtocols.join() ?? ''} ${name}`);
+    const other = `${match?.transportProtocol ?? ''} ${match?.applicationProtocols.join() ?? ''}`;
+    const keys = names.map((name) => `${other} ${name}`);
     if (keys.some((key) => taken.has(key))) return false;
     for (const key of keys) taken.add(key);
     return true;

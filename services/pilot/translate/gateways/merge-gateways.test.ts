@@ -56,6 +56,14 @@ describe('mergeGateways', () => {
     expect(merged([gateway('a', tcp, http(80))]).ports).toEqual([':80 1']);
   });
 
+  it('given plain HTTP on a port that has TLS, takes it; given TLS on a port that has plain HTTP, does not', () => {
+    expect(merged([gateway('a', https('web', ['a.com']), http(443), https('late', ['b.com']))]).ports).toEqual([
+      ':443 2',
+    ]);
+    const bytes: Server = { port: { number: 443, name: 'tcp', protocol: 'TCP' }, hosts: ['*'] };
+    expect(merged([gateway('a', https('web', ['a.com']), bytes, http(443))]).ports).toEqual([':443 2']);
+  });
+
   it('given a bind of its own, keeps servers on one port apart', () => {
     expect(merged([gateway('a', http(80), http(80, ['*'], { bind: '127.0.0.1' }))])).toEqual({
       ports: [':80 1', '127.0.0.1:80 1'],

@@ -27,9 +27,8 @@ export interface GatewayPort {
   readonly port: number;
   /** '' for every address. */
   readonly bind: string;
+  /** The plain HTTP servers share one route configuration, and so one chain: that of connections without TLS. */
   readonly servers: readonly GatewayServer[];
-  /** Whether all its servers are plain HTTP and share one route configuration. */
-  readonly isPlainHttp: boolean;
 }
 
 /** See the file's first line. */
@@ -142,7 +141,16 @@ function sniHostsOf(hosts: readonly string[]): string[] {
   return [...new Set(hosts.map((host) => host.slice(host.indexOf('/') + 1)))].sort();
 }
 
-/** False when the server has no place on its port: another protocol, or hosts that another server has. */
+/** What servers on one port have to agree on: those that end or pass TLS are told apart by SNI, plain HTTP ones by their routes. */
+function kindOf({ server, protocol }: GatewayServer): 'http' | 'tls' | 'bytes' {
+  if (isHttp(protocol)) return 'http';
+  return server.tls === undefined ? 'bytes' : 'tls';
+}
+
+/**
+ * False when the server has no place on its port, as in Istio: beside plain HTTP only plain HTTP has, beside bytes nothing, and
+ * beside TLS what has other names or is plain, which then gets the connections without TLS.
+ */
 function addServer(
   placed: GatewayServer,
   port: number,
@@ -150,24 +158,20 @@ function addServer(
   sniTaken: Set<string>,
   serversByRoute: ReadonlyMap<string, readonly GatewayServer[]>,
 ): boolean {
-  const { server, protocol, routeName } = placed;
+  const { server, routeName } = placed;
   const bind = server.bind ?? '';
   const key = `${bind} ${port}`;
-  const isPlainHttp = isHttp(protocol);
+  const kind = kindOf(placed);
   const existing = ports.get(key);
-  if (existing === undefined) {
-    ports.set(key, { port, bind, servers: [placed], isPlainHttp });
-    for (const host of server.tls ? server.hosts : []) sniTaken.add(`${key} ${host}`);
-    return true;
-  }
-  if (existing.isPlainHttp !== isPlainHttp) return false;
-  if (!isPlainHttp) {
-    // Servers on a TLS port are told apart by SNI: bytes without TLS can't be, nor two servers for one name.
-    const isAlone = server.tls === undefined || existing.servers.some((other) => other.server.tls === undefined);
-    if (isAlone || server.hosts.some((host) => sniTaken.has(`${key} ${host}`))) return false;
+  const plain = existing?.servers.map(kindOf).find((other) => other !== 'tls');
+  if (plain !== undefined && !(plain === 'http' && kind === 'http')) return false;
+  if (kind === 'tls') {
+    // Two chains for one name would be one too many for Envoy.
+    if (server.hosts.some((host) => sniTaken.has(`${key} ${host}`))) return false;
     if (routeName !== '' && serversByRoute.has(routeName)) return false;
     for (const host of server.hosts) sniTaken.add(`${key} ${host}`);
   }
-  existing.servers.push(placed);
+  if (existing) existing.servers.push(placed);
+  else ports.set(key, { port, bind, servers: [placed] });
   return true;
 }
