@@ -1,7 +1,7 @@
 // Mutual TLS between real Envoys under load, from plaintext to STRICT and through new certificates and a new CA: no request fails.
 import { readFileSync } from 'node:fs';
 import { createServer, get, type Server } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,6 +15,7 @@ import { inboundAddress, MtlsMesh, outboundAddress, servicePort, workloadYaml } 
 import { periplus } from './support/periplus.ts';
 import { ShiftedClock } from './support/shifted-clock.ts';
 import { waitFor } from './support/wait-for.ts';
+import { sendHttp2, webSocket } from './traffic/client.ts';
 
 /** Short, so that renewals and the end of the old CA's certificates are seen; PERIPLUS_LONG_TESTS=1 has the minute that the aim speaks of. */
 const lifeSeconds = process.env.PERIPLUS_LONG_TESTS ? 60 : 20;
@@ -112,6 +113,18 @@ spec: { mtls: { mode: ${mode} } }
     await apply(peerAuthentication('STRICT'));
     await waitFor(async () => !(await takesPlaintext()), { what: 'plaintext to be refused again' });
     expect(load.sent()).toBeGreaterThan(100);
+  });
+
+  it('passes WebSockets over STRICT mutual TLS, and HTTP/2 clients too', async () => {
+    app.on('upgrade', (request, socket: Socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n');
+      socket.on('error', () => {});
+      const client = String(request.headers['x-forwarded-client-cert']).includes(callerId) ? callerId : 'plaintext';
+      socket.on('data', (data) => socket.write(`${client} ${String(data)}`));
+    });
+    const call = { port: servicePort, address: outboundAddress(caller.name), host: headers.host };
+    expect(await webSocket('/', call, 'hello')).toEqual({ status: 101, answer: `${callerId} hello` });
+    expect((await sendHttp2('/', call)).body).toBe(callerId);
   });
 
   it('replaces the CA by one with a new key, waiting for a proxy that lags and naming it', patience, async () => {

@@ -1,4 +1,5 @@
 // Clients for traffic tests: HTTP/1.1 with any Host, HTTP/2, gRPC, WebSocket, raw TCP and TLS, against an Envoy on loopback.
+import { X509Certificate } from 'node:crypto';
 import { type Agent, request as httpRequest, type IncomingHttpHeaders, type RequestOptions } from 'node:http';
 import { connect as http2Connect } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
@@ -213,14 +214,14 @@ function firstAnswer(socket: Socket, text: string, timeoutMs: number): Promise<s
 /** Opens a WebSocket by hand, sends `text` after the upgrade, and gives the upgrade's status and what came back. */
 export async function webSocket(
   path: string,
-  call: { readonly port: number; readonly host?: string },
+  call: { readonly port: number; readonly host?: string; readonly address?: string },
   text: string,
 ): Promise<{ readonly status: number; readonly answer: string }> {
   return await whileOpening(
     () =>
       new Promise<{ readonly status: number; readonly answer: string }>((resolve, reject) => {
         const outgoing = httpRequest({
-          host: '127.0.0.1',
+          host: call.address ?? '127.0.0.1',
           port: call.port,
           path,
           agent: false,
@@ -248,4 +249,24 @@ export async function webSocket(
         outgoing.end();
       }),
   );
+}
+
+/** Serial of the certificate that a client is shown; rejects when there is none that `ca` vouches for. */
+export function shownSerial(port: number, servername: string, ca: string): Promise<string> {
+  return whileOpening(
+    () =>
+      new Promise<string>((resolve, reject) => {
+        const socket = tlsConnect({ host: '127.0.0.1', port, servername, ca });
+        socket.once('error', reject);
+        socket.once('secureConnect', () => {
+          resolve(new X509Certificate(socket.getPeerCertificate().raw).serialNumber);
+          socket.destroy();
+        });
+      }),
+  );
+}
+
+/** Serial of a certificate in PEM. */
+export function serialOf({ certificate }: { readonly certificate: string }): string {
+  return new X509Certificate(certificate).serialNumber;
 }

@@ -1,9 +1,12 @@
 // Changes under load: not one request may fail while routes, subsets and gateways are replaced.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ServerTLSSettings } from '../../mesh/config/schemas/gateway.ts';
 import { startLoad } from '../support/load.ts';
 import { startTlsLoad } from '../support/tls-load.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { send } from './client.ts';
+import type { KeyPair } from './certificates.ts';
+import { send, serialOf, shownSerial } from './client.ts';
+import { putCredential } from './credentials.ts';
 import { versions } from './expectations.ts';
 import { startTrafficMesh, type TrafficMesh } from './mesh.ts';
 import { destinationRule, gateway, gatewaySelector, virtualService } from './resources.ts';
@@ -55,6 +58,42 @@ async function underLoad(change: () => Promise<void>, port = mesh.ports.gateway)
     failures: results.flatMap(({ failures }) => failures),
     tags: results.map(({ tags }) => Object.keys(tags).sort()),
   };
+}
+
+/** A Gateway with one HTTPS server. */
+function secure(
+  name: string,
+  server: { readonly port: number; readonly hosts: readonly string[]; readonly tls: ServerTLSSettings },
+) {
+  return gateway(name, {
+    selector: gatewaySelector,
+    servers: [
+      {
+        port: { number: server.port, name: 'https', protocol: 'HTTPS' },
+        bind: '127.0.0.1',
+        hosts: [...server.hosts],
+        tls: { mode: 'SIMPLE', ...server.tls },
+      },
+    ],
+  });
+}
+
+/** For `web.example.com`: over HTTP/1.1 and HTTP/2, on connections that are kept and on new ones. */
+function startTlsLoads(port: number) {
+  const tls = { ca: mesh.certificates.ca };
+  return (['HTTP/1.1', 'HTTP/2'] as const).flatMap((protocol) =>
+    [true, false].map((keepsConnections) =>
+      startTlsLoad({ port, host: 'web.example.com', tls, protocol, keepsConnections, perSecond: 40 }),
+    ),
+  );
+}
+
+async function expectNoFailure(loads: ReturnType<typeof startTlsLoads>): Promise<void> {
+  const results = await Promise.all(loads.map((load) => load.stop()));
+  expect(results.map(({ statuses, failures }) => ({ statuses: Object.keys(statuses), failures }))).toEqual(
+    results.map(() => ({ statuses: ['200'], failures: [] })),
+  );
+  expect(results.every(({ sent }) => sent > 40)).toBe(true);
 }
 
 describe('under 200 requests a second each at sidecar and gateway', () => {
@@ -145,19 +184,9 @@ describe('under 200 requests a second each at sidecar and gateway', () => {
 
   it('a host moves between the HTTPS servers of two Gateways on one port, with connections new and kept', async () => {
     const port = mesh.ports.spare[2];
-    const { server: certificate, serverKey: privateKey } = mesh.files;
+    const { server: serverCertificate, serverKey: privateKey } = mesh.files;
     const of = (name: string, ...hosts: readonly string[]) =>
-      gateway(name, {
-        selector: gatewaySelector,
-        servers: [
-          {
-            port: { number: port, name: 'https', protocol: 'HTTPS' },
-            bind: '127.0.0.1',
-            hosts: [...hosts],
-            tls: { mode: 'SIMPLE', serverCertificate: certificate, privateKey },
-          },
-        ],
-      });
+      secure(name, { port, hosts, tls: { serverCertificate, privateKey } });
     const bound = (...gateways: readonly string[]) =>
       virtualService('web', {
         hosts: ['web.example.com'],
@@ -169,27 +198,55 @@ describe('under 200 requests a second each at sidecar and gateway', () => {
       (await send('/', { port, host, tls: { ...tls, servername } })).status;
     await mesh.apply(of('left', 'web.example.com'), of('right', 'api.example.com'), bound('left'));
     await waitFor(async () => (await at('web.example.com', 'web.example.com')) === 200, { what: 'the listener' });
-    const loads = (['HTTP/1.1', 'HTTP/2'] as const).flatMap((protocol) =>
-      [true, false].map((keepsConnections) =>
-        startTlsLoad({ port, host: 'web.example.com', tls, protocol, keepsConnections, perSecond: 40 }),
-      ),
-    );
+    const loads = startTlsLoads(port);
     await rest();
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 6; i++) {
       const [from, to] = i % 2 === 0 ? ['left', 'right'] : ['right', 'left'];
       await mesh.apply(of(to ?? '', 'web.example.com'), of(from ?? '', 'api.example.com'), bound(to ?? ''));
       await rest();
     }
-    const results = await Promise.all(loads.map((load) => load.stop()));
-    expect(results.map(({ statuses, failures }) => ({ statuses: Object.keys(statuses), failures }))).toEqual(
-      results.map(() => ({ statuses: ['200'], failures: [] })),
-    );
-    expect(results.every(({ sent }) => sent > 40)).toBe(true);
+    await expectNoFailure(loads);
     // Once nothing is left to drain, a server has its own hosts alone again.
     expect(await at('web.example.com', 'web.example.com')).toBe(200);
     await waitFor(async () => (await at('web.example.com', 'api.example.com')) === 404, {
       what: 'the end of the drain',
     });
     await mesh.remove(of('left'), of('right'), bound('left'));
+  });
+
+  it('a gateway’s credential is renewed again and again; one that is missing keeps nobody else on the port waiting', async () => {
+    const port = mesh.ports.spare[3];
+    const { authority, server, ca } = mesh.certificates;
+    const put = (name: string, pair: KeyPair) =>
+      putCredential(mesh.files.credentials, { namespace: 'istio-system', name, pair });
+    const of = (name: string, host: string) =>
+      secure(name, { port, hosts: [host], tls: { credentialName: `${name}-tls` } });
+    const bound = virtualService('web', {
+      hosts: ['*.example.com'],
+      gateways: ['rotating', 'late'],
+      http: [{ route: [{ destination: { host: 'other' } }] }],
+    });
+    const status = async (host: string) =>
+      (await send('/', { port, host, tls: { ca, servername: host } }).catch(() => undefined))?.status;
+    put('rotating-tls', server);
+    await mesh.apply(of('rotating', 'web.example.com'), bound);
+    await waitFor(async () => (await status('web.example.com')) === 200, { what: 'the listener' });
+    const loads = startTlsLoads(port);
+    for (let i = 0; i < 2; i++) {
+      const next = await authority.issue(`renewal ${i}`, ['*.example.com']);
+      put('rotating-tls', next);
+      await waitFor(async () => (await shownSerial(port, 'web.example.com', ca)) === serialOf(next), {
+        what: `renewal ${i}`,
+      });
+    }
+    // The listener goes on as it was until the credential is there, or Envoy's 15 s are over.
+    const applied = mesh.apply(of('late', 'late.example.com'));
+    await rest();
+    expect(await status('late.example.com')).toBeUndefined();
+    put('late-tls', server);
+    await applied;
+    await waitFor(async () => (await status('late.example.com')) === 200, { what: 'the late credential' });
+    await expectNoFailure(loads);
+    await mesh.remove(of('rotating', ''), of('late', ''), bound);
   });
 });

@@ -1,12 +1,10 @@
 // Gateway and DestinationRule credentialName: certificates that Pilot serves over SDS, from a folder of Secrets and PEM files.
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
-import { connect } from 'node:tls';
 import type { ClientTLSSettings } from '../../../mesh/config/schemas/destination-rule.ts';
 import type { ServerTLSSettings } from '../../../mesh/config/schemas/gateway.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import type { CaseMesh, Place, TrafficCase } from '../case.ts';
-import { type Call, send, whileOpening } from '../client.ts';
+import { type Call, send, serialOf, shownSerial as serialShown } from '../client.ts';
 import { putCredential } from '../credentials.ts';
 import { destinationRule, gateway, gatewaySelector, type Manifest, virtualService } from '../resources.ts';
 
@@ -46,20 +44,8 @@ const clientOf = ({ certificate, key }: { readonly certificate: string; readonly
   key,
 });
 
-/** Serial of the certificate that a client is shown. */
-function shownSerial(mesh: CaseMesh, servername = host): Promise<string> {
-  return whileOpening(
-    () =>
-      new Promise<string>((resolve, reject) => {
-        const socket = connect({ host: '127.0.0.1', port: mesh.ports.spare[0], servername, ca: mesh.certificates.ca });
-        socket.once('error', reject);
-        socket.once('secureConnect', () => {
-          resolve(new X509Certificate(socket.getPeerCertificate().raw).serialNumber);
-          socket.destroy();
-        });
-      }),
-  );
-}
+const shownSerial = (mesh: CaseMesh, servername = host) =>
+  serialShown(mesh.ports.spare[0], servername, mesh.certificates.ca);
 
 /** Envoy opens the listener at last after 15 s without its secret; here it has it within moments. */
 async function untilServed(mesh: CaseMesh, options: Call['tls'] = {}, name = host): Promise<void> {
@@ -262,8 +248,4 @@ async function seesClient(mesh: CaseMesh, path: string): Promise<void> {
   });
   const { echo } = await mesh.ingress(path);
   assert.deepEqual([echo.tls?.client, echo.tls?.sni], ['test client', 'api.example.com']);
-}
-
-function serialOf({ certificate }: { readonly certificate: string }): string {
-  return new X509Certificate(certificate).serialNumber;
 }
