@@ -1,5 +1,6 @@
 // Findings across resources, as `istioctl analyze` has them (istio.io/latest/docs/reference/config/analysis): pure, on one snapshot.
 import type { Snapshot } from '../snapshot.ts';
+import { analyzeAnnotations } from './analyze/annotations.ts';
 import { analyzeClaims } from './analyze/claims.ts';
 import { analyzeDestinationRules } from './analyze/destination-rules.ts';
 import { analyzeEnvoyFilters } from './analyze/envoy-filters.ts';
@@ -29,8 +30,10 @@ export function analyze(snapshot: Snapshot): readonly Problem[] {
     ...analyzeClaims(index),
     ...analyzeTelemetries(index),
     ...analyzeServices(index),
+    ...analyzeAnnotations(index),
   ];
-  const shown = problems.filter((problem) => !isSuppressed(problem, snapshot));
+  const quiet = suppressedOnServices(snapshot);
+  const shown = problems.filter((problem) => !isSuppressed(problem, snapshot, quiet));
   const order = (problem: Problem) =>
     `${problem.resource}\u0000${problem.path}\u0000${problem.code}\u0000${problem.message}`;
   return shown
@@ -42,8 +45,23 @@ export function analyze(snapshot: Snapshot): readonly Problem[] {
 /** istioctl's annotation: codes that are not to be reported of a resource, separated by commas, or `*`. */
 const suppressing = 'galley.istio.io/analyze-suppress';
 
-function isSuppressed({ resource = '', code = '' }: Problem, { config }: Snapshot): boolean {
+/** By `Service/NAMESPACE/NAME`, of those that have the annotation. */
+function suppressedOnServices({ registry }: Snapshot): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { namespace, name, annotations } of registry.services.values()) {
+    const codes = annotations?.[suppressing];
+    if (codes !== undefined) found.set(`Service/${namespace}/${name}`, codes);
+  }
+  return found;
+}
+
+function isSuppressed(
+  { resource = '', code = '' }: Problem,
+  { config }: Snapshot,
+  services: ReadonlyMap<string, string>,
+) {
   const [kind = '', namespace = '', name = ''] = resource.split('/');
-  const codes = config.get(kind, namespace, name)?.annotations?.[suppressing]?.split(',') ?? [];
+  const text = services.get(resource) ?? config.get(kind, namespace, name)?.annotations?.[suppressing];
+  const codes = text?.split(',') ?? [];
   return codes.some((one) => one.trim() === '*' || one.trim() === code);
 }

@@ -18,7 +18,7 @@ const none = (name: string, level: AnalysisLevel, missing: string): AnalysisMess
 
 const injection =
   "it is about sidecars that Istio injects into pods: Periplus' agents are started by whoever runs the workload";
-const annotation = "it is about annotations of Kubernetes' objects that steer injection";
+const annotation = 'the annotations whose values istioctl looks at are those of pods, which steer injection';
 const installation = "it is about Istio's own installation and upgrades";
 const gatewayApi = 'it is about the Gateway API, which is not read';
 
@@ -30,8 +30,8 @@ export const analysisMessages: Readonly<Record<string, AnalysisMessage>> = {
   IST0102: none('NamespaceNotInjected', 'Info', injection),
   IST0103: none('PodMissingProxy', 'Warning', injection),
   IST0106: found('SchemaValidationError', 'Error', 'validate.ts'),
-  IST0107: none('MisplacedAnnotation', 'Warning', annotation),
-  IST0108: none('UnknownAnnotation', 'Warning', annotation),
+  IST0107: found('MisplacedAnnotation', 'Warning', 'analyze/annotations.ts'),
+  IST0108: found('UnknownAnnotation', 'Warning', 'analyze/annotations.ts'),
   IST0109: found('ConflictingMeshGatewayVirtualServiceHosts', 'Error', 'analyze/virtual-services.ts'),
   IST0110: found('ConflictingSidecarWorkloadSelectors', 'Error', 'analyze/selectors.ts'),
   IST0111: found('MultipleSidecarsWithoutWorkloadSelectors', 'Error', 'analyze/selectors.ts'),
@@ -53,8 +53,8 @@ export const analysisMessages: Readonly<Record<string, AnalysisMessage>> = {
   IST0132: found('VirtualServiceHostNotFoundInGateway', 'Warning', 'analyze/gateways.ts'),
   IST0133: found('SchemaWarning', 'Warning', 'validate.ts'),
   IST0134: found('ServiceEntryAddressesRequired', 'Warning', 'analyze/service-entries.ts'),
-  IST0135: none('DeprecatedAnnotation', 'Info', annotation),
-  IST0136: none('AlphaAnnotation', 'Info', annotation),
+  IST0135: found('DeprecatedAnnotation', 'Info', 'analyze/annotations.ts'),
+  IST0136: none('AlphaAnnotation', 'Info', 'istioctl does not report it any more'),
   IST0137: none('DeploymentConflictingPorts', 'Warning', 'Deployments are not read'),
   IST0138: found('GatewayDuplicateCertificate', 'Warning', 'analyze/gateway-servers.ts'),
   IST0139: none('InvalidWebhook', 'Error', installation),

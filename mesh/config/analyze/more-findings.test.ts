@@ -193,6 +193,30 @@ describe('findings', () => {
     ]);
   });
 
+  it('IST0107, IST0108 and IST0135: annotations of services; a service leaves findings out', () => {
+    const annotated = (name: string, annotations: Readonly<Record<string, string>>) =>
+      httpService(name, { annotations });
+    const services = [
+      annotated('good', {
+        'networking.istio.io/exportTo': '*',
+        'example.com/istio': 'x',
+        'galley.istio.io/analyze-suppress': '',
+      }),
+      annotated('old', { 'alpha.istio.io/canonical-serviceaccounts': 'a', 'sidecar.istio.io/inject': 'true' }),
+      annotated('wrong', { 'proxy.istio.io/config': '{}', 'networking.istio.io/exportsTo': '.' }),
+      annotated('quiet', { 'networking.istio.io/exportsTo': '.', 'galley.istio.io/analyze-suppress': 'IST0108' }),
+    ];
+    expect(
+      analyze(snapshotOf({ services })).map(({ code, resource, message }) => `${code} ${resource} ${message}`),
+    ).toEqual([
+      'IST0135 Service/default/old Annotation "alpha.istio.io/canonical-serviceaccounts" has been deprecated and may not work in future Istio versions.',
+      'IST0107 Service/default/old Misplaced annotation: sidecar.istio.io/inject can only be applied to Pod',
+      'IST0135 Service/default/old Annotation "sidecar.istio.io/inject" has been deprecated in favor of the "sidecar.istio.io/inject" label and may not work in future Istio versions.',
+      'IST0108 Service/default/wrong Unknown annotation: networking.istio.io/exportsTo',
+      'IST0107 Service/default/wrong Misplaced annotation: proxy.istio.io/config can only be applied to Pod',
+    ]);
+  });
+
   it('IST0002 and IST0140: deprecated percentages, and subsets that gateways do not take', () => {
     const fault = { delay: { fixedDelay: '1s', percent: 5 } };
     const to = (subset?: string) => [{ destination: { host: 'web', ...(subset ? { subset } : {}) } }];

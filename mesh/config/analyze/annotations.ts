@@ -1,0 +1,102 @@
+// Istio's annotations on Services: names that nobody knows, that are for other kinds, or that are deprecated.
+import type { Service } from '../../../events/model.ts';
+import { formatPath, type Problem } from '../problem.ts';
+import type { MeshIndex } from './mesh-index.ts';
+
+/** What istio.io/latest/docs/reference/config/annotations says of one. */
+interface KnownAnnotation {
+  /** Kinds that it is for; `Any`. */
+  readonly kinds: readonly string[];
+  readonly deprecated: boolean;
+  /** What the message adds. */
+  readonly instead?: string;
+}
+
+const on = (kinds: string, ...names: readonly string[]) =>
+  names.map((name): readonly [string, KnownAnnotation] => [name, { kinds: kinds.split(' '), deprecated: false }]);
+const deprecatedOn = (kinds: string, ...names: readonly string[]) =>
+  on(kinds, ...names).map(([name, known]): readonly [string, KnownAnnotation] => [
+    name,
+    { ...known, deprecated: true },
+  ]);
+const within = (prefix: string, names: string) => names.split(' ').map((name) => `${prefix}.istio.io/${name}`);
+
+/** By name, as istio/api lists them. */
+const known: ReadonlyMap<string, KnownAnnotation> = new Map([
+  ...on('Service', 'networking.istio.io/exportTo', 'traffic.istio.io/nodeSelector'),
+  ...deprecatedOn('Service', ...within('alpha', 'kubernetes-serviceaccounts canonical-serviceaccounts')),
+  ...on('Namespace Service ServiceEntry', 'networking.istio.io/traffic-distribution'),
+  ...on('Service ServiceEntry Namespace', 'istio.io/use-waypoint-canary-weight'),
+  ...on('Namespace', 'topology.istio.io/controlPlaneClusters'),
+  ...on('Any', 'galley.istio.io/analyze-suppress', 'gateway.istio.io/controller-version'),
+  ...on('Ingress', 'kubernetes.io/ingress.class'),
+  ...on('AuthorizationPolicy', 'istio.io/dry-run'),
+  ...on('GatewayClass Gateway', 'ambient.istio.io/waypoint-inbound-binding'),
+  ...on('Gateway', ...within('gateway', 'service-account name-override'), 'networking.istio.io/service-type'),
+  ...on(
+    'WorkloadEntry',
+    ...['autoRegistrationGroup', 'workloadController', 'connectedAt', 'disconnectedAt'].map(
+      (name) => `istio.io/${name}`,
+    ),
+  ),
+  ...on(
+    'Pod',
+    ...within(
+      'sidecar',
+      'status rewriteAppHTTPProbers proxyImage proxyImageType proxyCPU proxyCPULimit proxyMemory proxyMemoryLimit interceptionMode bootstrapOverride statsHistogramBuckets statsFlushInterval statsEvictionInterval statsHistogramBins userVolume userVolumeMount logLevel componentLogLevel agentLogLevel nativeSidecar',
+    ),
+    ...within('readiness.status.sidecar', 'initialDelaySeconds periodSeconds failureThreshold applicationPorts'),
+    ...within(
+      'traffic.sidecar',
+      'includeOutboundIPRanges excludeOutboundIPRanges includeInboundPorts excludeInboundPorts excludeInterfaces includeOutboundPorts excludeOutboundPorts',
+    ),
+    ...within('ambient', 'redirection bypass-inbound-capture dns-capture'),
+    'status.sidecar.istio.io/port',
+    'prometheus.istio.io/merge-metrics',
+    'proxy.istio.io/config',
+    'proxy.istio.io/overrides',
+    'inject.istio.io/templates',
+    'istio.io/rev',
+    'istio.io/reroute-virtual-interfaces',
+  ),
+  ...deprecatedOn(
+    'Pod',
+    ...within(
+      'sidecar',
+      'discoveryAddress statsInclusionPrefixes statsInclusionSuffixes statsInclusionRegexps extraStatTags statsCompression',
+    ),
+    'traffic.sidecar.istio.io/kubevirtInterfaces',
+  ),
+  [
+    'sidecar.istio.io/inject',
+    { kinds: ['Pod'], deprecated: true, instead: ' in favor of the "sidecar.istio.io/inject" label' },
+  ],
+]);
+
+/** IST0107 (for another kind), IST0108 (nobody knows it) and IST0135 (deprecated), in istioctl's words. */
+export function analyzeAnnotations({ snapshot }: MeshIndex): readonly Problem[] {
+  return [...snapshot.registry.services.values()].flatMap((service) =>
+    Object.keys(service.annotations ?? {})
+      .filter((name) => name === 'kubernetes.io/ingress.class' || name.split('/', 1)[0]?.endsWith('istio.io'))
+      .flatMap((name) => findings(name, service)),
+  );
+}
+
+function findings(name: string, service: Service): readonly Problem[] {
+  const annotation = known.get(name);
+  if (annotation === undefined) return [problem(service, name, 'IST0108', `Unknown annotation: ${name}`)];
+  const { kinds, deprecated, instead = '' } = annotation;
+  const old = `Annotation "${name}" has been deprecated${instead} and may not work in future Istio versions.`;
+  const isMisplaced = !kinds.includes('Any') && !kinds.includes('Service');
+  return [
+    ...(deprecated ? [problem(service, name, 'IST0135', old)] : []),
+    ...(isMisplaced
+      ? [problem(service, name, 'IST0107', `Misplaced annotation: ${name} can only be applied to ${kinds.join(', ')}`)]
+      : []),
+  ];
+}
+
+function problem({ namespace, name }: Service, annotation: string, code: string, message: string): Problem {
+  const path = formatPath(['metadata', 'annotations', annotation]);
+  return { severity: 'warning', resource: `Service/${namespace}/${name}`, path, code, message };
+}
