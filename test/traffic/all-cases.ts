@@ -21,6 +21,7 @@ import { httpRouteCases } from './cases/http-route.ts';
 import { loadBalancingCases } from './cases/load-balancing.ts';
 import { localityCases } from './cases/locality.ts';
 import { meshConfigCases } from './cases/mesh-config.ts';
+import { networkCases } from './cases/networks.ts';
 import { outlierDetectionCases } from './cases/outlier-detection.ts';
 import { protocolStreamCases } from './cases/protocol-streams.ts';
 import { protocolCases } from './cases/protocols.ts';
@@ -82,6 +83,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'protocol-streams': protocolStreamCases,
   'service-entry': serviceEntryCases,
   'workload-group': workloadGroupCases,
+  networks: networkCases,
   sidecar: sidecarCases,
   'inbound-pools': atInbound(connectionPoolCases, [
     'connectionPool: one connection and one pending request',
