@@ -13,33 +13,34 @@ import type { FileLogProvider, OtelAlsProvider } from '../../../../mesh/config/s
 import { fileLog, textFormat } from '../listeners/access-log.ts';
 import { compareNames } from '../names.ts';
 import { accessLog, allOf, whereCel } from './access-log.ts';
-import { builtinLog, type LogChoice } from './effective-telemetry.ts';
+import type { LogChoice } from './effective-access-logs.ts';
 import { logFormatters } from './log-formatters.ts';
-import { grpcServiceOf, type ProviderTarget } from './providers.ts';
+import { builtinLog, grpcServiceOf, type ProviderTarget } from './providers.ts';
 
-/** Loggers for HTTP requests or TCP connections; providers that are of the other kind, or that the proxy can't reach, give none. */
+/**
+ * Loggers of the providers that the proxy can reach; undefined where none of them is one that logs. As in Istio each is for requests
+ * and for connections, with entries of its own kind.
+ */
 export function accessLoggers(
   choices: readonly LogChoice[],
   targets: readonly ProviderTarget[],
-  options: { readonly protocol: 'http' | 'tcp'; readonly filter?: AccessLogFilter | undefined },
-): readonly AccessLog[] {
-  return choices.flatMap(({ provider: name, filter: expression }) => {
-    const filter = allOf(options.filter, expression === undefined ? undefined : whereCel(expression));
+  restriction?: AccessLogFilter | undefined,
+): readonly AccessLog[] | undefined {
+  const loggers = choices.flatMap(({ provider: name, filter: expression, isDisabled }) => {
+    const filter = allOf(restriction, expression === undefined ? undefined : whereCel(expression));
     const target = targets.find(({ provider }) => provider.name === name);
-    if (target === undefined) return name === builtinLog ? [fileLogOf({}, filter)] : [];
-    return loggerOf(target, options.protocol, filter) ?? [];
+    const isBuiltin = target === undefined && name === builtinLog;
+    const logger = isBuiltin ? fileLogOf({}, filter) : target && loggerOf(target, filter);
+    return logger === undefined ? [] : [{ logger, isDisabled }];
   });
+  return loggers.length === 0 ? undefined : loggers.flatMap((one) => (one.isDisabled ? [] : [one.logger]));
 }
 
-function loggerOf(
-  target: ProviderTarget,
-  protocol: 'http' | 'tcp',
-  filter: AccessLogFilter | undefined,
-): AccessLog | undefined {
+function loggerOf(target: ProviderTarget, filter: AccessLogFilter | undefined): AccessLog | undefined {
   const { envoyFileAccessLog, envoyHttpAls, envoyTcpAls, envoyOtelAls } = target.provider;
   if (envoyFileAccessLog) return fileLogOf(envoyFileAccessLog, filter);
   if (envoyOtelAls) return otelLog(target, envoyOtelAls, filter);
-  if (envoyHttpAls && protocol === 'http') {
+  if (envoyHttpAls) {
     const config = create(HttpGrpcAccessLogConfigSchema, {
       commonConfig: commonConfig(target, envoyHttpAls, 'http_envoy_accesslog'),
       additionalRequestHeadersToLog: [...(envoyHttpAls.additionalRequestHeadersToLog ?? [])],
@@ -48,7 +49,7 @@ function loggerOf(
     });
     return accessLog('envoy.access_loggers.http_grpc', HttpGrpcAccessLogConfigSchema, config, filter);
   }
-  if (envoyTcpAls && protocol === 'tcp') {
+  if (envoyTcpAls) {
     const commonOfTcp = commonConfig(target, envoyTcpAls, 'tcp_envoy_accesslog');
     const config = create(TcpGrpcAccessLogConfigSchema, { commonConfig: commonOfTcp });
     return accessLog('envoy.access_loggers.tcp_grpc', TcpGrpcAccessLogConfigSchema, config, filter);

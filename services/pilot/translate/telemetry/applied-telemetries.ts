@@ -8,8 +8,8 @@ import { policiesOf } from '../security/select-policies.ts';
 export type Telemetry = ConfigResource<TelemetrySpec>;
 
 /**
- * The Telemetries of a proxy from the widest to the narrowest, at most one each (the oldest, as in Istio). The same array for
- * all proxies for which they are the same.
+ * The Telemetries of a proxy from the widest to the narrowest, as in Istio: the oldest of the root namespace and the oldest of its
+ * own that are for all, then all that select it, by age. The same array for all proxies for which they are the same.
  */
 export function appliedTelemetries({ scope, memo }: Lookups): readonly Telemetry[] {
   const { snapshot, context } = scope;
@@ -19,13 +19,14 @@ export function appliedTelemetries({ scope, memo }: Lookups): readonly Telemetry
   const own = memo.get('own-telemetries', [context, all, rootNamespace], () =>
     policiesOf<TelemetrySpec>(snapshot, 'Telemetry', context),
   );
-  const isWide = ({ spec }: Telemetry) => !spec.selector && !spec.targetRef && !spec.targetRefs?.length;
+  const isWide = ({ spec }: Telemetry) =>
+    Object.keys(spec.selector?.matchLabels ?? {}).length === 0 && !spec.targetRef && !spec.targetRefs?.length;
   const levels = [
     own.find((one) => one.namespace === rootNamespace && isWide(one)),
     context.namespace === rootNamespace
       ? undefined
       : own.find((one) => one.namespace === context.namespace && isWide(one)),
-    own.find((one) => one.namespace === context.namespace && !isWide(one)),
+    ...own.filter((one) => one.namespace === context.namespace && !isWide(one)),
   ];
   const applied = levels.filter((one) => one !== undefined);
   const id = applied.map(({ namespace, name }) => `${namespace}/${name}`).join();

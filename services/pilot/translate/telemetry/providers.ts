@@ -1,5 +1,6 @@
 // The extension providers that a proxy's Telemetries name, each with the cluster that reaches its service.
 import type { Service } from '../../../../events/model.ts';
+import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { ExtensionProvider } from '../../../../mesh/config/schemas/extension-provider.ts';
 import type { Snapshot } from '../../../../mesh/snapshot.ts';
 import type { Memo } from '../memo.ts';
@@ -8,7 +9,7 @@ import type { Lookups } from '../routes/lookups.ts';
 
 /** A service's port as Envoy's extensions name it. */
 export interface ServiceTarget {
-  /** `host:port` of the service; '' for providers that have none. */
+  /** The service's host: what Envoy's calls have as their authority, as Istio's. '' for providers that have none. */
   readonly authority: string;
   /** '' for providers that have no service. */
   readonly cluster: string;
@@ -20,6 +21,19 @@ export interface ProviderTarget extends ServiceTarget {
   /** The service that its sampler asks, where it is another. */
   readonly sampler?: ServiceTarget;
 }
+
+/** Istio's built-in access log: text to `/dev/stdout`. */
+export const builtinLog = 'envoy';
+
+/** The provider's name as the mesh configuration writes it: Istio compares such names without regard to case. */
+export function providerName(name: string, { extensionProviders = [] }: MeshConfig): string {
+  const lower = name.toLowerCase();
+  return (
+    [...builtinNames, ...extensionProviders.map((one) => one.name)].find((one) => one.toLowerCase() === lower) ?? name
+  );
+}
+
+const builtinNames = ['prometheus', builtinLog];
 
 /** Those of `names` that are configured and whose service exists. The same array for all proxies for which it is the same. */
 export function providerTargets(names: readonly string[], { scope, memo }: Lookups): readonly ProviderTarget[] {
@@ -93,7 +107,7 @@ function targetOf(server: Server, snapshot: Pick<Snapshot, 'registry'>): Service
   const service = serviceOf(server, snapshot);
   if (service === undefined) return undefined;
   const { hostname } = service;
-  return { authority: `${hostname}:${server.port}`, cluster: subsetKey('outbound', server.port, '', hostname) };
+  return { authority: hostname, cluster: subsetKey('outbound', server.port, '', hostname) };
 }
 
 /** A gRPC service at the target. */

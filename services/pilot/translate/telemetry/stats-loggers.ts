@@ -19,7 +19,8 @@ import {
   statsPrefix,
 } from '../../../../mesh/telemetry/metric-tags.ts';
 import { accessLog } from './access-log.ts';
-import type { MetricChoice, Side } from './effective-telemetry.ts';
+import type { MetricChoice } from './effective-metrics.ts';
+import type { Side } from './effective-telemetry.ts';
 
 /** What a listener's chain tells its loggers. */
 export interface ReportPlace {

@@ -30,6 +30,15 @@ const istioTags = {
   'istio.namespace': 'POD_NAMESPACE',
 } as const;
 
+/** What AuthorizationPolicies that only report would have done: Istio's tags, by what the RBAC filter leaves in metadata. */
+const dryRunTags = ['allow', 'deny'].flatMap((action) => [
+  {
+    tag: `istio.authorization.dry_run.${action}_policy.name`,
+    key: `istio_dry_run_${action}_shadow_effective_policy_id`,
+  },
+  { tag: `istio.authorization.dry_run.${action}_policy.result`, key: `istio_dry_run_${action}_shadow_engine_result` },
+]);
+
 /**
  * The `tracing` field of a connection manager; undefined where the provider is none that traces or can't be reached. A request
  * that comes in with a sampling decision keeps it. With `disableSpanReporting` there is none either: a tracer would report what others
@@ -38,6 +47,7 @@ const istioTags = {
 export function tracing(
   choice: TracingChoice | undefined,
   targets: readonly ProviderTarget[],
+  isGateway: boolean,
 ): HttpConnectionManager_Tracing | undefined {
   const target = targets.find(({ provider }) => provider.name === choice?.provider);
   if (choice === undefined || target === undefined || choice.disableSpanReporting === true) return undefined;
@@ -55,6 +65,8 @@ export function tracing(
     maxPathTagLength: opentelemetry?.maxTagLength ?? zipkin?.maxTagLength ?? defaultMaxTagLength,
     customTags: customTags(choice),
     provider,
+    // As in Istio, a gateway's call is a span of its own beside the request's.
+    ...(isGateway ? { spawnUpstreamSpan: true } : {}),
   });
   if (choice.disableContextPropagation === true) tracing.$unknown = [noContextPropagation];
   return tracing;
@@ -77,6 +89,10 @@ function customTags(choice: TracingChoice): CustomTag[] {
   if (choice.enableIstioTags !== false) {
     for (const [tag, name] of Object.entries(istioTags))
       add(tag, { case: 'environment', value: { name, defaultValue: 'unknown' } });
+    for (const { tag, key } of dryRunTags) {
+      const metadataKey = { key: 'envoy.filters.http.rbac', path: [{ segment: { case: 'key' as const, value: key } }] };
+      add(tag, { case: 'metadata', value: { kind: { kind: { case: 'request', value: {} } }, metadataKey } });
+    }
   }
   for (const [tag, { literal, environment, header, formatter }] of Object.entries(choice.customTags ?? {})) {
     if (literal) add(tag, { case: 'literal', value: literal });

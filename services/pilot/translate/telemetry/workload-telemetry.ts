@@ -14,19 +14,11 @@ import { atType } from './access-log.ts';
 import { accessLoggers } from './access-loggers.ts';
 import { appliedTelemetries } from './applied-telemetries.ts';
 import { connectionLoggers } from './connection-log.ts';
-import {
-  accessLogChoices,
-  builtinLog,
-  type LogChoice,
-  metricChoices,
-  metricProviders,
-  reportingIntervalMs,
-  type Side,
-  type TracingChoice,
-  tracingChoice,
-} from './effective-telemetry.ts';
+import { accessLogChoices, type LogChoice } from './effective-access-logs.ts';
+import { metricChoices, metricsFor, prometheusProvider, reportingIntervalMs } from './effective-metrics.ts';
+import { type Side, type TracingChoice, tracingChoice } from './effective-telemetry.ts';
 import { peerFilters } from './peer-filters.ts';
-import { type ProviderTarget, providerTargets } from './providers.ts';
+import { builtinLog, type ProviderTarget, providerTargets } from './providers.ts';
 import { httpStatsLoggers, type MetricChoices, type ReportPlace } from './stats-loggers.ts';
 import { requestIdExtension, tracing } from './tracing.ts';
 
@@ -55,9 +47,9 @@ export function workloadTelemetry(lookups: Lookups): WorkloadTelemetry {
   const applied = appliedTelemetries(lookups);
   const sides = memo.get('telemetry-choices', [applied, mesh, hasStats], () => {
     const specs = applied.map(({ spec }) => spec);
-    const intervalMs = reportingIntervalMs(specs);
+    const prometheus = prometheusProvider(specs, mesh);
     return {
-      intervalMs,
+      intervalMs: reportingIntervalMs(prometheus === undefined ? [] : metricsFor(prometheus, specs, mesh)),
       CLIENT: sideOf(specs, 'CLIENT', mesh, hasStats),
       SERVER: sideOf(specs, 'SERVER', mesh, hasStats),
     };
@@ -66,13 +58,15 @@ export function workloadTelemetry(lookups: Lookups): WorkloadTelemetry {
     [...new Set([...namesOf(sides.CLIENT), ...namesOf(sides.SERVER)])].sort(),
   );
   const targets = providerTargets(names, lookups);
-  return memo.get('workload-telemetry', [sides, targets, mesh], () => telemetryOf(sides, targets, mesh));
+  const isGateway = scope.context.type === 'router';
+  return memo.get('workload-telemetry', [sides, targets, mesh, isGateway], () =>
+    telemetryOf(sides, targets, { mesh, isGateway }),
+  );
 }
 
 /** What is chosen for one side. */
 interface SideChoices {
-  /** Undefined: the mesh's file. */
-  readonly logs: readonly LogChoice[] | undefined;
+  readonly logs: readonly LogChoice[];
   /** Undefined: none. */
   readonly metrics: MetricChoices | undefined;
   readonly tracing: TracingChoice | undefined;
@@ -84,47 +78,41 @@ type Sides = Readonly<Record<Side, SideChoices>> & {
 };
 
 function sideOf(specs: readonly TelemetrySpec[], side: Side, mesh: MeshConfig, hasStats: boolean): SideChoices {
-  const toPrometheus = metricProviders(specs, mesh).some((name) => isPrometheus(name, mesh));
+  const prometheus = hasStats ? prometheusProvider(specs, mesh) : undefined;
   return {
     logs: accessLogChoices(specs, side, mesh),
-    metrics: hasStats && toPrometheus ? metricChoices(specs, side) : undefined,
+    metrics: prometheus === undefined ? undefined : metricChoices(metricsFor(prometheus, specs, mesh), side),
     tracing: tracingChoice(specs, side, mesh),
   };
 }
 
-/** Istio's built-in provider, or one that is configured to be Prometheus. */
-function isPrometheus(name: string, { extensionProviders = [] }: MeshConfig): boolean {
-  const provider = extensionProviders.find((one) => one.name === name);
-  return provider === undefined ? name === 'prometheus' : provider.prometheus !== undefined;
-}
-
 function namesOf({ logs, tracing: choice }: SideChoices): readonly string[] {
-  return [...(logs ?? []).map(({ provider }) => provider), ...(choice?.provider ? [choice.provider] : [])];
+  return [...logs.map(({ provider }) => provider), ...(choice?.provider ? [choice.provider] : [])];
 }
 
-function telemetryOf(sides: Sides, targets: readonly ProviderTarget[], mesh: MeshConfig): WorkloadTelemetry {
+function telemetryOf(
+  sides: Sides,
+  targets: readonly ProviderTarget[],
+  { mesh, isGateway }: { readonly mesh: MeshConfig; readonly isGateway: boolean },
+): WorkloadTelemetry {
   const reportsOpened = sides.CLIENT.metrics !== undefined || sides.SERVER.metrics !== undefined;
   return {
     connectionReportMs: reportsOpened ? sides.intervalMs : undefined,
     httpLogs: (place) => {
       const { logs, metrics } = sides[place.side];
-      const own = logs ? accessLoggers(logs, targets, { protocol: 'http' }) : meshFileLog(mesh);
+      const own = accessLoggers(logs, targets) ?? meshFileLog(mesh);
       return [...own, ...(metrics ? httpStatsLoggers(place, metrics) : [])];
     },
     tcpLogs: (place, forOthers) => {
       const { logs, metrics } = sides[place.side];
       // Where connections are reported several times, people's logs still have them once.
       const filter = reportsOpened || forOthers ? atType(AccessLogType.TcpConnectionEnd) : undefined;
-      const own = logs ? accessLoggers(logs, targets, { protocol: 'tcp', filter }) : meshFileLog(mesh, filter);
+      const own = accessLoggers(logs, targets, filter) ?? meshFileLog(mesh, filter);
       return [...own, ...(metrics ? connectionLoggers(place, metrics) : [])];
     },
-    listenerLogs: (side) => {
-      const { logs } = sides[side];
-      if (logs === undefined) return listenerAccessLogs(mesh);
-      return [...accessLoggers(logs, targets, { protocol: 'tcp', filter: noRoute })];
-    },
+    listenerLogs: (side) => [...(accessLoggers(sides[side].logs, targets, noRoute) ?? listenerAccessLogs(mesh))],
     httpFilters: (side) => (sides[side].metrics ? peerFilters(side) : []),
-    tracing: (side) => tracing(sides[side].tracing, targets),
+    tracing: (side) => tracing(sides[side].tracing, targets, isGateway),
     requestId: (side) => requestIdExtension(sides[side].tracing),
   };
 }
