@@ -12,7 +12,7 @@ import type {
 } from './schemas/destination-rule.ts';
 import type { ExtensionProvider } from './schemas/extension-provider.ts';
 import { type MeshConfigSpec, meshConfigSchema, unusedMeshFields } from './schemas/mesh-config.ts';
-import type { GatewayTopology, ProxyHeaders } from './schemas/proxy-traffic.ts';
+import type { GatewayTopology, ProxyHeaders, ProxyTracing } from './schemas/proxy-traffic.ts';
 import type { HTTPRetry } from './schemas/virtual-service.ts';
 
 import { checkMeshSettings } from './validate/mesh-config.ts';
@@ -61,9 +61,10 @@ export interface MeshConfig {
     readonly metrics?: readonly string[];
     readonly accessLogging?: readonly string[];
   };
-  /** What stands before gateways, and headers of all proxies: `defaultConfig` of the mesh. */
+  /** What stands before gateways, headers of all proxies, their tracing: `defaultConfig` of the mesh, which a proxy's own may change. */
   readonly gatewayTopology?: GatewayTopology;
   readonly proxyHeaders?: ProxyHeaders;
+  readonly tracing?: ProxyTracing;
   /** For TLS that ends at gateways and Sidecar listeners whose server sets none of its own. */
   readonly tlsDefaults?: NonNullable<MeshConfigSpec['tlsDefaults']>;
   /** Who authorizes (AuthorizationPolicies of action CUSTOM), logs and traces (Telemetry). */
@@ -156,6 +157,7 @@ export function meshConfigOf(spec: MeshConfigResourceSpec, base: MeshConfig = de
     defaultProviders: spec.defaultProviders,
     gatewayTopology: spec.defaultConfig?.gatewayTopology,
     proxyHeaders: spec.defaultConfig?.proxyHeaders,
+    tracing: spec.defaultConfig?.tracing,
     tlsDefaults: spec.tlsDefaults,
     networks: spec.meshNetworks?.networks,
   });

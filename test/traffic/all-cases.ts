@@ -27,6 +27,7 @@ import { protocolStreamCases } from './cases/protocol-streams.ts';
 import { protocolCases } from './cases/protocols.ts';
 import { providerCallCases } from './cases/provider-calls.ts';
 import { providerCases } from './cases/providers.ts';
+import { proxyConfigCases } from './cases/proxy-config.ts';
 import { proxyHeaderCases } from './cases/proxy-headers.ts';
 import { serverTlsCases } from './cases/server-tls.ts';
 import { serviceEntryCases } from './cases/service-entry.ts';
@@ -106,6 +107,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'provider-calls': providerCallCases,
   'mesh-config': meshConfigCases,
   'proxy-headers': proxyHeaderCases,
+  'proxy-config': proxyConfigCases,
   'mesh-defaults': asMeshDefaults(
     [...connectionPoolCases, ...outlierDetectionCases, ...localityCases, ...httpRetryCases],
     // `attempts: 0` is a rule's way to have none.

@@ -1,5 +1,5 @@
 // The parts of ProxyConfig (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig) that shape what proxies do with requests.
-import { flag, object, oneOfNames, openObject, type Static, text, uint32 } from './schema.ts';
+import { double, flag, map, object, oneOfNames, openObject, required, type Static, text, uint32 } from './schema.ts';
 
 const forwardClientCertDetails = oneOfNames(
   'UNDEFINED',
@@ -11,20 +11,33 @@ const forwardClientCertDetails = oneOfNames(
 );
 const topologyFields = { numTrustedProxies: uint32, forwardClientCertDetails, proxyProtocol: object({}) } as const;
 const gatewayTopology = object(topologyFields);
-/** Schema of a proxy's own word on it: newer agents may say more. */
-export const nodeTopologySchema = openObject(topologyFields);
 const proxyHeaders = openObject({
   forwardedClientCert: forwardClientCertDetails,
   setCurrentClientCertDetails: object({ subject: flag, cert: flag, chain: flag, dns: flag, uri: flag }),
   requestId: object({ disabled: flag }),
+  attemptCount: object({ disabled: flag }),
   server: object({ disabled: flag, value: text }),
   envoyDebugHeaders: object({ disabled: flag }),
+  metadataExchangeHeaders: object({ mode: oneOfNames('UNDEFINED', 'IN_MESH') }),
   xForwardedPort: object({ enabled: flag }),
+  xForwardedHost: object({ enabled: flag }),
+  preserveHttp1HeaderCase: flag,
 });
-/** Schema of the mesh's `defaultConfig`: the rest is for the agent that starts a proxy. */
-export const defaultConfigSchema = openObject({ gatewayTopology, proxyHeaders });
+const customTag = object({
+  literal: object({ value: required(text) }),
+  environment: object({ name: required(text), defaultValue: text }),
+  header: object({ name: required(text), defaultValue: text }),
+});
+const proxyTracing = openObject({ sampling: double, customTags: map(customTag), maxPathTagLength: uint32 });
+/** Schema of the mesh's `defaultConfig`, and of a proxy's own word: the rest is for the agent that starts a proxy. */
+export const defaultConfigSchema = openObject({ gatewayTopology, proxyHeaders, tracing: proxyTracing });
+
+/** What of a ProxyConfig translation reads. */
+export interface TrafficConfig extends Static<typeof defaultConfigSchema> {}
 
 /** What stands between clients and the mesh's gateways. */
 export interface GatewayTopology extends Static<typeof gatewayTopology> {}
+/** Tracing where Telemetries say nothing of it. */
+export interface ProxyTracing extends Static<typeof proxyTracing> {}
 /** Headers that proxies add, keep and take away. */
 export interface ProxyHeaders extends Static<typeof proxyHeaders> {}

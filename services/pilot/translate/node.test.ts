@@ -57,9 +57,11 @@ describe('proxyContextOf', () => {
         id: id.replace('sidecar', type),
         metadata: { PROXY_CONFIG: { gatewayTopology: { numTrustedProxies } } },
       });
-    expect(of('router', 2)).toMatchObject({ context: { gatewayTopology: { numTrustedProxies: 2 } } });
-    expect(of('sidecar', 2)).not.toHaveProperty('context.gatewayTopology');
-    expect(of('router', -1)).toEqual({ problem: expect.stringMatching(/PROXY_CONFIG: gatewayTopology: expected/) });
+    expect(of('router', 2)).toMatchObject({ context: { proxyConfig: { gatewayTopology: { numTrustedProxies: 2 } } } });
+    expect(of('sidecar', 2)).not.toHaveProperty('context.proxyConfig');
+    expect(of('router', -1)).toEqual({
+      problem: expect.stringMatching(/PROXY_CONFIG: gatewayTopology.numTrustedProxies: expected/),
+    });
   });
 
   it('says when all addresses are IPv6', () => {

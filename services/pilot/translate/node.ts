@@ -5,7 +5,8 @@ import { fromJson, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
 import { type Node, NodeSchema } from '../../../gen/envoy/config/core/v3/base_pb.js';
 import { messageOf } from '../../../lib/mesh-error.ts';
 import { checkSchema, isRecord } from '../../../mesh/config/check-schema.ts';
-import { type GatewayTopology, nodeTopologySchema } from '../../../mesh/config/schemas/proxy-traffic.ts';
+import type { Report } from '../../../mesh/config/problem.ts';
+import { defaultConfigSchema, type TrafficConfig } from '../../../mesh/config/schemas/proxy-traffic.ts';
 import { statsCapability } from '../../../mesh/telemetry/metric-tags.ts';
 import { compareNames } from './names.ts';
 import type { ProxyContext } from './proxy-context.ts';
@@ -20,6 +21,8 @@ const maxLabels = 256;
 const maxAddresses = 64;
 /** Istio's agents send about twenty; more are not remembered. */
 const maxMetadata = 64;
+/** Characters of the part of its ProxyConfig that is read: tens of tags. */
+const maxProxyConfig = 16_384;
 
 /**
  * The context of a node with Istio's id `TYPE~IP~NAME.NAMESPACE~DNSDOMAIN` and metadata
@@ -85,7 +88,7 @@ function readNode(node: Node): ProxyContext {
     httpProxyPort: readPort(metadata, 'HTTP_PROXY_PORT'),
     ...(identity ? { identity } : {}),
     ...(telemetry ? { telemetry } : {}),
-    ...(type === 'router' ? readTopology(metadata) : {}),
+    ...readProxyConfig(type, metadata),
     ...readOther(metadata),
   };
 }
@@ -106,15 +109,24 @@ const fields = [
 /** Contexts are recorded in the log: what looks like a secret is not. */
 const secretKey = /token|secret|password|credential|private/i;
 
-/** Istio's agents send the whole ProxyConfig; of it this part shapes listeners. */
-function readTopology({ PROXY_CONFIG: config }: JsonObject): Pick<ProxyContext, 'gatewayTopology'> {
-  const given = isRecord(config) ? config.gatewayTopology : undefined;
-  if (given === undefined || given === null) return {};
+/** Istio's agents send the whole ProxyConfig; of it these parts shape what proxies get. Newer agents may say more. */
+function readProxyConfig(
+  type: ProxyContext['type'],
+  { PROXY_CONFIG: config }: JsonObject,
+): Pick<ProxyContext, 'proxyConfig'> {
+  if (!isRecord(config)) return {};
+  const { gatewayTopology, proxyHeaders, tracing } = config;
+  const given = Object.entries({ gatewayTopology: type === 'router' ? gatewayTopology : null, proxyHeaders, tracing });
+  const set = given.filter(([, value]) => value !== undefined && value !== null);
+  if (set.length === 0) return {};
   const problems: string[] = [];
-  const checked = checkSchema(nodeTopologySchema, given, [], { report: (_, message) => problems.push(message) });
-  if (problems.length > 0)
-    throw new NodeProblem(`metadata PROXY_CONFIG: gatewayTopology: ${problems[0]?.slice(0, 200)}`);
-  return { gatewayTopology: checked as GatewayTopology };
+  const report: Report = (path, message) => {
+    if (!message.startsWith('unknown field')) problems.push(`${path.join('.')}: ${message}`);
+  };
+  const proxyConfig = checkSchema(defaultConfigSchema, Object.fromEntries(set), [], { report }) as TrafficConfig;
+  if (JSON.stringify(proxyConfig).length > maxProxyConfig) problems.push(`longer than ${maxProxyConfig} characters`);
+  if (problems.length > 0) throw new NodeProblem(`metadata PROXY_CONFIG: ${problems[0]?.slice(0, 200)}`);
+  return Object.values(proxyConfig).every((value) => Object.keys(value ?? {}).length === 0) ? {} : { proxyConfig };
 }
 
 /** Other texts, as far as they are short and not too many. */

@@ -59,7 +59,8 @@ export function outboundContext(snapshot: Snapshot, context: ProxyContext, memo:
   const names = labelsRead(snapshot, memo);
   return memo.latest('outbound-context', context, [names], () => {
     const labels = Object.fromEntries(Object.entries(context.labels).filter(([name]) => names.has(name)));
-    const { metadata: _, gatewayTopology: __, ...read } = context;
+    // Its ProxyConfig is in the snapshot's mesh configuration already (proxy-mesh.ts).
+    const { metadata: _, proxyConfig: __, ...read } = context;
     const shared: ProxyContext = { ...read, addresses: [], serviceAccount: '', labels };
     return intern(shared, memo);
   });

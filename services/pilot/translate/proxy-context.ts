@@ -1,6 +1,6 @@
 // The fields of a proxy that translation may read, and nothing else: their hash is the cache key, so no input can be missed.
 
-import type { GatewayTopology } from '../../../mesh/config/schemas/proxy-traffic.ts';
+import type { TrafficConfig } from '../../../mesh/config/schemas/proxy-traffic.ts';
 
 /**
  * What distinguishes one proxy's configuration from another's. Made from Envoy's node (Istio's node id and metadata:
@@ -32,8 +32,8 @@ export interface ProxyContext {
   readonly telemetry?: 'STATS';
   /** Present and true when it has IPv6 addresses only: names are then looked up for those. */
   readonly isIpv6Only?: true;
-  /** What stands before this gateway alone (node metadata PROXY_CONFIG, from its pod's annotation); absent: as the mesh says. */
-  readonly gatewayTopology?: GatewayTopology;
+  /** What its own ProxyConfig says (node metadata PROXY_CONFIG, from its pod's annotation); absent: as the mesh's `defaultConfig`. */
+  readonly proxyConfig?: TrafficConfig;
   /** The node's other metadata that are text, keys sorted, for EnvoyFilters' `match.proxy` and auto-registration; absent: none. */
   readonly metadata?: Readonly<Record<string, string>>;
 }

@@ -16,6 +16,7 @@ import { configToken, outboundContext } from './outbound-context.ts';
 import { type OutboundResources, outboundResources } from './outbound-resources.ts';
 import { policyInputs } from './policy/policy-filters.ts';
 import type { ProxyContext } from './proxy-context.ts';
+import { snapshotFor } from './proxy-mesh.ts';
 import type { ProxyScope } from './proxy-scope.ts';
 import { emptySet, joinedSet, resourceSet } from './resource-set.ts';
 import { buildRoutes } from './routes/build.ts';
@@ -31,7 +32,8 @@ import { translationWarnings } from './translation-warnings.ts';
  * of snapshots). All types are translated at once, so that what throws does so here and not in a stream. Proxies whose
  * contexts agree in what outbound configuration reads share it, down to the resource sets.
  */
-export function translate(snapshot: Snapshot, context: ProxyContext, memo: Memo): Translation {
+export function translate(meshwide: Snapshot, context: ProxyContext, memo: Memo): Translation {
+  const snapshot = snapshotFor(meshwide, context, memo);
   const shared = sharedTranslation(snapshot, context, memo);
   const scope = ownScope(shared.scope, context, memo);
   const own = ownTranslation({ scope, shared, memo });

@@ -62,7 +62,7 @@ async function firstLine(mesh: CaseMesh, name: string): Promise<string> {
 }
 
 /** Spans are sent every five seconds: too seldom for a test. */
-async function sendSpansSoon(mesh: CaseMesh): Promise<void> {
+export async function sendSpansSoon(mesh: CaseMesh): Promise<void> {
   const flags = ['opentelemetry', 'zipkin'].map((tracer) => `tracing.${tracer}.flush_interval_ms=100`);
   await fetch(`http://127.0.0.1:${mesh.admin.gateway}/runtime_modify?${flags.join('&')}`, { method: 'POST' });
 }

@@ -13,6 +13,7 @@ import {
 } from '../../../../gen/envoy/config/core/v3/address_pb.js';
 import type { HttpFilter } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import { keepsHeaderCase } from '../listeners/header-case.ts';
 import { blackHoleCluster, inboundPassthroughCluster, inboundSourceAddress, passthroughCluster } from '../names.ts';
 import type { ProxyContext } from '../proxy-context.ts';
 import { durationOfMs } from '../routes/duration.ts';
@@ -61,6 +62,7 @@ function passthrough(name: string, mesh: MeshConfig, filters: readonly HttpFilte
   applyProtocolOptions(cluster, {
     version: 'downstream',
     filters,
+    keepsHeaderCase: keepsHeaderCase(mesh),
     pool: { http: { idleTimeout: passthroughIdleTimeout } },
   });
   return cluster;

@@ -13,6 +13,7 @@ import type { IstioIngressListener } from '../../../../mesh/config/schemas/sidec
 import { destinationRuleOf, effectivePolicy } from '../destination-rules.ts';
 import { endpointAddress } from '../endpoints/lb-endpoint.ts';
 import { endpointPort } from '../endpoints/load-assignment.ts';
+import { keepsHeaderCase } from '../listeners/header-case.ts';
 import type { Memo } from '../memo.ts';
 import { inboundClusterName } from '../names.ts';
 import type { ProxyScope } from '../proxy-scope.ts';
@@ -129,7 +130,7 @@ function inboundCluster(served: ServedPort, scope: ProxyScope): Cluster {
     // h2UpgradePolicy is about clients' connections to the service, not about its sidecar's to the application.
     http: served.pool?.http?.useClientProtocol === true ? { useClientProtocol: true } : undefined,
   });
-  applyProtocolOptions(cluster, { version, pool: served.pool });
+  applyProtocolOptions(cluster, { version, pool: served.pool, keepsHeaderCase: keepsHeaderCase(mesh) });
   if (served.services.length > 0) cluster.metadata = clusterMetadata({ services: served.services });
   return cluster;
 }

@@ -13,6 +13,7 @@ import {
 } from '../../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
+import { keepsHeaderCase } from '../listeners/header-case.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2 } from '../routes/protocol.ts';
 import { autoTlsMatches } from '../security/auto-mutual-tls.ts';
@@ -69,6 +70,7 @@ export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptio
     version,
     pool: policy.connectionPool,
     upstream: autoSni(policy),
+    keepsHeaderCase: keepsHeaderCase(mesh),
     errorCodes: policy.outlierDetection?.outlierDetectionHttpErrorCodes ?? [],
     ...strangerFilters(spec, options),
   });

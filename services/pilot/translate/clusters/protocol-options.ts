@@ -23,6 +23,7 @@ import {
   HttpProtocolOptionsSchema,
 } from '../../../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.js';
 import type { ConnectionPoolSettings, HTTPSettings } from '../../../../mesh/config/schemas/destination-rule.ts';
+import { preservedCase } from '../listeners/header-case.ts';
 import { durationOf } from '../routes/duration.ts';
 import { outlierErrors } from './error-matcher.ts';
 
@@ -48,16 +49,18 @@ export function applyProtocolOptions(
     readonly upstream?: UpstreamHttpProtocolOptions | undefined;
     /** HTTP filters on the way to the cluster. */
     readonly filters?: readonly HttpFilter[];
+    /** Names of HTTP/1 headers go on in the case in which they came. */
+    readonly keepsHeaderCase: boolean;
     /** Statuses that outlier detection counts as errors instead of 5xx. */
     readonly errorCodes?: readonly number[];
   },
 ): void {
-  const { version, pool, upstream, filters = [], errorCodes = [] } = options;
+  const { version, pool, upstream, keepsHeaderCase, filters = [], errorCodes = [] } = options;
   const common = commonOptions(pool);
-  const isDefault = version === 'http1' && common === undefined && upstream === undefined;
+  const isDefault = version === 'http1' && common === undefined && upstream === undefined && !keepsHeaderCase;
   if (isDefault && filters.length === 0 && errorCodes.length === 0) return;
   const message = create(HttpProtocolOptionsSchema, {
-    upstreamProtocolOptions: versionOptions(version, pool?.http),
+    upstreamProtocolOptions: versionOptions(version, pool?.http, keepsHeaderCase),
     ...(common !== undefined && { commonHttpProtocolOptions: common }),
     ...(upstream !== undefined && { upstreamHttpProtocolOptions: upstream }),
     ...(filters.length > 0 && { httpFilters: [...filters, upstreamCodec] }),
@@ -81,8 +84,9 @@ export function upstreamHttpVersion(options: {
 function versionOptions(
   version: UpstreamHttp,
   http: HTTPSettings | undefined,
+  keepsHeaderCase: boolean,
 ): HttpProtocolOptions['upstreamProtocolOptions'] {
-  const http1 = create(Http1ProtocolOptionsSchema);
+  const http1 = create(Http1ProtocolOptionsSchema, keepsHeaderCase ? preservedCase : {});
   switch (version) {
     case 'http1': {
       const protocolConfig = { case: 'httpProtocolOptions', value: http1 } as const;

@@ -39,8 +39,8 @@ interface Place {
 /** The listeners by name; a port without any chain has none. */
 export function gatewayListeners(lookups: Lookups): ReadonlyMap<string, EncodedResource> {
   const { memo } = lookups;
-  const { context } = lookups.scope;
-  const mesh = meshFor(lookups);
+  const { context, snapshot } = lookups.scope;
+  const { mesh } = snapshot;
   // Istio's name for a pod that may not listen there.
   const isUnprivileged = context.metadata?.UNPRIVILEGED_POD === 'true';
   const security = workloadSecurity(lookups);
@@ -63,13 +63,6 @@ export function gatewayListeners(lookups: Lookups): ReadonlyMap<string, EncodedR
 
 /** Lower ones are for root alone. */
 const firstUnprivilegedPort = 1024;
-
-/** The mesh's settings with what the gateway says of the proxies before it. */
-function meshFor({ scope: { snapshot, context }, memo }: Lookups): MeshConfig {
-  const { gatewayTopology } = context;
-  if (gatewayTopology === undefined) return snapshot.mesh;
-  return memo.get('mesh-for', [snapshot.mesh, context], () => ({ ...snapshot.mesh, gatewayTopology }));
-}
 
 function gatewayListener(
   port: GatewayPort,

@@ -11,6 +11,7 @@ import {
   type EncodedVirtualHost,
   encodeRouteConfiguration,
   encodeVirtualHost,
+  forwardedHeaders,
   virtualHost,
 } from '../routes/virtual-host.ts';
 import type { EncodedResource } from '../translation.ts';
@@ -29,13 +30,15 @@ function gatewayRoute(name: string, servers: readonly GatewayServer[], lookups: 
   for (const server of servers) collectHosts(server, hosts, lookups);
   for (const server of servers) addDrainingHosts(server, hosts, lookups);
   const { memo } = lookups;
-  const encoded = hosts.size === 0 ? [blackhole(servers[0]?.server.port.number ?? 0, memo)] : writeHosts(hosts, memo);
+  const encoded =
+    hosts.size === 0 ? [blackhole(servers[0]?.server.port.number ?? 0, memo)] : writeHosts(hosts, lookups);
   const list = memo.stable(`gateway-route ${name}`, servers, encoded);
   return memo.get('gateway-route', [list, name], () => encodeRouteConfiguration(name, list));
 }
 
 /** Hosts with the same routes become one virtual host, named by the most specific of them; sorted by name. */
-function writeHosts(hosts: ReadonlyMap<string, Host>, memo: Lookups['memo']): EncodedVirtualHost[] {
+function writeHosts(hosts: ReadonlyMap<string, Host>, { scope, memo }: Lookups): EncodedVirtualHost[] {
+  const { hasAttemptCount } = forwardedHeaders(scope.snapshot.mesh);
   const groups: { readonly name: string; readonly host: Host; readonly domains: string[] }[] = [];
   const groupOf = new Map<readonly Route[] | undefined, (typeof groups)[number][]>();
   for (const hostname of [...hosts.keys()].sort(compareSpecificity)) {
@@ -53,8 +56,8 @@ function writeHosts(hosts: ReadonlyMap<string, Host>, memo: Lookups['memo']): En
   return groups
     .sort((a, b) => compareNames(a.name, b.name))
     .map(({ name, host, domains }) =>
-      memo.get('gateway-host', [memo, ...host.routes, name, domains.join(), host.requiresTls], () => {
-        const message = virtualHost(name, domains, catchAllsLast(host.routes.flat()));
+      memo.get('gateway-host', [memo, ...host.routes, name, domains.join(), host.requiresTls, hasAttemptCount], () => {
+        const message = virtualHost({ name, domains, routes: catchAllsLast(host.routes.flat()) }, { hasAttemptCount });
         if (host.requiresTls) message.requireTls = VirtualHost_TlsRequirementType.ALL;
         return encodeVirtualHost(message);
       }),
@@ -78,6 +81,8 @@ function catchAllsLast(routes: readonly Route[]): Route[] {
 /** Answers 404: a server without VirtualServices. */
 function blackhole(port: number, memo: Lookups['memo']): EncodedVirtualHost {
   return memo.get('gateway-blackhole', [memo, port], () =>
-    encodeVirtualHost({ ...virtualHost(`blackhole:${port}`, ['*'], []), includeRequestAttemptCount: false }),
+    encodeVirtualHost(
+      virtualHost({ name: `blackhole:${port}`, domains: ['*'], routes: [] }, { hasAttemptCount: false }),
+    ),
   );
 }

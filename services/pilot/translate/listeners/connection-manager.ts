@@ -22,6 +22,7 @@ import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2, type ListenerPortProtocol } from '../routes/protocol.ts';
 import type { ReportPlace } from '../telemetry/stats-loggers.ts';
 import type { WorkloadTelemetry } from '../telemetry/workload-telemetry.ts';
+import { keepsHeaderCase, preservedCase } from './header-case.ts';
 import { headerOptions, suppressesDebugHeaders } from './proxy-headers.ts';
 
 /** Which side of the mesh a listener is on. */
@@ -118,20 +119,29 @@ function routeSpecifier(routes: ConnectionManagerOptions['routes']): HttpConnect
   }).routeSpecifier;
 }
 
-function classOptions({ class: listenerClass, protocol }: ConnectionManagerOptions) {
+function classOptions({ class: listenerClass, protocol, mesh }: ConnectionManagerOptions) {
+  const http1 = keepsHeaderCase(mesh) ? preservedCase : undefined;
   switch (listenerClass) {
     case 'sidecar-outbound':
       return {
         useRemoteAddress: false,
-        ...(protocol === 'HTTP_PROXY' ? { httpProtocolOptions: { allowAbsoluteUrl: true } } : {}),
+        ...http1Options(protocol === 'HTTP_PROXY' ? { ...http1, allowAbsoluteUrl: true } : http1),
       };
     case 'sidecar-inbound':
-      return { useRemoteAddress: false, ...(isHttp2(protocol) ? { http2ProtocolOptions: {} } : {}) };
+      return {
+        useRemoteAddress: false,
+        ...http1Options(http1),
+        ...(isHttp2(protocol) ? { http2ProtocolOptions: {} } : {}),
+      };
     case 'gateway':
-      return { useRemoteAddress: true, httpProtocolOptions: {} };
+      return { useRemoteAddress: true, httpProtocolOptions: { ...http1 } };
     default:
       return listenerClass satisfies never;
   }
+}
+
+function http1Options(options: typeof preservedCase | undefined) {
+  return options === undefined ? {} : { httpProtocolOptions: options };
 }
 
 const faultFilter = httpFilter('envoy.filters.http.fault', anyPack(HTTPFaultSchema, create(HTTPFaultSchema)));

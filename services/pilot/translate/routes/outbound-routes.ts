@@ -4,7 +4,13 @@ import { unknownTrafficCluster } from '../listeners/outbound-traffic.ts';
 import type { EncodedResource } from '../translation.ts';
 import type { Lookups } from './lookups.ts';
 import { outboundHosts } from './outbound-hosts.ts';
-import { catchAllVirtualHost, encodeRouteConfiguration, encodeVirtualHost, virtualHost } from './virtual-host.ts';
+import {
+  catchAllVirtualHost,
+  encodeRouteConfiguration,
+  encodeVirtualHost,
+  forwardedHeaders,
+  virtualHost,
+} from './virtual-host.ts';
 import type { OutboundHost } from './write-hosts.ts';
 
 /** The route configurations that listeners ask for, in their order. */
@@ -25,8 +31,8 @@ export function outboundRoutes(names: readonly RouteName[], lookups: Lookups): r
   return names.map((name) => {
     const hosts = hostsOf(name);
     return name.onlyHost === undefined
-      ? portRoute(name, hosts, unknownCluster, memo)
-      : detectedRoute(name.name, hostIndex(hosts, memo).get(name.onlyHost), memo);
+      ? portRoute(name, hosts, unknownCluster, lookups)
+      : detectedRoute(name.name, hostIndex(hosts, memo).get(name.onlyHost), lookups);
   });
 }
 
@@ -35,11 +41,14 @@ function portRoute(
   { name, port }: RouteName,
   hosts: readonly OutboundHost[],
   unknownCluster: string | undefined,
-  memo: Lookups['memo'],
+  { scope, memo }: Lookups,
 ): EncodedResource {
-  return memo.get('outbound-route', [hosts, name, port, unknownCluster], () => {
-    const catchAll = memo.get('catch-all', [memo, unknownCluster], () =>
-      encodeVirtualHost(catchAllVirtualHost(unknownCluster)),
+  const headers = forwardedHeaders(scope.snapshot.mesh);
+  const { hasAttemptCount, hasForwardedHost } = headers;
+  const unknown = [unknownCluster, hasAttemptCount, hasForwardedHost];
+  return memo.get('outbound-route', [hosts, name, port, ...unknown], () => {
+    const catchAll = memo.get('catch-all', [memo, ...unknown], () =>
+      encodeVirtualHost(catchAllVirtualHost(unknownCluster, headers)),
     );
     const all = [...hosts.map(({ encoded }) => encoded), catchAll];
     return encodeRouteConfiguration(name, all, { ignorePortInHostMatching: port !== 0 });
@@ -47,11 +56,13 @@ function portRoute(
 }
 
 /** Behind an address of its own a service gets every request, whatever its Host says. */
-function detectedRoute(name: string, host: OutboundHost | undefined, memo: Lookups['memo']): EncodedResource {
+function detectedRoute(name: string, host: OutboundHost | undefined, { scope, memo }: Lookups): EncodedResource {
   if (host === undefined) return memo.get('empty-route', [memo, name], () => encodeRouteConfiguration(name, []));
-  return memo.get('detected-route', [host], () =>
-    encodeRouteConfiguration(name, [encodeVirtualHost(virtualHost(host.encoded.name, ['*'], host.routes))]),
-  );
+  const { hasAttemptCount } = forwardedHeaders(scope.snapshot.mesh);
+  return memo.get('detected-route', [host, hasAttemptCount], () => {
+    const whole = { name: host.encoded.name, domains: ['*'], routes: host.routes };
+    return encodeRouteConfiguration(name, [encodeVirtualHost(virtualHost(whole, { hasAttemptCount }))]);
+  });
 }
 
 function hostIndex(hosts: readonly OutboundHost[], memo: Lookups['memo']): ReadonlyMap<string, OutboundHost> {

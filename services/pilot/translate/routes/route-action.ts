@@ -33,6 +33,8 @@ export interface DestinationLookup {
   readonly isProxyless: boolean;
   /** Of rules that set none: the mesh's; undefined: Istio's own default. */
   readonly defaultRetries: HTTPRetry | undefined;
+  /** A host that is rewritten is kept in x-forwarded-host. */
+  readonly hasForwardedHost: boolean;
 }
 
 /** The action of a rule with destinations; undefined when none of them can be given traffic. Adds a single destination's header operations to `route`. */
@@ -46,6 +48,8 @@ export function routeAction(
   const action = create(RouteActionSchema);
   setTimeouts(action, rule, lookup.isProxyless);
   setRewrite(action, rule.rewrite);
+  // As in Istio, where the rule rewrites anything.
+  if (rule.rewrite && lookup.hasForwardedHost) action.appendXForwardedHost = true;
   setAuthority(action, rule.rewrite?.authority || authority);
   action.requestMirrorPolicies = mirrors(rule, lookup);
   const [first] = destinations;

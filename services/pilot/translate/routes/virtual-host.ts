@@ -1,5 +1,5 @@
 // Virtual hosts, each encoded once and spliced into every route configuration that has it.
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import {
   type Route,
   RouteSchema,
@@ -7,6 +7,7 @@ import {
   VirtualHostSchema,
 } from '../../../../gen/envoy/config/route/v3/route_components_pb.js';
 import { type RouteConfiguration, RouteConfigurationSchema } from '../../../../gen/envoy/config/route/v3/route_pb.js';
+import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { ConsistentHashLB } from '../../../../mesh/config/schemas/destination-rule.ts';
 import type { HTTPRetry } from '../../../../mesh/config/schemas/virtual-service.ts';
 import { encodeSpliced, fieldRecord } from '../encode.ts';
@@ -31,13 +32,39 @@ export interface EncodedVirtualHost {
   readonly record: Uint8Array;
 }
 
+/** What `proxyHeaders` say of requests that are forwarded. */
+export interface ForwardedHeaders {
+  /** Servers are told how often a request was tried. */
+  readonly hasAttemptCount: boolean;
+  /** Where a route writes another host the first one is kept in x-forwarded-host. */
+  readonly hasForwardedHost: boolean;
+}
+
+/** See the interface; Istio's defaults where the mesh sets none. */
+export function forwardedHeaders({ proxyHeaders }: Pick<MeshConfig, 'proxyHeaders'>): ForwardedHeaders {
+  return {
+    hasAttemptCount: proxyHeaders?.attemptCount?.disabled !== true,
+    hasForwardedHost: proxyHeaders?.xForwardedHost?.enabled === true,
+  };
+}
+
 /** A virtual host with these routes. */
-export function virtualHost(name: string, domains: readonly string[], routes: readonly Route[]): VirtualHost {
+export function virtualHost(
+  {
+    name,
+    domains,
+    routes,
+  }: Pick<VirtualHost, 'name'> & {
+    readonly domains: readonly string[];
+    readonly routes: readonly Route[];
+  },
+  { hasAttemptCount }: Pick<ForwardedHeaders, 'hasAttemptCount'>,
+): VirtualHost {
   return create(VirtualHostSchema, {
     name,
     domains: [...domains],
     routes: [...routes],
-    includeRequestAttemptCount: true,
+    includeRequestAttemptCount: hasAttemptCount,
   });
 }
 
@@ -77,37 +104,23 @@ export function defaultRoute(options: {
 }
 
 /** Requests for hosts that no service has go where they were going (`cluster`), or are answered 502. */
-export function catchAllVirtualHost(cluster: string | undefined): VirtualHost {
-  if (cluster === undefined) {
-    return virtualHost(
-      'block_all',
-      ['*'],
-      [
-        create(RouteSchema, {
-          name: 'block_all',
-          match: routeMatch(undefined),
-          action: { case: 'directResponse', value: { status: 502 } },
-        }),
-      ],
-    );
-  }
+export function catchAllVirtualHost(cluster: string | undefined, headers: ForwardedHeaders): VirtualHost {
+  const name = cluster === undefined ? 'block_all' : 'allow_any';
+  const match = routeMatch(undefined);
   const noTimeout = durationOfMs(0);
-  const action = {
-    clusterSpecifier: { case: 'cluster' as const, value: cluster },
-    timeout: noTimeout,
-    maxGrpcTimeout: noTimeout,
-  };
-  return virtualHost(
-    'allow_any',
-    ['*'],
-    [
-      create(RouteSchema, {
-        name: 'allow_any',
-        match: routeMatch(undefined),
-        action: { case: 'route', value: action },
-      }),
-    ],
-  );
+  const action: MessageInitShape<typeof RouteSchema>['action'] =
+    cluster === undefined
+      ? { case: 'directResponse', value: { status: 502 } }
+      : {
+          case: 'route',
+          value: {
+            clusterSpecifier: { case: 'cluster', value: cluster },
+            timeout: noTimeout,
+            maxGrpcTimeout: noTimeout,
+            appendXForwardedHost: headers.hasForwardedHost,
+          },
+        };
+  return virtualHost({ name, domains: ['*'], routes: [create(RouteSchema, { name, match, action })] }, headers);
 }
 
 /** A route configuration out of ready virtual hosts. */

@@ -8,6 +8,7 @@ import { consistentHashOf } from './hash-policy.ts';
 import { httpRoutes } from './http-route.ts';
 import { destinationCluster, destinationRule, findService, type Lookups, labelNames, labelsText } from './lookups.ts';
 import type { VirtualService } from './resolve-virtual-service.ts';
+import { forwardedHeaders } from './virtual-host.ts';
 
 /** Where routes are made for. */
 export interface RoutesPlace {
@@ -42,7 +43,8 @@ export function virtualServiceRoutes(
   const isProxyless = context.generator === 'grpc';
   const { port, gateway, isTls } = place;
   const defaultRetries = lookups.scope.snapshot.mesh.defaultHttpRetryPolicy;
-  const at = [port, gateway, isTls, isProxyless, labels, namespace];
+  const { hasForwardedHost } = forwardedHeaders(lookups.scope.snapshot.mesh);
+  const at = [port, gateway, isTls, isProxyless, labels, namespace, hasForwardedHost];
   const deps = [virtualService, defaultRetries, ...services, ...hashes, ...at];
   return lookups.memo.get('virtual-service-routes', deps, () => {
     const byHost = new Map(reads.destinations.map(({ host }, index) => [host, services[index]]));
@@ -52,6 +54,7 @@ export function virtualServiceRoutes(
       isTls,
       isProxyless,
       defaultRetries,
+      hasForwardedHost,
       labels: context.labels,
       namespace: context.namespace,
       clusterOf: (destination) => destinationCluster(destination, byHost.get(destination.host), port),

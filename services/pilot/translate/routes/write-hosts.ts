@@ -9,7 +9,13 @@ import { bracketed, serviceDomains, withPort } from './domains.ts';
 import { consistentHashOf } from './hash-policy.ts';
 import { destinationRule, type Lookups, servicesByHostname } from './lookups.ts';
 import { isHttpOrSniffed } from './protocol.ts';
-import { defaultRoute, type EncodedVirtualHost, encodeVirtualHost, virtualHost } from './virtual-host.ts';
+import {
+  defaultRoute,
+  type EncodedVirtualHost,
+  encodeVirtualHost,
+  forwardedHeaders,
+  virtualHost,
+} from './virtual-host.ts';
 
 /** A virtual host together with what it is made of, so that it can be written again for other domains. */
 export interface OutboundHost {
@@ -35,6 +41,7 @@ export interface HostForm {
   readonly isProxyless: boolean;
   /** For services without a VirtualService: the mesh's default. */
   readonly retries: HTTPRetry | undefined;
+  readonly hasAttemptCount: boolean;
 }
 
 /** The form for a port of this proxy. */
@@ -42,11 +49,13 @@ export function hostForm(listenPort: number, { scope, memo }: Lookups): HostForm
   const { dnsDomain, generator } = scope.context;
   const isProxyless = generator === 'grpc';
   const retries = scope.snapshot.mesh.defaultHttpRetryPolicy;
-  return memo.get('host-form', [memo, retries, dnsDomain, listenPort, isProxyless], () => ({
+  const { hasAttemptCount } = forwardedHeaders(scope.snapshot.mesh);
+  return memo.get('host-form', [memo, retries, dnsDomain, listenPort, isProxyless, hasAttemptCount], () => ({
     dnsDomain,
     listenPort,
     isProxyless,
     retries,
+    hasAttemptCount,
   }));
 }
 
@@ -191,7 +200,11 @@ function writeHost(
     }),
   ];
   const name = `${bracketed(hostname)}:${port}`;
-  return { encoded: encodeVirtualHost(virtualHost(name, domains, written)), hostname, routes: written };
+  return {
+    encoded: encodeVirtualHost(virtualHost({ name, domains, routes: written }, form)),
+    hostname,
+    routes: written,
+  };
 }
 
 function defaultHash(service: Service, port: number, lookups: Lookups): ConsistentHashLB | undefined {

@@ -10,11 +10,14 @@ import {
 } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { UuidRequestIdConfigSchema } from '../../../../gen/envoy/extensions/request_id/uuid/v3/uuid_pb.js';
 import { type CustomTag, CustomTagSchema } from '../../../../gen/envoy/type/tracing/v3/custom_tag_pb.js';
+import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { compareNames } from '../names.ts';
 import type { TracingChoice } from './effective-telemetry.ts';
 import { formattedTag } from './formatted-tag.ts';
 import type { ProviderTarget } from './providers.ts';
 import { tracerOf } from './tracers.ts';
+
+type CustomTagSpec = NonNullable<TracingChoice['customTags']>[string];
 
 /** Istio's default: 1 % of the requests that nobody decided about before. */
 const defaultSamplingPercentage = 1;
@@ -47,7 +50,7 @@ const dryRunTags = ['allow', 'deny'].flatMap((action) => [
 export function tracing(
   choice: TracingChoice | undefined,
   targets: readonly ProviderTarget[],
-  isGateway: boolean,
+  { mesh, isGateway }: { readonly mesh: MeshConfig; readonly isGateway: boolean },
 ): HttpConnectionManager_Tracing | undefined {
   const target = targets.find(({ provider }) => provider.name === choice?.provider);
   if (choice === undefined || target === undefined || choice.disableSpanReporting === true) return undefined;
@@ -55,15 +58,14 @@ export function tracing(
   if (provider === undefined) return undefined;
   const { opentelemetry, zipkin } = target.provider;
   // A sampler decides about all: it must see all.
-  const percentage = opentelemetry?.dynatraceSampler
-    ? 100
-    : (choice.randomSamplingPercentage ?? defaultSamplingPercentage);
+  const percentage = opentelemetry?.dynatraceSampler ? 100 : (choice.randomSamplingPercentage ?? samplingOf(mesh));
   const tracing = create(HttpConnectionManager_TracingSchema, {
     clientSampling: { value: 100 },
     randomSampling: { value: percentage },
     overallSampling: { value: 100 },
-    maxPathTagLength: opentelemetry?.maxTagLength ?? zipkin?.maxTagLength ?? defaultMaxTagLength,
-    customTags: customTags(choice),
+    maxPathTagLength:
+      (opentelemetry?.maxTagLength ?? zipkin?.maxTagLength) || mesh.tracing?.maxPathTagLength || defaultMaxTagLength,
+    customTags: customTags(choice, mesh),
     provider,
     // As in Istio, a gateway's call is a span of its own beside the request's.
     ...(isGateway ? { spawnUpstreamSpan: true } : {}),
@@ -82,7 +84,13 @@ export function requestIdExtension(choice: TracingChoice | undefined): RequestID
   return create(RequestIDExtensionSchema, { typedConfig: anyPack(UuidRequestIdConfigSchema, config) });
 }
 
-function customTags(choice: TracingChoice): CustomTag[] {
+/** As Istio reads `tracing.sampling`: 0 says nothing, and above 100 is nonsense. */
+function samplingOf({ tracing: { sampling = 0 } = {} }: MeshConfig): number {
+  return sampling === 0 || sampling > 100 ? defaultSamplingPercentage : sampling;
+}
+
+/** Istio's own, then a Telemetry's or, where none has any, the ProxyConfig's. */
+function customTags(choice: TracingChoice, mesh: MeshConfig): CustomTag[] {
   const tags = new Map<string, CustomTag>();
   const add = (tag: string, init: MessageInitShape<typeof CustomTagSchema>['type']) =>
     tags.set(tag, create(CustomTagSchema, { tag, ...(init ? { type: init } : {}) }));
@@ -94,7 +102,9 @@ function customTags(choice: TracingChoice): CustomTag[] {
       add(tag, { case: 'metadata', value: { kind: { kind: { case: 'request', value: {} } }, metadataKey } });
     }
   }
-  for (const [tag, { literal, environment, header, formatter }] of Object.entries(choice.customTags ?? {})) {
+  const asked: NonNullable<TracingChoice['customTags']> = choice.customTags ?? {};
+  const own = Object.keys(asked).length > 0 ? asked : (mesh.tracing?.customTags ?? {});
+  for (const [tag, { literal, environment, header, formatter }] of Object.entries<CustomTagSpec>(own)) {
     if (literal) add(tag, { case: 'literal', value: literal });
     else if (environment) add(tag, { case: 'environment', value: environment });
     else if (header) add(tag, { case: 'requestHeader', value: header });

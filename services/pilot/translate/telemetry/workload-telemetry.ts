@@ -112,7 +112,7 @@ function telemetryOf(
     },
     listenerLogs: (side) => [...(accessLoggers(sides[side].logs, targets, noRoute) ?? listenerAccessLogs(mesh))],
     httpFilters: (side) => (sides[side].metrics ? peerFilters(side) : []),
-    tracing: (side) => tracing(sides[side].tracing, targets, isGateway),
+    tracing: (side) => tracing(sides[side].tracing, targets, { mesh, isGateway }),
     requestId: (side) => requestIdExtension(sides[side].tracing),
   };
 }
