@@ -24,7 +24,7 @@ import { builtinLog, grpcServiceOf, type ProviderTarget } from './providers.ts';
 export function accessLoggers(
   choices: readonly LogChoice[],
   targets: readonly ProviderTarget[],
-  restriction?: AccessLogFilter | undefined,
+  restriction?: AccessLogFilter,
 ): readonly AccessLog[] | undefined {
   const loggers = choices.flatMap(({ provider: name, filter: expression, isDisabled }) => {
     const filter = allOf(restriction, expression === undefined ? undefined : whereCel(expression));

@@ -40,7 +40,10 @@ export function accessLogChoices(specs: readonly TelemetrySpec[], side: Side, me
 function namedBy(
   levels: readonly (readonly AccessLogging[])[],
   side: Side,
-  { defaults, namesOf }: { readonly defaults: readonly string[]; namesOf(entry: AccessLogging): readonly string[] },
+  {
+    defaults,
+    namesOf,
+  }: { readonly defaults: readonly string[]; readonly namesOf: (entry: AccessLogging) => readonly string[] },
 ) {
   const filters = new Map<string, string | undefined>();
   let inScope = new Set(defaults);
