@@ -65,6 +65,9 @@ export interface MeshConfig {
   readonly gatewayTopology?: GatewayTopology;
   readonly proxyHeaders?: ProxyHeaders;
   readonly tracing?: ProxyTracing;
+  /** Of one proxy, from its node's metadata: whether it takes HTTP/1.0, and how long, in ms, connections of HTTP may be idle. */
+  readonly acceptsHttp10?: true;
+  readonly httpIdleTimeoutMs?: number;
   /** For TLS that ends at gateways and Sidecar listeners whose server sets none of its own. */
   readonly tlsDefaults?: NonNullable<MeshConfigSpec['tlsDefaults']>;
   /** Who authorizes (AuthorizationPolicies of action CUSTOM), logs and traces (Telemetry). */

@@ -205,13 +205,17 @@ describe('under 200 requests a second each at sidecar and gateway', () => {
       await mesh.apply(of(to ?? '', 'web.example.com'), of(from ?? '', 'api.example.com'), bound(to ?? ''));
       await rest();
     }
+    // As one renames a Gateway: the new one waits for the host until the old one is gone.
+    await mesh.apply(of('renamed', 'web.example.com'), bound('left', 'renamed'));
+    await mesh.remove(of('left'));
+    await rest();
     await expectNoFailure(loads);
     // Once nothing is left to drain, a server has its own hosts alone again.
     expect(await at('web.example.com', 'web.example.com')).toBe(200);
     await waitFor(async () => (await at('web.example.com', 'api.example.com')) === 404, {
       what: 'the end of the drain',
     });
-    await mesh.remove(of('left'), of('right'), bound('left'));
+    await mesh.remove(of('renamed'), of('right'), bound('renamed'));
   });
 
   it('a gateway’s credential is renewed again and again; one that is missing keeps nobody else on the port waiting', async () => {

@@ -6,6 +6,7 @@ import { type Node, NodeSchema } from '../../../gen/envoy/config/core/v3/base_pb
 import { messageOf } from '../../../lib/mesh-error.ts';
 import { checkSchema, isRecord } from '../../../mesh/config/check-schema.ts';
 import type { Report } from '../../../mesh/config/problem.ts';
+import { durationMs } from '../../../mesh/config/quantities.ts';
 import { defaultConfigSchema, type TrafficConfig } from '../../../mesh/config/schemas/proxy-traffic.ts';
 import { statsCapability } from '../../../mesh/telemetry/metric-tags.ts';
 import { compareNames } from './names.ts';
@@ -89,6 +90,7 @@ function readNode(node: Node): ProxyContext {
     ...(identity ? { identity } : {}),
     ...(telemetry ? { telemetry } : {}),
     ...readProxyConfig(type, metadata),
+    ...readHttp(metadata),
     ...readOther(metadata),
   };
 }
@@ -127,6 +129,15 @@ function readProxyConfig(
   if (JSON.stringify(proxyConfig).length > maxProxyConfig) problems.push(`longer than ${maxProxyConfig} characters`);
   if (problems.length > 0) throw new NodeProblem(`metadata PROXY_CONFIG: ${problems[0]?.slice(0, 200)}`);
   return Object.values(proxyConfig).every((value) => Object.keys(value ?? {}).length === 0) ? {} : { proxyConfig };
+}
+
+/** As Istio reads them: what it does not understand has no effect. */
+function readHttp(metadata: JsonObject): Pick<ProxyContext, 'acceptsHttp10' | 'httpIdleTimeoutMs'> {
+  const idleTimeoutMs = durationMs(text(metadata, 'IDLE_TIMEOUT')) ?? -1;
+  return {
+    ...(text(metadata, 'HTTP10') === '1' ? { acceptsHttp10: true } : {}),
+    ...(idleTimeoutMs < 0 ? {} : { httpIdleTimeoutMs: idleTimeoutMs }),
+  };
 }
 
 /** Other texts, as far as they are short and not too many. */

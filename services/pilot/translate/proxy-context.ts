@@ -34,6 +34,10 @@ export interface ProxyContext {
   readonly isIpv6Only?: true;
   /** What its own ProxyConfig says (node metadata PROXY_CONFIG, from its pod's annotation); absent: as the mesh's `defaultConfig`. */
   readonly proxyConfig?: TrafficConfig;
+  /** Present and true when its connection managers take HTTP/1.0 (Istio's HTTP10 `1`, from ISTIO_META_HTTP10). */
+  readonly acceptsHttp10?: true;
+  /** How long, in ms, connections may be idle (Istio's IDLE_TIMEOUT); absent: Envoy's hour. */
+  readonly httpIdleTimeoutMs?: number;
   /** The node's other metadata that are text, keys sorted, for EnvoyFilters' `match.proxy` and auto-registration; absent: none. */
   readonly metadata?: Readonly<Record<string, string>>;
 }

@@ -1,4 +1,4 @@
-// The mesh as one proxy's own ProxyConfig has it: Istio's annotation proxy.istio.io/config over the mesh's defaultConfig.
+// The mesh as one proxy has it: by its own ProxyConfig (Istio's annotation proxy.istio.io/config over the mesh's defaultConfig) and metadata.
 import type { MeshConfig } from '../../../mesh/config/mesh-config.ts';
 import type { ProxyHeaders, TrafficConfig } from '../../../mesh/config/schemas/proxy-traffic.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
@@ -9,10 +9,16 @@ import type { ProxyContext } from './proxy-context.ts';
  * `snapshot` with the mesh configuration that holds for the proxy: the same object for all proxies that say the same, and the
  * given one for those that say nothing.
  */
-export function snapshotFor(snapshot: Snapshot, { proxyConfig }: ProxyContext, memo: Memo): Snapshot {
-  if (proxyConfig === undefined) return snapshot;
+export function snapshotFor(snapshot: Snapshot, context: ProxyContext, memo: Memo): Snapshot {
+  const { proxyConfig, acceptsHttp10, httpIdleTimeoutMs } = context;
+  const http = {
+    ...(acceptsHttp10 ? { acceptsHttp10 } : {}),
+    ...(httpIdleTimeoutMs === undefined ? {} : { httpIdleTimeoutMs }),
+  };
+  const content = JSON.stringify({ ...http, ...(proxyConfig ? { proxyConfig } : {}) });
+  if (content === '{}') return snapshot;
   const { mesh } = snapshot;
-  const own = memo.get('proxy-mesh', [mesh, JSON.stringify(proxyConfig)], () => meshWith(mesh, proxyConfig));
+  const own = memo.get('proxy-mesh', [mesh, content], () => ({ ...meshWith(mesh, proxyConfig ?? {}), ...http }));
   return memo.get('proxy-snapshot', [snapshot, own], () => ({ ...snapshot, mesh: own }));
 }
 

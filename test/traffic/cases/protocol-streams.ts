@@ -151,6 +151,41 @@ export const protocolStreamCases: readonly TrafficCase[] = [
     },
   },
   {
+    name: 'a proxy’s metadata HTTP10 and IDLE_TIMEOUT: HTTP/1.0 is taken, idle connections are closed',
+    proves: [],
+    resources: ({ ports }) => [
+      gateway('old', {
+        selector: { istio: 'old' },
+        servers: [
+          { port: { number: ports.spare[0], name: 'http', protocol: 'HTTP' }, bind: '127.0.0.1', hosts: ['*'] },
+        ],
+      }),
+      virtualService('old', { hosts: [host], gateways: ['old'], http: [{ directResponse: { status: 210 } }] }),
+    ],
+    run: async (mesh) => {
+      const metadata = { HTTP10: '1', IDLE_TIMEOUT: '300ms' };
+      const labels = { istio: 'old' };
+      const name = 'old-gateway';
+      const gone = await mesh.join({
+        type: 'router',
+        addresses: ['127.77.0.9'],
+        name,
+        namespace: 'default',
+        labels,
+        metadata,
+      });
+      try {
+        const port = mesh.ports.spare[0];
+        await send('/', { port, host });
+        assert.match(await raw(port, `GET / HTTP/1.0\r\nhost: ${host}\r\n\r\n`, () => false), /^HTTP\/1\.[01] 210 /);
+        // Nobody asks for the end of this one.
+        assert.match(await raw(port, `GET / HTTP/1.1\r\nhost: ${host}\r\n\r\n`, () => false), /^HTTP\/1\.[01] 210 /);
+      } finally {
+        await gone.stop();
+      }
+    },
+  },
+  {
     name: 'a gateway’s port with TLS and, from a later server, plain HTTP',
     proves: ['Gateway.servers.port.protocol', 'Gateway.servers.hosts'],
     resources: ({ ports, files }) => {

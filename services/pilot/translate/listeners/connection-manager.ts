@@ -18,10 +18,12 @@ import {
   type ResponseMapper,
 } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import { compareNames } from '../names.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2, type ListenerPortProtocol } from '../routes/protocol.ts';
 import type { ReportPlace } from '../telemetry/stats-loggers.ts';
 import type { WorkloadTelemetry } from '../telemetry/workload-telemetry.ts';
+import { cidrRange } from './address.ts';
 import { keepsHeaderCase, preservedCase } from './header-case.ts';
 import { headerOptions, suppressesDebugHeaders } from './proxy-headers.ts';
 
@@ -76,6 +78,7 @@ export function connectionManager(options: ConnectionManagerOptions): HttpConnec
     streamIdleTimeout: durationOfMs(0),
     proxy100Continue: true,
     ...classOptions(options),
+    ...idleTimeout(options.mesh),
     ...headerOptions(options.class, options.mesh),
   });
 }
@@ -120,7 +123,7 @@ function routeSpecifier(routes: ConnectionManagerOptions['routes']): HttpConnect
 }
 
 function classOptions({ class: listenerClass, protocol, mesh }: ConnectionManagerOptions) {
-  const http1 = keepsHeaderCase(mesh) ? preservedCase : undefined;
+  const http1 = http1Settings(mesh);
   switch (listenerClass) {
     case 'sidecar-outbound':
       return {
@@ -134,7 +137,7 @@ function classOptions({ class: listenerClass, protocol, mesh }: ConnectionManage
         ...(isHttp2(protocol) ? { http2ProtocolOptions: {} } : {}),
       };
     case 'gateway':
-      return { useRemoteAddress: true, httpProtocolOptions: { ...http1 } };
+      return { useRemoteAddress: true, httpProtocolOptions: { ...http1 }, ...internalAddresses(mesh) };
     default:
       return listenerClass satisfies never;
   }
@@ -142,6 +145,28 @@ function classOptions({ class: listenerClass, protocol, mesh }: ConnectionManage
 
 function http1Options(options: typeof preservedCase | undefined) {
   return options === undefined ? {} : { httpProtocolOptions: options };
+}
+
+function http1Settings(mesh: MeshConfig): typeof preservedCase | undefined {
+  if (!mesh.acceptsHttp10) return keepsHeaderCase(mesh) ? preservedCase : undefined;
+  return { ...(keepsHeaderCase(mesh) ? preservedCase : {}), acceptHttp10: true };
+}
+
+/** Whose `x-envoy-*` request headers a gateway believes: addresses of the mesh's networks, and without any nobody's. */
+function internalAddresses({ networks = {} }: MeshConfig) {
+  const texts = Object.values(networks).flatMap(({ endpoints = [] }) =>
+    endpoints.flatMap(({ fromCidr }) => fromCidr ?? []),
+  );
+  const cidrRanges = texts
+    .sort(compareNames)
+    .map(cidrRange)
+    .filter((range) => range !== undefined);
+  return cidrRanges.length === 0 ? {} : { internalAddressConfig: { cidrRanges } };
+}
+
+function idleTimeout({ httpIdleTimeoutMs }: MeshConfig) {
+  if (httpIdleTimeoutMs === undefined) return {};
+  return { commonHttpProtocolOptions: { idleTimeout: durationOfMs(httpIdleTimeoutMs) } };
 }
 
 const faultFilter = httpFilter('envoy.filters.http.fault', anyPack(HTTPFaultSchema, create(HTTPFaultSchema)));
