@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ConfigResource } from '../../../events/model.ts';
 import { httpService, resourceOf, snapshotOf } from '../../../mesh/snapshot-fixture.ts';
 import { sidecarContext } from './context-fixture.ts';
-import { destinationRuleOf } from './destination-rules.ts';
+import { destinationRuleOf, effectivePolicy } from './destination-rules.ts';
 import { createMemo } from './memo.ts';
 import type { ProxyContext } from './proxy-context.ts';
 
@@ -22,6 +22,15 @@ describe('destinationRuleOf', () => {
     expect(nameOf([root, shop])).toBe('shop');
     expect(nameOf([root])).toBe('root');
     expect(nameOf([rule('elsewhere', 'elsewhere')])).toBeUndefined();
+  });
+
+  it("gives the root namespace's own proxies the service's rule before the mesh-wide ones, but not before those kept to itself", () => {
+    const gateway = { namespace: 'istio-system' };
+    const wide = rule('istio-system', 'wide', { host: '*.local' });
+    expect(nameOf([wide, shop], gateway)).toBe('shop');
+    expect(nameOf([wide], gateway)).toBe('wide');
+    expect(nameOf([rule('istio-system', 'own', { host: '*.local', exportTo: ['.'] }), shop], gateway)).toBe('own');
+    expect(nameOf([rule('istio-system', 'nobody', { exportTo: ['~'] })], gateway)).toBeUndefined();
   });
 
   it('keeps to exportTo', () => {
@@ -51,6 +60,14 @@ describe('destinationRuleOf', () => {
     expect(nameOf([selecting('shop')], { labels: { app: 'client' } })).toBeUndefined();
   });
 
+  it('passes over rules that select workloads for what a workload receives', () => {
+    const selecting = rule('default', 'selecting', { workloadSelector: { matchLabels: { app: 'client' } } });
+    const context = sidecarContext({ labels: { app: 'client' } });
+    const snapshot = snapshotOf({ config: [own, selecting] });
+    const inbound = destinationRuleOf({ snapshot, context, service, memo: createMemo(), isInbound: true });
+    expect(inbound?.resources[0].name).toBe('own');
+  });
+
   it('merges rules for one host: subsets of all, the first of each name, the first traffic policy', () => {
     const [first, second, third] = [
       rule(
@@ -72,5 +89,32 @@ describe('destinationRuleOf', () => {
     expect(merged?.subsets.map(({ name }) => name)).toEqual(['v1', 'v2']);
     expect(merged?.subsets[0]?.labels).toEqual({ version: 'first' });
     expect(merged?.trafficPolicy).toEqual({ loadBalancer: { simple: 'RANDOM' } });
+  });
+});
+
+describe('effectivePolicy', () => {
+  const pool = { tcp: { maxConnections: 1 } };
+  const policyAt = (port: number, spec: object) => {
+    const merged = applied([rule('shop', 'levels', spec)]);
+    return effectivePolicy(merged, merged?.subsets[0], port);
+  };
+
+  it("takes a port's settings for all that a level says", () => {
+    const trafficPolicy = {
+      connectionPool: pool,
+      proxyProtocol: { version: 'V2' },
+      retryBudget: { percent: 50 },
+      portLevelSettings: [{ port: { number: 80 }, loadBalancer: { simple: 'RANDOM' } }],
+    };
+    expect(policyAt(80, { trafficPolicy })).toEqual({ loadBalancer: { simple: 'RANDOM' } });
+    expect(policyAt(81, { trafficPolicy })).toMatchObject({ connectionPool: pool, retryBudget: { percent: 50 } });
+  });
+
+  it("takes a subset's settings one by one, those of its port leaving only what they can't set", () => {
+    const trafficPolicy = { connectionPool: pool, retryBudget: { percent: 50 } };
+    const ofSubset = { portLevelSettings: [{ port: { number: 80 }, loadBalancer: { simple: 'RANDOM' } }] };
+    const spec = { trafficPolicy, subsets: [{ name: 'v1', trafficPolicy: ofSubset }] };
+    expect(policyAt(80, spec)).toEqual({ loadBalancer: { simple: 'RANDOM' }, retryBudget: { percent: 50 } });
+    expect(policyAt(81, spec)).toEqual(trafficPolicy);
   });
 });

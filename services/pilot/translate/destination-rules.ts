@@ -19,24 +19,27 @@ export interface MergedRule {
 
 /**
  * The rule for `service` as Istio looks it up: the proxy's own namespace, the service's, the root namespace; in each the
- * most specific host; there a rule whose workloadSelector matches before one without. Undefined when none applies.
+ * most specific host; there a rule whose workloadSelector matches before one without. For proxies of the root namespace, mostly
+ * gateways, the mesh-wide rules there come last all the same: only those that it keeps to itself are its own. Undefined when none applies.
  */
 export function destinationRuleOf(options: {
   readonly snapshot: Snapshot;
   readonly context: ProxyContext;
   readonly service: Service;
   readonly memo: Memo;
+  /** For traffic that the proxy receives for the service: rules with a workloadSelector are about what their workloads call. */
+  readonly isInbound?: boolean;
 }): MergedRule | undefined {
-  const { snapshot, context, service, memo } = options;
+  const { snapshot, context, service, memo, isInbound = false } = options;
   const { rootNamespace } = snapshot.mesh;
   const index = ruleIndex(snapshot, memo);
   if (index.size === 0) return undefined;
-  const isOwn = context.namespace !== rootNamespace;
+  const own = index.get(context.namespace);
+  const match = { hostname: service.hostname, context, isInbound };
   return (
-    (isOwn ? pick(index.get(context.namespace)?.local, service.hostname, context) : undefined) ??
-    (isOwn ? undefined : pick(index.get(rootNamespace)?.local, service.hostname, context)) ??
-    pick(index.get(service.namespace)?.exported, service.hostname, context, snapshot) ??
-    pick(index.get(rootNamespace)?.exported, service.hostname, context, snapshot)
+    pick(context.namespace === rootNamespace ? own?.unexported : own?.local, match) ??
+    pick(index.get(service.namespace)?.exported, match, snapshot) ??
+    pick(index.get(rootNamespace)?.exported, match, snapshot)
   );
 }
 
@@ -46,24 +49,32 @@ export function subsetOf(rule: MergedRule | undefined, name: string): Subset | u
 }
 
 /**
- * What holds for traffic to `port` of a subset (undefined: of the host): the subset's settings over the host's, one by
- * one; a level's portLevelSettings for the port replace all of that level's pool, outlier detection, load balancer and TLS.
+ * What holds for traffic to `port` of a subset (undefined: of the host): the subset's settings over the host's, one by one. A level's
+ * portLevelSettings for the port stand for all that the level says, the tunnel, PROXY protocol and retry budget included, which
+ * they can't set; and they leave nothing of the host's pool, outlier detection, load balancer and TLS to a subset (Istio's
+ * GetPortLevelTrafficPolicy and MergeTrafficPolicy).
  */
 export function effectivePolicy(rule: MergedRule | undefined, subset: Subset | undefined, port: number): TrafficPolicy {
-  const host = rule?.trafficPolicy === undefined ? {} : overlaid({}, rule.trafficPolicy, port);
-  return subset?.trafficPolicy === undefined ? host : overlaid(host, subset.trafficPolicy, port);
+  const host = atPort(rule?.trafficPolicy, port)?.policy ?? {};
+  const own = atPort(subset?.trafficPolicy, port);
+  if (own === undefined) return host;
+  return { ...host, ...(own.isOfPort ? unset : {}), ...own.policy } as TrafficPolicy;
 }
 
-function overlaid(base: TrafficPolicy, over: TrafficPolicy, port: number): TrafficPolicy {
-  const { portLevelSettings, ...settings } = over;
-  const merged: TrafficPolicy = { ...base, ...settings };
-  const atPort = portLevelSettings?.find((setting) => setting.port?.number === port);
-  if (atPort === undefined) return merged;
-  const { port: _, ...own } = atPort;
-  return { ...merged, ...unset, ...own } as TrafficPolicy;
+/** What a level says for a port: its settings for the port where it has some, else those for all ports. */
+function atPort(
+  policy: TrafficPolicy | undefined,
+  port: number,
+): { readonly policy: TrafficPolicy; readonly isOfPort: boolean } | undefined {
+  if (policy === undefined) return undefined;
+  const { portLevelSettings, ...settings } = policy;
+  const ofPort = portLevelSettings?.find((setting) => setting.port?.number === port);
+  if (ofPort === undefined) return { policy: settings, isOfPort: false };
+  const { port: _, ...own } = ofPort;
+  return { policy: own as TrafficPolicy, isOfPort: true };
 }
 
-/** What a level's settings for a port replace, whether or not they say anything about it. */
+/** What a subset's settings for a port replace, whether or not they say anything about it. */
 const unset = { connectionPool: undefined, outlierDetection: undefined, loadBalancer: undefined, tls: undefined };
 
 /** Rules of one namespace by full hostname, each list in age order. */
@@ -72,6 +83,8 @@ interface NamespaceRules {
   readonly local: HostRules;
   /** For others, subject to exportTo. */
   readonly exported: HostRules;
+  /** For proxies of the namespace alone. */
+  readonly unexported: HostRules;
 }
 interface HostRules {
   readonly exact: ReadonlyMap<string, readonly MergedRule[]>;
@@ -88,7 +101,12 @@ function ruleIndex(snapshot: Snapshot, memo: Memo): ReadonlyMap<string, Namespac
       [...byNamespace].map(([namespace, own]) => {
         const local = own.filter((rule) => isForOwnNamespace(rule));
         const exported = own.filter((rule) => !isPrivate(rule, defaults));
-        return [namespace, { local: hostRules(local, memo), exported: hostRules(exported, memo) }];
+        const unexported = local.filter((rule) => isPrivate(rule, defaults));
+        const rulesOf = (some: typeof own) => hostRules(some, memo);
+        return [
+          namespace,
+          { local: rulesOf(local), exported: rulesOf(exported), unexported: rulesOf(unexported) },
+        ] as const;
       }),
     );
   });
@@ -142,10 +160,16 @@ function merge(resources: readonly ConfigResource<DestinationRuleSpec>[], memo: 
   });
 }
 
+/** Whom a rule is looked up for. */
+interface RuleMatch {
+  readonly hostname: string;
+  readonly context: ProxyContext;
+  readonly isInbound: boolean;
+}
+
 function pick(
   rules: HostRules | undefined,
-  hostname: string,
-  context: ProxyContext,
+  { hostname, context, isInbound }: RuleMatch,
   exportedBy?: Snapshot,
 ): MergedRule | undefined {
   const matching = rules?.exact.get(hostname) ?? rules?.wildcard.find(([host]) => isHostWithin(hostname, host))?.[1];
@@ -155,7 +179,7 @@ function pick(
     const [{ spec }] = rule.resources;
     if (exportedBy !== undefined && !isSeen(rule, context, exportedBy)) continue;
     if (!hasSelector(spec)) chosen = rule;
-    else if (selects(spec, context)) return rule;
+    else if (!isInbound && selects(spec, context)) return rule;
   }
   return chosen;
 }

@@ -143,7 +143,7 @@ function ownClusters(scope: ProxyScope, memo: Memo): ResourceSet {
   const rules = memo.stable(
     'own-rules',
     context,
-    instances.map(({ service }) => destinationRuleOf({ snapshot, context, service, memo })),
+    instances.map(({ service }) => destinationRuleOf({ snapshot, context, service, memo, isInbound: true })),
   );
   return memo.get('own-clusters', [instances, sidecar, rules, mesh, context], () => {
     const fixed = memo.get('fixed-clusters', [mesh, context.type, context.telemetry], () =>

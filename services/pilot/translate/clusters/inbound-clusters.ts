@@ -73,7 +73,8 @@ function rulePool(
   port: ServicePort,
   memo: Memo,
 ): ConnectionPoolSettings | undefined {
-  const rule = destinationRuleOf({ snapshot: scope.snapshot, context: scope.context, service, memo });
+  const { snapshot, context } = scope;
+  const rule = destinationRuleOf({ snapshot, context, service, memo, isInbound: true });
   return effectivePolicy(rule, undefined, port.port).connectionPool;
 }
 
