@@ -23,6 +23,8 @@ export const virtualOutboundPort = 15001;
 export const virtualInboundPort = 15006;
 /** Source address that inbound connections to the application carry, so that interception does not catch them again. */
 export const inboundSourceAddress = '127.0.0.6';
+/** As `inboundSourceAddress`, for IPv6. */
+export const inboundSourceAddressIpv6 = '::6';
 
 /**
  * Name of a cluster, and of its ClusterLoadAssignment (Istio's BuildSubsetKey):

@@ -18,7 +18,7 @@ import { failoverLabel, type LocalityUse, localityUse, preferredNearness } from 
 import { topologyLabel } from './endpoints/topology-labels.ts';
 import type { Memo } from './memo.ts';
 import type { ProxyContext } from './proxy-context.ts';
-import { serverIdentities, takesMutualTls, usesAutoMutualTls } from './security/auto-mutual-tls.ts';
+import { type ServerTls, serverTls, takesMutualTls } from './security/auto-mutual-tls.ts';
 import { federationOf } from './security/federation.ts';
 import { type EncodedResource, typeUrls } from './translation.ts';
 
@@ -44,12 +44,9 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
   const isIpv6Only = context.isIpv6Only === true;
   // Our own agents say whether they have one; Istio's always do.
   const isWithoutIdentity = isReporting && context.identity === undefined;
-  const identitiesOf = (spec: ClusterSpec, endpoints: readonly Endpoint[]) =>
-    !isProxyless && !spec.passesTls && usesAutoMutualTls(spec, context, mesh)
-      ? serverIdentities(endpoints, mesh, bans)
-      : undefined;
-  const encode = (spec: ClusterSpec, identities?: readonly string[], assignment?: ClusterLoadAssignment) => {
-    const autoTls = identities ? { autoTls: { identities } } : {};
+  const tlsOf = (spec: ClusterSpec, endpoints: readonly Endpoint[]) =>
+    isProxyless ? undefined : serverTls(spec, endpoints, { context, mesh, bans, takesTls });
+  const encode = (spec: ClusterSpec, tls: ServerTls | undefined, assignment?: ClusterLoadAssignment) => {
     const cluster = isProxyless
       ? proxylessCluster(spec, assignment)
       : outboundCluster(spec, {
@@ -60,19 +57,19 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
           isWithoutIdentity,
           loadAssignment: assignment,
           federation,
-          ...autoTls,
+          serverTls: tls,
         });
     return cluster && encodeResource(typeUrls.cluster, cluster.name, ClusterSchema, cluster);
   };
   return {
     cluster: (spec, endpoints) => {
-      const identities = identitiesOf(spec, endpoints);
-      const deps = [spec, mesh, isRouter, isReporting, isProxyless, isWithoutIdentity, identities?.join(), federation];
-      return memo.get('cluster', deps, () => encode(spec, identities));
+      const tls = tlsOf(spec, endpoints);
+      const deps = [spec, mesh, isRouter, isReporting, isProxyless, isWithoutIdentity, tlsKey(tls), federation];
+      return memo.get('cluster', deps, () => encode(spec, tls));
     },
     namedCluster: (spec, endpoints) => {
       const use = useOf(spec, mesh);
-      const identities = identitiesOf(spec, endpoints);
+      const tls = tlsOf(spec, endpoints);
       const place = [
         isRouter,
         isReporting,
@@ -80,11 +77,11 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
         isIpv6Only,
         isWithoutIdentity,
         placeKey(use, context, mesh),
-        identities?.join(),
+        tlsKey(tls),
         federation,
       ];
       return memo.get('named-cluster', [spec, mesh, endpoints, policies, ...place], () =>
-        encode(spec, identities, loadAssignment(spec, endpoints, { use, context, mesh, takesTls })),
+        encode(spec, tls, loadAssignment(spec, endpoints, { use, context, mesh, takesTls })),
       );
     },
     loadAssignment: (spec, endpoints) => {
@@ -105,6 +102,10 @@ export function resolvesNames({ discovery }: ClusterSpec): boolean {
 function useOf(spec: ClusterSpec, mesh: MeshConfig): LocalityUse {
   const isForced = preferredNearness(spec.service, spec.policy) !== undefined;
   return localityUse(policyWithDefaults(spec, mesh), mesh, isForced);
+}
+
+function tlsKey(tls: ServerTls | undefined): string {
+  return tls === undefined ? '' : `${tls.with} ${tls.identities.join()}`;
 }
 
 /** What of the proxy the load assignment reads, so that proxies in other places share it where place does not matter. */

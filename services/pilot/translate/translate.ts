@@ -1,4 +1,5 @@
 // Translation: what a proxy is to be sent, computed from a snapshot and the proxy's context and nothing else.
+import { isIP } from 'node:net';
 import { type Cluster, ClusterSchema } from '../../../gen/envoy/config/cluster/v3/cluster_pb.js';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { fixedClusters } from './clusters/fixed-clusters.ts';
@@ -146,11 +147,15 @@ function ownClusters(scope: ProxyScope, memo: Memo): ResourceSet {
     instances.map(({ service }) => destinationRuleOf({ snapshot, context, service, memo, isInbound: true })),
   );
   return memo.get('own-clusters', [instances, sidecar, rules, mesh, context], () => {
-    const fixed = memo.get('fixed-clusters', [mesh, context.type, context.telemetry], () =>
+    const fixed = memo.get('fixed-clusters', [mesh, context.type, context.telemetry, ipVersions(context)], () =>
       encodeAll(fixedClusters(mesh, context)),
     );
     return resourceSet([...fixed, ...encodeAll(inboundClusters(scope, memo))]);
   });
+}
+
+function ipVersions({ addresses }: Pick<ProxyContext, 'addresses'>): string {
+  return [...new Set(addresses.map(isIP))].sort().join();
 }
 
 function encodeAll(clusters: readonly Cluster[]): readonly EncodedResource[] {

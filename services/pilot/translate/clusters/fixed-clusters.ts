@@ -1,4 +1,5 @@
 // Clusters that every proxy has: pass traffic on to where it was going, or drop it.
+import { isIP } from 'node:net';
 import { create } from '@bufbuild/protobuf';
 import {
   type Cluster,
@@ -9,34 +10,53 @@ import {
 import {
   type BindConfig,
   BindConfigSchema,
+  type SocketAddress,
   SocketAddressSchema,
 } from '../../../../gen/envoy/config/core/v3/address_pb.js';
 import type { HttpFilter } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { keepsHeaderCase } from '../listeners/header-case.ts';
-import { blackHoleCluster, inboundPassthroughCluster, inboundSourceAddress, passthroughCluster } from '../names.ts';
+import {
+  blackHoleCluster,
+  inboundPassthroughCluster,
+  inboundSourceAddress,
+  inboundSourceAddressIpv6,
+  passthroughCluster,
+} from '../names.ts';
 import type { ProxyContext } from '../proxy-context.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { withoutPeerHeader } from '../telemetry/peer-filters.ts';
 import { applyConnectionPool } from './connection-pool.ts';
+import { poolWithDefaults } from './mesh-defaults.ts';
 import { applyProtocolOptions } from './protocol-options.ts';
 
 /** BlackHoleCluster, PassthroughCluster and, for sidecars, InboundPassthroughCluster. */
-export function fixedClusters(mesh: MeshConfig, context: Pick<ProxyContext, 'type' | 'telemetry'>): readonly Cluster[] {
+export function fixedClusters(
+  mesh: MeshConfig,
+  context: Pick<ProxyContext, 'type' | 'telemetry' | 'addresses'>,
+): readonly Cluster[] {
   const shared = [blackHole(mesh)];
   if (context.type === 'router') return shared;
   const filters = context.telemetry === undefined ? [] : [withoutPeerHeader];
-  return [...shared, passthrough(passthroughCluster, mesh, filters), inboundPassthrough(mesh)];
+  return [...shared, passthrough(passthroughCluster, mesh, filters), inboundPassthrough(mesh, context)];
 }
 
-/** Inbound connections keep out of the interception rules by this source address. */
-export function inboundBindConfig(): BindConfig {
+/** Inbound connections keep out of the interception rules by this source address, one for each version of IP that the proxy has. */
+export function inboundBindConfig({ addresses }: Pick<ProxyContext, 'addresses'>): BindConfig {
+  const hasIpv6 = addresses.some((address) => isIP(address) === 6);
+  const hasIpv4 = !hasIpv6 || addresses.some((address) => isIP(address) === 4);
+  const [first = inboundSourceAddress, ...others] = [
+    ...(hasIpv4 ? [inboundSourceAddress] : []),
+    ...(hasIpv6 ? [inboundSourceAddressIpv6] : []),
+  ];
   return create(BindConfigSchema, {
-    sourceAddress: create(SocketAddressSchema, {
-      address: inboundSourceAddress,
-      portSpecifier: { case: 'portValue', value: 0 },
-    }),
+    sourceAddress: anyPort(first),
+    extraSourceAddresses: others.map((address) => ({ address: anyPort(address) })),
   });
+}
+
+function anyPort(address: string): SocketAddress {
+  return create(SocketAddressSchema, { address, portSpecifier: { case: 'portValue', value: 0 } });
 }
 
 function blackHole(mesh: MeshConfig): Cluster {
@@ -58,7 +78,7 @@ function passthrough(name: string, mesh: MeshConfig, filters: readonly HttpFilte
     connectTimeout: durationOfMs(mesh.connectTimeoutMs),
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
   });
-  applyConnectionPool(cluster, undefined);
+  applyConnectionPool(cluster, poolWithDefaults(undefined, mesh));
   applyProtocolOptions(cluster, {
     version: 'downstream',
     filters,
@@ -68,8 +88,8 @@ function passthrough(name: string, mesh: MeshConfig, filters: readonly HttpFilte
   return cluster;
 }
 
-function inboundPassthrough(mesh: MeshConfig): Cluster {
+function inboundPassthrough(mesh: MeshConfig, context: Pick<ProxyContext, 'addresses'>): Cluster {
   const cluster = passthrough(inboundPassthroughCluster, mesh);
-  cluster.upstreamBindConfig = inboundBindConfig();
+  cluster.upstreamBindConfig = inboundBindConfig(context);
   return cluster;
 }

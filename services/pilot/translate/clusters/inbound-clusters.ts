@@ -1,6 +1,8 @@
 // Clusters that hand inbound traffic to the application: one a port that the proxy serves, or one an ingress listener.
+import { isIP } from 'node:net';
 import { create } from '@bufbuild/protobuf';
-import type { Service, ServicePort } from '../../../../events/model.ts';
+import { DurationSchema } from '@bufbuild/protobuf/wkt';
+import type { Service } from '../../../../events/model.ts';
 import {
   type Cluster,
   Cluster_DiscoveryType,
@@ -10,7 +12,7 @@ import {
 import { ClusterLoadAssignmentSchema } from '../../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { ConnectionPoolSettings } from '../../../../mesh/config/schemas/destination-rule.ts';
 import type { IstioIngressListener } from '../../../../mesh/config/schemas/sidecar.ts';
-import { destinationRuleOf, effectivePolicy } from '../destination-rules.ts';
+import { destinationRuleOf, effectivePolicy, type MergedRule } from '../destination-rules.ts';
 import { endpointAddress } from '../endpoints/lb-endpoint.ts';
 import { endpointPort } from '../endpoints/load-assignment.ts';
 import { keepsHeaderCase } from '../listeners/header-case.ts';
@@ -23,10 +25,18 @@ import { compareAge } from '../visibility.ts';
 import { clusterMetadata } from './cluster-metadata.ts';
 import { applyConnectionPool } from './connection-pool.ts';
 import { inboundBindConfig } from './fixed-clusters.ts';
+import { poolWithDefaults } from './mesh-defaults.ts';
 import { applyProtocolOptions, upstreamHttpVersion } from './protocol-options.ts';
 
 /** Where applications listen when nothing else is said and traffic is not intercepted. */
 const localApplication = '127.0.0.1';
+const localApplicationIpv6 = '::1';
+
+/**
+ * How often Envoy forgets addresses that were not called: Istio's, about 292 years. Envoy's 5 s would close idle connections to the
+ * application, of which there is but one.
+ */
+const cleanupSeconds = 9_223_372_035n;
 
 /** The sidecar's inbound clusters in port order; a router has none. */
 export function inboundClusters(scope: ProxyScope, memo: Memo): readonly Cluster[] {
@@ -40,6 +50,8 @@ interface ServedPort {
   readonly port: number;
   readonly protocol: ListenerPortProtocol;
   readonly services: Service[];
+  /** The rule that shaped it. */
+  readonly rule: MergedRule | undefined;
   readonly pool: ConnectionPoolSettings | undefined;
   /** Where the application is; undefined: where the traffic was going. */
   readonly target: { readonly address: string; readonly port: number } | undefined;
@@ -58,24 +70,24 @@ function servedPorts(scope: ProxyScope, memo: Memo): ReadonlyMap<number, ServedP
         if (!known.services.includes(service)) known.services.push(service);
         continue;
       }
-      const pool = scope.sidecar?.spec.inboundConnectionPool ?? rulePool(scope, service, servicePort, memo);
+      const rule = ruleOf(scope, service, memo);
+      const ofRule = effectivePolicy(rule, undefined, servicePort.port).connectionPool;
+      const pool = scope.sidecar?.spec.inboundConnectionPool ?? ofRule;
       const target = intercepts(scope) ? undefined : { address: localApplication, port };
-      served.set(port, { port, protocol: servicePort.protocol, services: [service], pool, target });
+      served.set(port, { port, protocol: servicePort.protocol, services: [service], rule, pool, target });
     }
   }
   return served;
 }
 
-/** Limits meant for a service's clients hold for its own sidecars too, or the default would cap what clients may send. */
-function rulePool(
-  scope: ProxyScope,
-  service: Service,
-  port: ServicePort,
-  memo: Memo,
-): ConnectionPoolSettings | undefined {
+/**
+ * The rule with limits that are meant for a service's clients: they hold for its own sidecars too, or the default would cap what
+ * clients may send.
+ */
+function ruleOf(scope: ProxyScope, service: Service, memo: Memo): MergedRule | undefined {
   const { snapshot, context } = scope;
   const rule = destinationRuleOf({ snapshot, context, service, memo, isInbound: true });
-  return effectivePolicy(rule, undefined, port.port).connectionPool;
+  return rule?.trafficPolicy === undefined ? undefined : rule;
 }
 
 function ingressPorts(scope: ProxyScope, listeners: readonly IstioIngressListener[]): ReadonlyMap<number, ServedPort> {
@@ -88,24 +100,46 @@ function ingressPorts(scope: ProxyScope, listeners: readonly IstioIngressListene
       .filter((service) => service.ports.some((servicePort) => servicePort.port === port));
     const pool = listener.connectionPool ?? scope.sidecar?.spec.inboundConnectionPool;
     const target = ingressTarget(scope, listener.defaultEndpoint ?? '', port);
-    served.set(port, { port, protocol: parsePortProtocol(listener.port.protocol), services, pool, target });
+    const protocol = parsePortProtocol(listener.port.protocol);
+    served.set(port, { port, protocol, services, rule: undefined, pool, target });
   }
   return served;
 }
 
-/** `defaultEndpoint` is `ADDRESS:PORT` or `unix:///PATH`; `0.0.0.0` and `[::]` mean the proxy's own address. */
+/** `defaultEndpoint` is `ADDRESS:PORT` or `unix:///PATH`. */
 function ingressTarget(scope: ProxyScope, endpoint: string, port: number): ServedPort['target'] {
   if (endpoint.startsWith('unix:')) return { address: endpoint, port: 0 };
   if (endpoint === '') return intercepts(scope) ? undefined : { address: localApplication, port };
   const colon = endpoint.lastIndexOf(':');
   const host = endpoint.slice(0, colon).replace(/^\[|\]$/g, '');
-  const own = host === '0.0.0.0' || host === '::';
-  const address = own ? (scope.context.addresses[0] ?? localApplication) : host;
-  return { address, port: Number(endpoint.slice(colon + 1)) };
+  return { address: targetAddress(host, scope.context.addresses), port: Number(endpoint.slice(colon + 1)) };
+}
+
+/** `0.0.0.0` and `::` are the proxy's own address of that version of IP, loopback without one; loopback is of a version that the proxy has. */
+function targetAddress(host: string, own: readonly string[]): string {
+  const has = (version: 4 | 6) => own.find((address) => isIP(address) === version);
+  switch (host) {
+    case '0.0.0.0':
+      return has(4) ?? localApplication;
+    case '::':
+      return has(6) ?? localApplicationIpv6;
+    case localApplication:
+      return has(6) && !has(4) ? localApplicationIpv6 : localApplication;
+    case localApplicationIpv6:
+      return has(4) && !has(6) ? localApplication : localApplicationIpv6;
+    default:
+      return host;
+  }
 }
 
 function intercepts(scope: ProxyScope): boolean {
   return scope.context.interceptionMode !== 'NONE';
+}
+
+/** Connections to a socket file or from loopback to loopback are not intercepted; all others to the workload's own address are. */
+function isLocal(target: ServedPort['target']): boolean {
+  if (target === undefined) return false;
+  return target.address.startsWith('unix:') || [localApplication, localApplicationIpv6].includes(target.address);
 }
 
 function inboundCluster(served: ServedPort, scope: ProxyScope): Cluster {
@@ -115,7 +149,7 @@ function inboundCluster(served: ServedPort, scope: ProxyScope): Cluster {
   if (served.target === undefined) {
     cluster.clusterDiscoveryType = { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST };
     cluster.lbPolicy = Cluster_LbPolicy.CLUSTER_PROVIDED;
-    cluster.upstreamBindConfig = inboundBindConfig();
+    cluster.cleanupInterval = create(DurationSchema, { seconds: cleanupSeconds });
   } else {
     cluster.clusterDiscoveryType = { case: 'type', value: Cluster_DiscoveryType.STATIC };
     const address = endpointAddress(served.target.address, served.target.port);
@@ -124,14 +158,16 @@ function inboundCluster(served: ServedPort, scope: ProxyScope): Cluster {
       endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: { address } } }] }],
     });
   }
-  applyConnectionPool(cluster, served.pool);
+  if (intercepts(scope) && !isLocal(served.target)) cluster.upstreamBindConfig = inboundBindConfig(scope.context);
+  const pool = poolWithDefaults(served.pool, mesh);
+  applyConnectionPool(cluster, pool);
   const version = upstreamHttpVersion({
     isHttp2Port: isHttp2(served.protocol),
     isDetected: served.protocol === 'Unsupported',
     // h2UpgradePolicy is about clients' connections to the service, not about its sidecar's to the application.
-    http: served.pool?.http?.useClientProtocol === true ? { useClientProtocol: true } : undefined,
+    http: pool?.http?.useClientProtocol === true ? { useClientProtocol: true } : undefined,
   });
-  applyProtocolOptions(cluster, { version, pool: served.pool, keepsHeaderCase: keepsHeaderCase(mesh) });
-  if (served.services.length > 0) cluster.metadata = clusterMetadata({ services: served.services });
+  applyProtocolOptions(cluster, { version, pool, keepsHeaderCase: keepsHeaderCase(mesh) });
+  if (served.services.length > 0) cluster.metadata = clusterMetadata({ services: served.services, rule: served.rule });
   return cluster;
 }

@@ -1,6 +1,11 @@
 // What a destination inherits from the mesh configuration where its DestinationRule says nothing.
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
-import type { OutlierDetection, TCPSettings, TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
+import type {
+  ConnectionPoolSettings,
+  OutlierDetection,
+  TCPSettings,
+  TrafficPolicy,
+} from '../../../../mesh/config/schemas/destination-rule.ts';
 import { mixerHostname } from '../../../../mesh/policy/mixer-service.ts';
 import { preferredNearness } from '../endpoints/locality.ts';
 import { isHttp } from '../routes/protocol.ts';
@@ -23,7 +28,7 @@ const mixerOutliers: OutlierDetection = {
 
 /** A cluster's policy with the mesh's defaults below it. Settings are inherited whole; keepalive field by field, as in Istio. */
 export function policyWithDefaults({ policy, port, service }: ClusterSpec, mesh: MeshConfig): TrafficPolicy {
-  const connectionPool = policy.connectionPool ?? mesh.defaultConnectionPool;
+  const connectionPool = poolWithDefaults(policy.connectionPool, mesh);
   const ofMesh = service.hostname === mixerHostname ? mixerOutliers : mesh.defaultOutlierDetection;
   const outlierDetection = policy.outlierDetection ?? ofMesh;
   const isZoneAware = policy.loadBalancer?.zoneAwareLbSetting !== undefined;
@@ -32,19 +37,27 @@ export function policyWithDefaults({ policy, port, service }: ClusterSpec, mesh:
   const localityLbSetting = isZoneAware
     ? undefined
     : (policy.loadBalancer?.localityLbSetting ?? preferred ?? mesh.localityLbSetting);
-  const keepalive = keepaliveOf(connectionPool?.tcp, mesh);
   const upgrade = connectionPool?.http?.h2UpgradePolicy ?? 'DEFAULT';
   // A rule knows that its port is HTTP; the mesh's default is for ports that say so.
   const upgradesByDefault = upgrade === 'DEFAULT' && mesh.h2UpgradePolicy === 'UPGRADE' && isHttp(port.protocol);
-  const tcp = keepalive === undefined ? {} : { tcp: { ...connectionPool?.tcp, tcpKeepalive: keepalive } };
   const http = upgradesByDefault ? { http: { ...connectionPool?.http, h2UpgradePolicy: 'UPGRADE' as const } } : {};
-  const pool = { ...connectionPool, ...tcp, ...http };
+  const pool = { ...connectionPool, ...http };
   return {
     ...policy,
     ...(Object.keys(pool).length > 0 && { connectionPool: pool }),
     ...(outlierDetection !== undefined && { outlierDetection }),
     ...(localityLbSetting !== undefined && { loadBalancer: { ...policy.loadBalancer, localityLbSetting } }),
   };
+}
+
+/** Limits of connections, inbound ones and those that are passed through included, with the mesh's defaults below them. */
+export function poolWithDefaults(
+  own: ConnectionPoolSettings | undefined,
+  mesh: MeshConfig,
+): ConnectionPoolSettings | undefined {
+  const pool = own ?? mesh.defaultConnectionPool;
+  const tcpKeepalive = keepaliveOf(pool?.tcp, mesh);
+  return tcpKeepalive === undefined ? pool : { ...pool, tcp: { ...pool?.tcp, tcpKeepalive } };
 }
 
 function keepaliveOf(tcp: TCPSettings | undefined, mesh: MeshConfig): TCPSettings['tcpKeepalive'] {

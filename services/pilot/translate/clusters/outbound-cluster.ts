@@ -16,7 +16,7 @@ import type { TrafficPolicy } from '../../../../mesh/config/schemas/destination-
 import { keepsHeaderCase } from '../listeners/header-case.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2 } from '../routes/protocol.ts';
-import { autoTlsMatches } from '../security/auto-mutual-tls.ts';
+import { autoTlsMatches, autoTlsSocket, type ServerTls } from '../security/auto-mutual-tls.ts';
 import type { Federation } from '../security/federation.ts';
 import { withoutPeerHeader } from '../telemetry/peer-filters.ts';
 import { clusterMetadata } from './cluster-metadata.ts';
@@ -27,7 +27,7 @@ import { policyWithDefaults } from './mesh-defaults.ts';
 import { applyOutlierDetection } from './outlier-detection.ts';
 import { applyProtocolOptions, upstreamHttpVersion } from './protocol-options.ts';
 import { adsSource } from './secret-config.ts';
-import { autoSni, transportSocket } from './upstream-tls.ts';
+import { autoSni, tlsSocket, withProxyProtocol } from './upstream-tls.ts';
 
 /** Istio's default of `dnsRefreshRate`: records' own TTLs are honoured where they have one. */
 const dnsRefreshMs = 60_000;
@@ -46,14 +46,14 @@ export interface OutboundClusterOptions {
   readonly federation?: Federation | undefined;
   /** The agent has said that it serves no secrets. */
   readonly isWithoutIdentity?: boolean;
-  /** Mutual TLS with the endpoints that take it, and the SPIFFE IDs that these may have; absent: as the policy says alone. */
-  readonly autoTls?: { readonly identities: readonly string[] };
+  /** The mesh's mutual TLS; absent: as the policy says alone. */
+  readonly serverTls?: ServerTls | undefined;
 }
 
 /** The cluster of `spec`. */
 export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptions): Cluster {
   const { port, rule, service, subset } = spec;
-  const { mesh, isRouter, isReporting = false, federation, isWithoutIdentity = false } = options;
+  const { mesh, isRouter, isReporting = false } = options;
   const policy = withUsableCredential(policyWithDefaults(spec, mesh), spec, isRouter);
   const cluster = create(ClusterSchema, { name: spec.name, connectTimeout: durationOfMs(mesh.connectTimeoutMs) });
   applyDiscovery(cluster, spec, options);
@@ -74,18 +74,35 @@ export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptio
     errorCodes: policy.outlierDetection?.outlierDetectionHttpErrorCodes ?? [],
     ...strangerFilters(spec, options),
   });
-  const socket = transportSocket(spec, policy, { isHttp2: version === 'http2', federation, isWithoutIdentity });
-  if (socket !== undefined) cluster.transportSocket = socket;
-  else if (options.autoTls) {
-    cluster.transportSocketMatches = autoTlsMatches(spec, {
-      isHttp2: version === 'http2',
-      mesh,
-      federation,
-      ...options.autoTls,
-    });
-  }
+  applyTransport(cluster, { spec, policy, options, isHttp2: version === 'http2' });
   cluster.metadata = clusterMetadata({ services: [service], subset: subset?.name, rule, isReported: isReporting });
   return cluster;
+}
+
+/** How bytes travel: TLS that the policy or the mesh asks for, after the PROXY protocol's header. */
+function applyTransport(
+  cluster: Cluster,
+  from: {
+    readonly spec: ClusterSpec;
+    readonly policy: TrafficPolicy;
+    readonly options: OutboundClusterOptions;
+    readonly isHttp2: boolean;
+  },
+): void {
+  const { spec, policy, options, isHttp2 } = from;
+  const { mesh, federation, isWithoutIdentity = false, serverTls } = options;
+  const auto = { isHttp2, mesh, federation, identities: serverTls?.identities ?? [] };
+  if (serverTls?.with === 'each') {
+    cluster.transportSocketMatches = autoTlsMatches(spec, auto);
+    for (const match of cluster.transportSocketMatches)
+      if (match.transportSocket) match.transportSocket = withProxyProtocol(match.transportSocket, policy);
+    return;
+  }
+  const own = serverTls?.with === 'all' ? autoTlsSocket(spec, auto) : undefined;
+  const tls = serverTls?.with === 'rule' ? { ...policy.tls, subjectAltNames: serverTls.identities } : policy.tls;
+  const byPolicy = tls && tlsSocket({ spec, tls, isHttp2, federation, isWithoutIdentity });
+  const socket = withProxyProtocol(own ?? byPolicy, policy);
+  if (socket !== undefined) cluster.transportSocket = socket;
 }
 
 /** Sidecars fetch a credential only where the rule selects workloads; else they go on with the rule's files (Istio's ClientTLSSettings.credentialName). */

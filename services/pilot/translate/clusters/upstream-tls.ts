@@ -60,14 +60,11 @@ export interface UpstreamTlsOptions {
  */
 const secretlessWaitSeconds = 1;
 
-/** The socket for a policy's `tls` and `proxyProtocol`; undefined for plain TCP. */
-export function transportSocket(
-  spec: ClusterSpec,
-  policy: TrafficPolicy,
-  options: Pick<UpstreamTlsOptions, 'isHttp2' | 'federation' | 'isWithoutIdentity'>,
-): TransportSocket | undefined {
-  const { tls, proxyProtocol } = policy;
-  const inner = tls === undefined ? undefined : tlsSocket({ spec, tls, ...options });
+/** `inner`, absent for plain TCP, told first whose connection it is where a policy says `proxyProtocol`. */
+export function withProxyProtocol<Inner extends TransportSocket | undefined>(
+  inner: Inner,
+  { proxyProtocol }: TrafficPolicy,
+): Inner | TransportSocket {
   if (proxyProtocol === undefined) return inner;
   const version = proxyProtocol.version === 'V2' ? ProxyProtocolConfig_Version.V2 : ProxyProtocolConfig_Version.V1;
   const message = create(ProxyProtocolUpstreamTransportSchema, {
@@ -85,7 +82,8 @@ export function autoSni(policy: TrafficPolicy): UpstreamHttpProtocolOptions | un
   return create(UpstreamHttpProtocolOptionsSchema, { autoSni: true, autoSanValidation: checksAnyName });
 }
 
-function tlsSocket(options: UpstreamTlsOptions): TransportSocket | undefined {
+/** The socket for a policy's `tls`; undefined for plain TCP. */
+export function tlsSocket(options: UpstreamTlsOptions): TransportSocket | undefined {
   const { tls } = options;
   switch (tls.mode) {
     case undefined:

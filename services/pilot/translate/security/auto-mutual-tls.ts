@@ -1,11 +1,12 @@
 // Auto-mTLS on the calling side: each endpoint that takes the mesh's mutual TLS gets it, the others plaintext, with no DestinationRule.
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import type { ConfigResource, Endpoint } from '../../../../events/model.ts';
+import type { ConfigResource, Endpoint, Service } from '../../../../events/model.ts';
 import {
   type Cluster_TransportSocketMatch,
   Cluster_TransportSocketMatchSchema,
 } from '../../../../gen/envoy/config/cluster/v3/cluster_pb.js';
+import { type TransportSocket, TransportSocketSchema } from '../../../../gen/envoy/config/core/v3/base_pb.js';
 import { RawBufferSchema } from '../../../../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.js';
 import { type Bans, isBanned, noBans } from '../../../../mesh/bans.ts';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
@@ -20,19 +21,41 @@ import { trustDomainsOf } from './trust-domains.ts';
 /** Label of workloads whose proxy has an SVID (Istio's). */
 const tlsModeLabel = 'security.istio.io/tlsMode';
 
-/** Whether a client with an identity uses mutual TLS with what a cluster's endpoints say of themselves. */
-export function usesAutoMutualTls(
+/** How a client with an identity speaks the mesh's mutual TLS with a cluster, and which names the servers may have: empty for any of the mesh. */
+export interface ServerTls {
+  /**
+   * `each`: with the endpoints that take it. `all`: with every address, where the proxy does not choose among endpoints (Envoy looks up
+   * no metadata for an original destination). `rule`: as a DestinationRule says (ISTIO_MUTUAL).
+   */
+  readonly with: 'each' | 'all' | 'rule';
+  readonly identities: readonly string[];
+}
+
+/** See `ServerTls`; undefined where a cluster's policy says all, or nothing speaks it. */
+export function serverTls(
   spec: ClusterSpec,
-  context: Pick<ProxyContext, 'identity'>,
-  mesh: MeshConfig,
-): boolean {
-  return (
-    context.identity !== undefined &&
-    mesh.enableAutoMtls !== false &&
-    spec.policy.tls === undefined &&
-    spec.service.location === 'MESH_INTERNAL' &&
-    spec.discovery !== 'ORIGINAL_DST'
-  );
+  endpoints: readonly Endpoint[],
+  proxy: {
+    readonly context: Pick<ProxyContext, 'identity'>;
+    readonly mesh: MeshConfig;
+    readonly bans: Bans;
+    readonly takesTls: (endpoint: Endpoint, port: number) => boolean;
+  },
+): ServerTls | undefined {
+  const { context, mesh, bans, takesTls } = proxy;
+  const { policy, service, discovery, port } = spec;
+  if (context.identity === undefined || spec.passesTls) return undefined;
+  if (policy.tls !== undefined) {
+    if (policy.tls.mode !== 'ISTIO_MUTUAL' || policy.tls.subjectAltNames?.length) return undefined;
+    return { with: 'rule', identities: acceptedIdentities(service, endpoints, { mesh, bans }) };
+  }
+  if (mesh.enableAutoMtls === false || service.location !== 'MESH_INTERNAL') return undefined;
+  const withTls = endpoints.filter(({ labels }) => labels[tlsModeLabel] === 'istio');
+  const identities = acceptedIdentities(service, withTls, { mesh, bans });
+  if (discovery !== 'ORIGINAL_DST') return { with: 'each', identities };
+  const atPort = endpoints.filter(({ ports }) => Object.hasOwn(ports, port.name));
+  const all = atPort.length > 0 && atPort.every((endpoint) => takesTls(endpoint, endpoint.ports[port.name] ?? 0));
+  return all ? { with: 'all', identities } : undefined;
 }
 
 /** Whether an endpoint takes mutual TLS at a port: its proxy has an identity, and no PeerAuthentication says DISABLE. */
@@ -48,47 +71,68 @@ export function takesMutualTls(
 }
 
 /**
- * SPIFFE IDs that a service's endpoints may show, sorted, banned ones left out; empty where one of them has no known service account:
- * then any of the mesh's will do.
+ * SPIFFE IDs that the servers of `endpoints` may show, sorted, banned ones left out; empty where one of them has no known service
+ * account: then any of the mesh's will do.
  */
 export function serverIdentities(
   endpoints: readonly Endpoint[],
   mesh: MeshConfig,
   bans: Bans = noBans,
 ): readonly string[] {
-  const withTls = endpoints.filter(({ labels }) => labels[tlsModeLabel] === 'istio');
-  if (withTls.some(({ serviceAccount }) => !serviceAccount)) return [];
-  const accepted = withTls.filter(
+  if (endpoints.some(({ serviceAccount }) => !serviceAccount)) return [];
+  const accepted = endpoints.filter(
     ({ namespace, serviceAccount = '' }) => !isBanned(bans, { namespace, serviceAccount }, mesh),
   );
-  if (withTls.length > 0 && accepted.length === 0) return [nobodysName];
+  if (endpoints.length > 0 && accepted.length === 0) return [nobodysName];
   const paths = accepted.map(({ namespace, serviceAccount }) => `ns/${namespace}/sa/${serviceAccount}`);
   const ids = trustDomainsOf(mesh).flatMap((domain) => paths.map((path) => `spiffe://${domain}/${path}`));
   return [...new Set(ids)].sort();
 }
 
+/** Names that a ServiceEntry lists, and those of its or a platform's endpoints (Istio's PushContext.ServiceAccounts). */
+function acceptedIdentities(
+  { subjectAltNames = [] }: Service,
+  endpoints: readonly Endpoint[],
+  { mesh, bans }: { readonly mesh: MeshConfig; readonly bans: Bans },
+): readonly string[] {
+  const known = serverIdentities(endpoints, mesh, bans);
+  if (subjectAltNames.length === 0 || known.includes(nobodysName)) return known;
+  const listed = subjectAltNames.filter((name) => !bans.has(name));
+  return listed.length === 0 ? [nobodysName] : [...new Set([...listed, ...known])].sort();
+}
+
 /** No certificate has it: it is no SPIFFE ID. An empty list would accept everybody. */
 const nobodysName = 'spiffe://nobody/';
 
-/** Mutual TLS for endpoints whose metadata say so (`tlsMode: istio`), plaintext for the rest; names are Istio's. */
-export function autoTlsMatches(
+/** What the sockets of `autoTlsMatches` and `autoTlsSocket` are made from. */
+export interface AutoTlsOptions {
+  readonly isHttp2: boolean;
+  readonly identities: readonly string[];
+  readonly mesh: MeshConfig;
+  readonly federation?: Federation | undefined;
+}
+
+/** Mutual TLS with every server of a cluster. */
+export function autoTlsSocket(
   spec: ClusterSpec,
-  options: {
-    readonly isHttp2: boolean;
-    readonly identities: readonly string[];
-    readonly mesh: MeshConfig;
-    readonly federation?: Federation | undefined;
-  },
-): Cluster_TransportSocketMatch[] {
-  const { isHttp2, identities, mesh, federation } = options;
+  { isHttp2, identities, mesh, federation }: AutoTlsOptions,
+): TransportSocket {
   const tls = { mode: 'ISTIO_MUTUAL', subjectAltNames: identities } as const;
   const trusted = trustDomainsOf(mesh).map((domain) => `spiffe://${domain}/`);
-  const plaintext = { name: 'envoy.transport_sockets.raw_buffer', configType: rawBuffer };
+  return meshSocket({ spec, isHttp2, tls, federation, ...(identities.length === 0 ? { trusted } : {}) });
+}
+
+/** Mutual TLS for endpoints whose metadata say so (`tlsMode: istio`), plaintext for the rest; names are Istio's. */
+export function autoTlsMatches(spec: ClusterSpec, options: AutoTlsOptions): Cluster_TransportSocketMatch[] {
+  const plaintext = create(TransportSocketSchema, {
+    name: 'envoy.transport_sockets.raw_buffer',
+    configType: rawBuffer,
+  });
   return [
     create(Cluster_TransportSocketMatchSchema, {
       name: 'tlsMode-istio',
       match: { tlsMode: 'istio' },
-      transportSocket: meshSocket({ spec, isHttp2, tls, federation, ...(identities.length === 0 ? { trusted } : {}) }),
+      transportSocket: autoTlsSocket(spec, options),
     }),
     create(Cluster_TransportSocketMatchSchema, { name: 'tlsMode-disabled', match: {}, transportSocket: plaintext }),
   ];
