@@ -155,7 +155,7 @@ function ownClusters(scope: ProxyScope, memo: Memo): ResourceSet {
 }
 
 function ipVersions({ addresses }: Pick<ProxyContext, 'addresses'>): string {
-  return [...new Set(addresses.map(isIP))].sort().join();
+  return [...new Set(addresses.map(isIP))].sort((a, b) => a - b).join();
 }
 
 function encodeAll(clusters: readonly Cluster[]): readonly EncodedResource[] {
