@@ -243,12 +243,10 @@ describe('under 200 requests a second each at sidecar and gateway', () => {
         what: `renewal ${i}`,
       });
     }
-    // The listener goes on as it was until the credential is there, or Envoy's 15 s are over.
-    const applied = mesh.apply(of('late', 'late.example.com'));
+    await mesh.apply(of('late', 'late.example.com'));
     await rest();
     expect(await status('late.example.com')).toBeUndefined();
     put('late-tls', server);
-    await applied;
     await waitFor(async () => (await status('late.example.com')) === 200, { what: 'the late credential' });
     await expectNoFailure(loads);
     await mesh.remove(of('rotating', ''), of('late', ''), bound);

@@ -88,7 +88,8 @@ export class CredentialStore implements Service {
     const secrets = translation.resources(typeUrls.secret);
     let revealed = this.#revealed.get(secrets);
     if (revealed === undefined) {
-      revealed = secrets.size === 0 ? emptySet : revealSecrets(secrets, stream.context, this.#holdings);
+      revealed =
+        secrets.size === 0 && !secrets.absent ? emptySet : revealSecrets(secrets, stream.context, this.#holdings);
       this.#revealed.set(secrets, revealed);
     }
     return revealed;

@@ -23,6 +23,7 @@ export function revealSecrets(
       const wanted = secrets.get(name);
       return (wanted && reveal(wanted, context, holdings)) ?? [];
     }),
+    secrets.absent,
   );
 }
 

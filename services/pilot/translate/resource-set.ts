@@ -24,14 +24,18 @@ interface Lineage {
 const lineages = new WeakMap<ResourceSet, Lineage>();
 const noChanges: ResourceChanges = { updated: [], removed: [] };
 
-/** A set of these resources; of two with one name the first stays. */
-export function resourceSet(resources: Iterable<EncodedResource>): ResourceSet {
+/** A set of these resources; of two with one name the first stays. `absent`: see ResourceSet. */
+export function resourceSet(
+  resources: Iterable<EncodedResource>,
+  absent: ReadonlySet<string> | undefined = undefined,
+): ResourceSet {
   const byName = new Map<string, EncodedResource>();
   for (const resource of resources) if (!byName.has(resource.name)) byName.set(resource.name, resource);
   let digest = 0n;
   for (const resource of byName.values()) digest ^= digestOf(resource);
   const sorted = new Map([...byName].sort(([a], [b]) => compareNames(a, b)));
-  return setOf({ resources: sorted, digest, token: {}, steps: [] });
+  const set = setOf({ resources: sorted, digest, token: {}, steps: [] });
+  return absent?.size ? Object.assign(set, { absent }) : set;
 }
 
 /** The set without resources. */

@@ -44,6 +44,8 @@ export interface ResourceSet {
    * full comparison otherwise.
    */
   changesSince(previous: ResourceSet): ResourceChanges;
+  /** Names that are known not to exist, where missing ones may otherwise only be late (secrets). */
+  readonly absent?: ReadonlySet<string>;
 }
 
 /** Updated resources and names that no longer exist, each in name order. */

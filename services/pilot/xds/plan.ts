@@ -37,7 +37,7 @@ function planFirst(subscription: Subscription, set: ResourceSet, selections: Sel
   if (protocol === 'delta') {
     const isNew = initial.versions.size === 0;
     const said = isNew ? wholeState(subscription, set, selections) : sinceInitial(set, subscription, initial.versions);
-    const selection = saysRemovals(subscription) ? said : withoutRemovals(said);
+    const selection = sayable(subscription, said, set);
     const isEmpty = selection.updated.length + selection.removed.length === 0;
     const send = isNew ? saysRemovals(subscription) || !isEmpty : !isEmpty;
     return send ? { kind: 'send', plan: { ...plan, selection, whole: isNew } } : nothing;
@@ -69,11 +69,27 @@ function sinceInitial(set: ResourceSet, subscription: Subscription, versions: Re
 }
 
 /**
- * Whether "this does not exist" can be said: SotW has no words for it, and of a secret it may be untrue in a moment (its key is still
- * being read), while Envoy goes on with the one it has whatever is said.
+ * Whether "this does not exist" can be said of every name: SotW has no words for it, and of a secret it may be untrue in a moment (its
+ * key is still being read). Envoy goes on with the secret it has whatever is said, and opens a listener that waits for one.
  */
 function saysRemovals({ protocol, typeUrl }: Subscription): boolean {
   return protocol === 'delta' && typeUrl !== typeUrls.secret;
+}
+
+/** What of a selection can be said: see `saysRemovals`; of secrets, that those are missing that were looked for in vain. */
+function sayable(subscription: Subscription, selection: Selection, { absent }: ResourceSet): Selection {
+  if (saysRemovals(subscription)) return selection;
+  if (subscription.protocol === 'sotw' || absent === undefined) return withoutRemovals(selection);
+  const removed = selection.removed.filter((name) => absent.has(name));
+  return removed.length === selection.removed.length ? selection : { updated: selection.updated, removed };
+}
+
+/** The selection with what `target`, unlike `base`, knows not to exist: who waits for it needs to wait no more. */
+function withAbsent(selection: Selection, base: ResourceSet, target: ResourceSet, interest: Interest): Selection {
+  if (target.absent === undefined || target === base) return selection;
+  const news = [...target.absent].filter((name) => covers(interest, name) && !base.absent?.has(name));
+  if (news.length === 0) return selection;
+  return { updated: selection.updated, removed: [...new Set([...selection.removed, ...news])] };
 }
 
 /** Everything of interest, and an answer for names that do not exist, those named beside a wildcard included. */
@@ -135,11 +151,7 @@ function planChanges(
   if (due === 'all') {
     const selection = wholeState(subscription, set, selections);
     const plan = { set, version: set.version, whole: true, first: false, kept: [], lingering: noLingering, selection };
-    return decide(
-      true,
-      { ...plan, selection: saysRemovals(subscription) ? selection : withoutRemovals(selection) },
-      base,
-    );
+    return decide(true, { ...plan, selection: sayable(subscription, selection, set) }, base);
   }
   if (!gate.changes && due.size === 0) return wait;
   const target = gate.changes ? set : base;
@@ -157,7 +169,7 @@ function planChanges(
     first: false,
     kept: [],
     lingering: gate.removals ? noLingering : lingering,
-    selection: saysRemovals(subscription) ? selection : withoutRemovals(selection),
+    selection: sayable(subscription, withAbsent(selection, base, target, interest), target),
   };
   return decide(plan.selection.updated.length + plan.selection.removed.length > 0, plan, base);
 }

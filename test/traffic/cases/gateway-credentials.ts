@@ -34,6 +34,28 @@ function secure(settings: ServerTLSSettings): (place: Place) => Manifest[] {
   ];
 }
 
+/** A server of a name of its own on the same port, with a certificate that is there. */
+function besides({ ports }: Place): Manifest[] {
+  return [
+    gateway('beside', {
+      selector: gatewaySelector,
+      servers: [
+        {
+          port: { number: ports.spare[0], name: 'https', protocol: 'HTTPS' },
+          bind: '127.0.0.1',
+          hosts: ['beside.example.com'],
+          tls: { mode: 'SIMPLE', credentialName: 'web-tls' },
+        },
+      ],
+    }),
+    virtualService('beside', {
+      hosts: ['beside.example.com'],
+      gateways: ['beside'],
+      http: [{ route: [{ destination: { host: 'other' } }] }],
+    }),
+  ];
+}
+
 async function https(mesh: CaseMesh, options: Call['tls'] = {}, name = host): Promise<number> {
   const trust = { ca: mesh.certificates.ca, servername: name };
   const call = { port: mesh.ports.spare[0], host: name, tls: { ...trust, ...options }, timeoutMs: 5_000 };
@@ -87,15 +109,19 @@ export const gatewayCredentialCases: readonly TrafficCase[] = [
     },
   },
   {
-    name: 'tls.credentialName that does not exist: no certificate, until it does',
+    name: 'tls.credentialName that does not exist: no certificate, until it does; other servers of the port need not wait',
     proves: [`${tls}.credentialName`],
-    later: secure({ mode: 'SIMPLE', credentialName: 'late-tls' }),
+    later: (place) => [...secure({ mode: 'SIMPLE', credentialName: 'late-tls' })(place), ...besides(place)],
     run: async (mesh, later) => {
-      // The listener warms until its secret comes, so there is nothing to acknowledge yet.
-      const applied = mesh.apply(...later);
+      await mesh.apply(...later);
+      await untilServed(mesh, {}, 'beside.example.com');
+      // Envoy was told that there is none: it did not wait its 15 s for an answer.
+      const stats = await fetch(
+        `http://127.0.0.1:${mesh.admin.gateway}/stats?filter=sds.kubernetes.*late-tls.init_fetch_timeout`,
+      );
+      assert.match(await stats.text(), /init_fetch_timeout: 0\n$/);
       await assert.rejects(https(mesh));
       putCredential(mesh.files.credentials, { namespace: at, name: 'late-tls', pair: mesh.certificates.server });
-      await applied;
       await untilServed(mesh);
     },
   },

@@ -26,9 +26,23 @@ export function secretSet(lookups: Lookups): ResourceSet {
   const { scope, memo } = lookups;
   const { context, snapshot } = scope;
   const names = credentialNames(lookups);
-  return memo.get('secret-set', [names, snapshot.credentials, context], () =>
-    resourceSet(names.flatMap((name) => publicSecret(name, context, (key) => snapshot.credentials.get(key)) ?? [])),
-  );
+  return memo.get('secret-set', [names, snapshot.credentials, context], () => {
+    const credential = (key: string) => snapshot.credentials.get(key);
+    const secrets = names.flatMap((name) => publicSecret(name, context, credential) ?? []);
+    const known = new Set(secrets.map(({ name }) => name));
+    const absent = names.filter((name) => !known.has(name) && isKnownAbsent(name, context, credential));
+    return resourceSet(secrets, new Set(absent));
+  });
+}
+
+/** Whether its credential was looked for in vain: a CA's own name is never said to be missing, only the certificate's beside which it may be. */
+function isKnownAbsent(
+  name: string,
+  context: Pick<ProxyContext, 'namespace'>,
+  credential: CredentialLookup<ObservedCredential>,
+): boolean {
+  const last = credentialKeysOf(name, context).at(-1);
+  return last !== undefined && credential(last) !== undefined;
 }
 
 /**
