@@ -25,10 +25,7 @@ const lineages = new WeakMap<ResourceSet, Lineage>();
 const noChanges: ResourceChanges = { updated: [], removed: [] };
 
 /** A set of these resources; of two with one name the first stays. `absent`: see ResourceSet. */
-export function resourceSet(
-  resources: Iterable<EncodedResource>,
-  absent: ReadonlySet<string> | undefined = undefined,
-): ResourceSet {
+export function resourceSet(resources: Iterable<EncodedResource>, absent?: ReadonlySet<string>): ResourceSet {
   const byName = new Map<string, EncodedResource>();
   for (const resource of resources) if (!byName.has(resource.name)) byName.set(resource.name, resource);
   let digest = 0n;
