@@ -44,6 +44,9 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
   const isIpv6Only = context.isIpv6Only === true;
   // Our own agents say whether they have one; Istio's always do.
   const isWithoutIdentity = isReporting && context.identity === undefined;
+  // What a rule says of TLS holds for all endpoints: those of other networks are called by gateways that know where to from it alone.
+  const takesTlsBy = ({ policy: { tls } }: ClusterSpec): TakesTls =>
+    tls === undefined ? takesTls : () => tls.mode === 'ISTIO_MUTUAL';
   const tlsOf = (spec: ClusterSpec, endpoints: readonly Endpoint[]) =>
     isProxyless ? undefined : serverTls(spec, endpoints, { context, mesh, bans, takesTls });
   const encode = (spec: ClusterSpec, tls: ServerTls | undefined, assignment?: ClusterLoadAssignment) => {
@@ -81,13 +84,13 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
         federation,
       ];
       return memo.get('named-cluster', [spec, mesh, endpoints, policies, ...place], () =>
-        encode(spec, tls, loadAssignment(spec, endpoints, { use, context, mesh, takesTls })),
+        encode(spec, tls, loadAssignment(spec, endpoints, { use, context, mesh, takesTls: takesTlsBy(spec) })),
       );
     },
     loadAssignment: (spec, endpoints) => {
       const use = useOf(spec, mesh);
       return memo.get('load-assignment', [spec, endpoints, mesh, policies, placeKey(use, context, mesh)], () => {
-        const assignment = loadAssignment(spec, endpoints, { use, context, mesh, takesTls });
+        const assignment = loadAssignment(spec, endpoints, { use, context, mesh, takesTls: takesTlsBy(spec) });
         return encodeResource(typeUrls.endpoints, spec.name, ClusterLoadAssignmentSchema, assignment);
       });
     },

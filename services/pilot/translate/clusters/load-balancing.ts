@@ -1,6 +1,5 @@
 // DestinationRule's loadBalancer: Envoy's policy, its settings, slow start and locality weighting.
 import { create } from '@bufbuild/protobuf';
-import type { Protocol } from '../../../../events/model.ts';
 import {
   type Cluster,
   Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema,
@@ -17,30 +16,30 @@ import {
 } from '../../../../gen/envoy/config/cluster/v3/cluster_pb.js';
 import { RuntimeDoubleSchema } from '../../../../gen/envoy/config/core/v3/base_pb.js';
 import { PercentSchema } from '../../../../gen/envoy/type/v3/percent_pb.js';
-import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
-import type { ConsistentHashLB, LoadBalancerSettings } from '../../../../mesh/config/schemas/destination-rule.ts';
-import { isLocalityAware } from '../endpoints/locality.ts';
+import type {
+  ConsistentHashLB,
+  LoadBalancerSettings,
+  LocalityLoadBalancerSetting,
+} from '../../../../mesh/config/schemas/destination-rule.ts';
 import { durationOf } from '../routes/duration.ts';
 
 /** Istio's default of ring hash's minimum ring size: Envoy's. */
 const defaultRingSize = 1024;
 
-/** Sets the policy; LEAST_REQUEST unless told otherwise, as Istio does. Expects the cluster's type to be set. */
+/**
+ * Sets the policy; LEAST_REQUEST unless told otherwise, as Istio does. Expects the cluster's type and outlier detection to be set.
+ * `prefersNear`: the service asks for near endpoints itself.
+ */
 export function applyLoadBalancer(
   cluster: Cluster,
   settings: LoadBalancerSettings | undefined,
-  options: { readonly protocol: Protocol; readonly mesh: MeshConfig },
+  options: { readonly prefersNear: boolean },
 ): void {
   if (isOriginalDst(cluster)) {
     cluster.lbPolicy = Cluster_LbPolicy.CLUSTER_PROVIDED;
     return;
   }
-  applyLocality(cluster, settings, options.mesh);
-  if (options.protocol === 'Redis' && settings?.simple === undefined && settings?.consistentHash === undefined) {
-    // Redis shards on the client's side: the same key always goes to the same endpoint.
-    cluster.lbPolicy = Cluster_LbPolicy.MAGLEV;
-    return;
-  }
+  applyLocality(cluster, settings, options);
   if (settings?.consistentHash !== undefined) applyConsistentHash(cluster, settings.consistentHash);
   else applySimple(cluster, settings);
 }
@@ -104,7 +103,11 @@ function slowStart(settings: LoadBalancerSettings | undefined): Cluster_SlowStar
   });
 }
 
-function applyLocality(cluster: Cluster, settings: LoadBalancerSettings | undefined, mesh: MeshConfig): void {
+function applyLocality(
+  cluster: Cluster,
+  settings: LoadBalancerSettings | undefined,
+  { prefersNear }: { readonly prefersNear: boolean },
+): void {
   const zoneAware = settings?.zoneAwareLbSetting;
   if (zoneAware !== undefined) {
     cluster.commonLbConfig ??= create(Cluster_CommonLbConfigSchema);
@@ -119,10 +122,18 @@ function applyLocality(cluster: Cluster, settings: LoadBalancerSettings | undefi
     };
     return;
   }
-  if (!isLocalityAware(settings, mesh)) return;
+  const failsOver = prefersNear || cluster.outlierDetection !== undefined;
+  if (!weighsLocalities(settings?.localityLbSetting, failsOver)) return;
   cluster.commonLbConfig ??= create(Cluster_CommonLbConfigSchema);
   cluster.commonLbConfig.localityConfigSpecifier = {
     case: 'localityWeightedLbConfig',
     value: create(Cluster_CommonLbConfig_LocalityWeightedLbConfigSchema),
   };
+}
+
+/** Whether localities get their share before endpoints do. Only where settings speak of localities: LEAST_REQUEST, say, is about all endpoints. */
+function weighsLocalities(setting: LocalityLoadBalancerSetting | undefined, failsOver: boolean): boolean {
+  if (setting === undefined || setting.enabled === false) return false;
+  const { distribute = [], failover = [], failoverPriority = [] } = setting;
+  return distribute.length > 0 || (failsOver && failover.length + failoverPriority.length > 0);
 }

@@ -5,6 +5,7 @@ import {
   Cluster_DiscoveryType,
   Cluster_DnsLookupFamily,
   Cluster_EdsClusterConfigSchema,
+  Cluster_OriginalDstLbConfigSchema,
   ClusterSchema,
 } from '../../../../gen/envoy/config/cluster/v3/cluster_pb.js';
 import {
@@ -13,6 +14,7 @@ import {
 } from '../../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
+import { preferredNearness } from '../endpoints/locality.ts';
 import { keepsHeaderCase } from '../listeners/header-case.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2 } from '../routes/protocol.ts';
@@ -59,7 +61,9 @@ export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptio
   applyDiscovery(cluster, spec, options);
   applyConnectionPool(cluster, policy.connectionPool, policy.retryBudget);
   applyOutlierDetection(cluster, policy.outlierDetection);
-  applyLoadBalancer(cluster, policy.loadBalancer, { protocol: port.protocol, mesh });
+  applyLoadBalancer(cluster, policy.loadBalancer, {
+    prefersNear: preferredNearness(service, spec.policy) !== undefined,
+  });
   const version = upstreamHttpVersion({
     isHttp2Port: isHttp2(port.protocol),
     // A gateway knows the protocol: its listener says so.
@@ -133,6 +137,12 @@ function applyDiscovery(
       serviceName: spec.name,
       edsConfig: adsSource(),
     });
+  }
+  const { service, port } = spec;
+  if (discovery === 'ORIGINAL_DST' && service.resolution === 'NONE' && typeof port.targetPort === 'number') {
+    // Clients call the service's port; a ServiceEntry may say that its servers have another.
+    const value = create(Cluster_OriginalDstLbConfigSchema, { upstreamPortOverride: port.targetPort });
+    cluster.lbConfig = { case: 'originalDstLbConfig', value };
   }
   if (discovery === 'STRICT_DNS' || discovery === 'LOGICAL_DNS') {
     cluster.loadAssignment = loadAssignment ?? create(ClusterLoadAssignmentSchema, { clusterName: spec.name });

@@ -69,7 +69,10 @@ export function applyProtocolOptions(
   cluster.typedExtensionProtocolOptions[extensionName] = anyPack(HttpProtocolOptionsSchema, message);
 }
 
-/** The version for a port's protocol and its connectionPool: `useClientProtocol`, then the port's own HTTP/2, then `h2UpgradePolicy`. */
+/**
+ * The version for a port's protocol and its connectionPool: `useClientProtocol`, then the port's own HTTP/2, then the client's where it
+ * is detected, then `h2UpgradePolicy`.
+ */
 export function upstreamHttpVersion(options: {
   readonly isHttp2Port: boolean;
   readonly isDetected: boolean;
@@ -77,8 +80,9 @@ export function upstreamHttpVersion(options: {
 }): UpstreamHttp {
   const { isHttp2Port, isDetected, http } = options;
   if (http?.useClientProtocol === true) return 'downstream';
-  if (isHttp2Port || http?.h2UpgradePolicy === 'UPGRADE') return 'http2';
-  return isDetected ? 'downstream' : 'http1';
+  if (isHttp2Port) return 'http2';
+  if (isDetected) return 'downstream';
+  return http?.h2UpgradePolicy === 'UPGRADE' ? 'http2' : 'http1';
 }
 
 function versionOptions(

@@ -20,10 +20,15 @@ export function lbEndpoint(endpoint: Endpoint, port: number, takesTls = false): 
       value: create(EndpointSchema, { address: endpointAddress(endpoint.address, port) }),
     },
     // Healthy is the default, and Envoy's own health checks and outlier detection may say more.
-    healthStatus: endpoint.health === 'draining' ? HealthStatus.DRAINING : HealthStatus.UNKNOWN,
+    healthStatus: isDraining(endpoint) ? HealthStatus.DRAINING : HealthStatus.UNKNOWN,
     loadBalancingWeight: endpointWeight(endpoint),
     metadata: workloadMetadata(endpoint, takesTls),
   });
+}
+
+/** Whether it takes no more than it has: its platform takes it away, or its workload's label `istio.io/draining` says so. */
+export function isDraining({ health, labels }: Endpoint): boolean {
+  return health === 'draining' || (labels['istio.io/draining'] ?? '') !== '';
 }
 
 /** 1 and up. */

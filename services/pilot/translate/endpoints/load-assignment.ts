@@ -14,7 +14,7 @@ import type { ClusterSpec } from '../clusters/cluster-spec.ts';
 import { matchesLabels } from '../compute-proxy-scope.ts';
 import { compareNames } from '../names.ts';
 import type { ProxyContext } from '../proxy-context.ts';
-import { endpointWeight, isResolved, lbEndpoint } from './lb-endpoint.ts';
+import { endpointWeight, isDraining, isResolved, lbEndpoint } from './lb-endpoint.ts';
 import { type LocalityUse, parseLocality } from './locality.ts';
 import { type EndpointGroup, prioritise } from './locality-priority.ts';
 import { reachedEndpoints } from './network-gateways.ts';
@@ -23,8 +23,8 @@ import { reachedEndpoints } from './network-gateways.ts';
 const maxLocalityWeight = 0xffff_ffff;
 
 /**
- * The assignment of `spec` as `context` sees it. Unhealthy endpoints are left out; draining ones are kept as DRAINING. A
- * service without usable endpoints has an assignment without any: its clients fail at once instead of waiting.
+ * The assignment of `spec` as `context` sees it. Unhealthy endpoints are left out, and so are draining ones unless the service keeps
+ * sessions: as DRAINING they go on with those, but where few others are healthy Envoy would give them new requests, too. A service without usable endpoints has an assignment without any: its clients fail at once instead of waiting.
  */
 export function loadAssignment(
   spec: ClusterSpec,
@@ -53,12 +53,17 @@ export type TakesTls = (endpoint: Endpoint, port: number) => boolean;
 
 const never: TakesTls = () => false;
 
+/** Istio's label of services whose clients come back to the endpoint that they had. */
+const persistentSessionLabel = 'istio.io/persistent-session';
+
 function usableEndpoints(spec: ClusterSpec, endpoints: readonly Endpoint[]): readonly Endpoint[] {
-  const { port, subset, discovery } = spec;
+  const { port, subset, discovery, service } = spec;
+  const keepsSessions = (service.labels[persistentSessionLabel] ?? '') !== '';
   const selector = subset?.labels ?? {};
   const usable = (discovery === 'EDS' ? endpoints : named(spec, endpoints)).filter(
     (endpoint) =>
       endpoint.health !== 'unhealthy' &&
+      (keepsSessions || !isDraining(endpoint)) &&
       endpointPort(endpoint, port) !== undefined &&
       (discovery !== 'EDS' || isResolved(endpoint.address)) &&
       matchesLabels(selector, endpoint.labels),

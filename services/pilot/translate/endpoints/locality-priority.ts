@@ -79,19 +79,24 @@ function failOver(group: EndpointGroup, { failover, byRegion }: Failover, contex
   return { ...group, priority: group.priority * 5 + (isElsewhere ? 4 : distance) };
 }
 
-/** Priority 0 for endpoints that share all labels with the proxy, one more for each label from the first that differs. */
+/**
+ * Priority 0 for endpoints that share all labels with the proxy, one more for each label from the first that differs. Where the first
+ * label is the network, other networks come after all of the proxy's own, among themselves by the other labels (Istio's applyFailoverPriorityPerLocality).
+ */
 function splitByLabels(
   group: EndpointGroup,
   labels: readonly string[],
   context: ProxyContext,
 ): readonly EndpointGroup[] {
+  const differs = (endpoint: Endpoint, entry: string) => {
+    const label = failoverLabel(entry);
+    const wanted = entry.includes('=') ? entry.slice(label.length + 1) : topologyLabel(context, label);
+    return topologyLabel(endpoint, label) !== wanted;
+  };
   const priorityOf = (endpoint: Endpoint) => {
-    const firstDifferent = labels.findIndex((entry) => {
-      const label = failoverLabel(entry);
-      const wanted = entry.includes('=') ? entry.slice(label.length + 1) : topologyLabel(context, label);
-      return topologyLabel(endpoint, label) !== wanted;
-    });
-    return firstDifferent === -1 ? 0 : labels.length - firstDifferent;
+    const isElsewhere = labels[0] === networkLabel && differs(endpoint, networkLabel);
+    const firstDifferent = labels.findIndex((entry, i) => !(i === 0 && isElsewhere) && differs(endpoint, entry));
+    return (isElsewhere ? labels.length : 0) + (firstDifferent === -1 ? 0 : labels.length - firstDifferent);
   };
   return [...Map.groupBy(group.endpoints, priorityOf)]
     .sort(([a], [b]) => a - b)
@@ -100,6 +105,8 @@ function splitByLabels(
       return { ...group, endpoints, weight, priority };
     });
 }
+
+const networkLabel = 'topology.istio.io/network';
 
 /** Envoy wants priorities from 0 without gaps. */
 function withoutGaps(groups: readonly EndpointGroup[]): readonly EndpointGroup[] {
