@@ -26,6 +26,14 @@ describe('statsConfig', () => {
     expect(extract(`cluster.${cluster}.${rest}`)).toEqual([cluster, `cluster.${rest}`]);
   });
 
+  it('takes a name that the mesh configuration words up to its semicolon', () => {
+    const rest = 'upstream_rq_2xx';
+    expect(extract(`cluster.web.shop.svc.cluster.local_80;.${rest}`)).toEqual([
+      'web.shop.svc.cluster.local_80',
+      `cluster.${rest}`,
+    ]);
+  });
+
   it.each([
     ['http.', 'inbound_127.10.0.3_9080', 'downstream_rq_total'],
     ['http.', 'admin', 'downstream_cx_active'],

@@ -54,13 +54,13 @@ const defaultTags = [
 
 /**
  * Envoy's default tags, but two of them as Istio names things: the cluster `outbound|9080|v1|reviews.default.svc.cluster.local`
- * and the prefix `inbound_127.10.0.3_9080` hold dots, at the first of which Envoy's own rules would cut them. First group: what
+ * and the prefix `inbound_127.10.0.3_9080` hold dots, at the first of which Envoy's own rules would cut them. A name that the mesh configuration words ends in a semicolon. First group: what
  * leaves the name; second: the value.
  */
 const tags: readonly Json[] = [
   {
     tag_name: 'envoy.cluster_name',
-    regex: `^cluster\\.(((?:outbound|inbound)\\|[^|]*\\|[^|]*\\|(?:.*?\\.svc\\.cluster\\.local|.*?(?=\\.(?:${clusterStatistics})))|[^.|]+)\\.)`,
+    regex: `^cluster\\.(([^;]+(?=;)|(?:outbound|inbound)\\|[^|]*\\|[^|]*\\|(?:.*?\\.svc\\.cluster\\.local|.*?(?=\\.(?:${clusterStatistics})))|[^.|]+);?\\.)`,
   },
   {
     tag_name: 'envoy.http_conn_manager_prefix',

@@ -50,6 +50,9 @@ export interface MeshConfig {
   readonly h2UpgradePolicy?: 'DO_NOT_UPGRADE' | 'UPGRADE';
   /** Whether clients use mutual TLS with workloads that can; absent means true, Istio's default. */
   readonly enableAutoMtls?: boolean;
+  /** Patterns of the names that clusters' statistics have; absent: the clusters' own names. */
+  readonly inboundClusterStatName?: string;
+  readonly outboundClusterStatName?: string;
   /** Milliseconds between DNS look-ups of STRICT_DNS clusters; absent means 60 s, Istio's default. */
   readonly dnsRefreshRateMs?: number;
   readonly trustDomainAliases?: readonly string[];
@@ -68,7 +71,7 @@ export interface MeshConfig {
   /** Of one proxy, from its node's metadata: whether it takes HTTP/1.0, and how long, in ms, connections of HTTP may be idle. */
   readonly acceptsHttp10?: true;
   readonly httpIdleTimeoutMs?: number;
-  /** For TLS that ends at gateways and Sidecar listeners whose server sets none of its own. */
+  /** For TLS that ends at gateways and Sidecar listeners whose server sets none of its own, and ciphers and curves of TLS that rules begin. */
   readonly tlsDefaults?: NonNullable<MeshConfigSpec['tlsDefaults']>;
   /** Who authorizes (AuthorizationPolicies of action CUSTOM), logs and traces (Telemetry). */
   readonly extensionProviders?: readonly ExtensionProvider[];
@@ -153,6 +156,8 @@ export function meshConfigOf(spec: MeshConfigResourceSpec, base: MeshConfig = de
     tcpKeepalive: spec.tcpKeepalive,
     h2UpgradePolicy: spec.h2UpgradePolicy,
     enableAutoMtls: spec.enableAutoMtls,
+    inboundClusterStatName: spec.inboundClusterStatName || undefined,
+    outboundClusterStatName: spec.outboundClusterStatName || undefined,
     dnsRefreshRateMs: ms(spec.dnsRefreshRate),
     trustDomainAliases: spec.trustDomainAliases,
     pathNormalization: spec.pathNormalization?.normalization,

@@ -135,8 +135,8 @@ export const capturedCases: readonly CapturedCase[] = [
     },
   },
   {
-    name: 'ServiceEntry resolution NONE, TCP and TLS by SNI',
-    proves: ['ServiceEntry.resolution', 'ServiceEntry.ports.protocol'],
+    name: 'ServiceEntry resolution NONE, TCP, at another port of the same address, and TLS by SNI',
+    proves: ['ServiceEntry.resolution', 'ServiceEntry.ports.protocol', 'ServiceEntry.ports.targetPort'],
     resources: ({ servers: { outside } }) => [
       registryOnly(),
       serviceEntry('outside', {
@@ -145,6 +145,7 @@ export const capturedCases: readonly CapturedCase[] = [
         resolution: 'NONE',
         ports: [
           { number: outside.port, name: 'tcp', protocol: 'TCP' },
+          { number: 7001, name: 'moved', protocol: 'TCP', targetPort: outside.port },
           { number: outside.tlsPort, name: 'tls', protocol: 'TLS' },
         ],
       }),
@@ -152,6 +153,7 @@ export const capturedCases: readonly CapturedCase[] = [
     run: async (mesh) => {
       const { address, port, tlsPort } = mesh.servers.outside;
       await mesh.sees({ kind: 'bytes', address, port, text: 'x' }, by('outside'));
+      await mesh.sees({ kind: 'bytes', address, port: 7001, text: 'x' }, by('outside'));
       const tls = { kind: 'tls', address, port: tlsPort, text: 'x' } as const;
       await mesh.sees({ ...tls, host: 'outside.example.com' }, by('outside'));
       await mesh.sees({ ...tls, host: 'others.example.com' }, isRefused);

@@ -279,4 +279,29 @@ export const meshConfigCases: readonly TrafficCase[] = [
       await waitFor(async () => (await lookUps()) >= 4, { what: 'four look-ups', limitMs: 10_000, everyMs: 20 });
     },
   },
+  {
+    name: 'outboundClusterStatName and inboundClusterStatName: what statistics of clusters are called',
+    proves: fields('outboundClusterStatName', 'inboundClusterStatName'),
+    resources: () => [
+      meshConfig({
+        outboundClusterStatName: 'to_%SERVICE_FQDN%_%SERVICE_PORT_NAME%',
+        inboundClusterStatName: 'at_%TARGET_PORT%',
+      }),
+    ],
+    run: async (mesh) => {
+      await mesh.get('/');
+      const statistics = async () =>
+        (await fetch(`http://127.0.0.1:${mesh.admin.sidecar}/stats?filter=^cluster\\.(to|at)_`)).text();
+      await waitFor(
+        async () =>
+          /cluster\.to_echo\.default\.svc\.cluster\.local_\w+;\.upstream_rq_200: [1-9]/.test(await statistics()),
+        {
+          what: 'a counted request',
+          limitMs: 10_000,
+          everyMs: 50,
+        },
+      );
+      assert.match(await statistics(), /cluster\.at_\d+;\.membership_total: 1/);
+    },
+  },
 ];

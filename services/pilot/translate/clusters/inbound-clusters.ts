@@ -27,6 +27,7 @@ import { applyConnectionPool } from './connection-pool.ts';
 import { inboundBindConfig } from './fixed-clusters.ts';
 import { poolWithDefaults } from './mesh-defaults.ts';
 import { applyProtocolOptions, upstreamHttpVersion } from './protocol-options.ts';
+import { type StatNameParts, statName } from './stat-name.ts';
 
 /** Where applications listen when nothing else is said and traffic is not intercepted. */
 const localApplication = '127.0.0.1';
@@ -48,6 +49,8 @@ export function inboundClusters(scope: ProxyScope, memo: Memo): readonly Cluster
 interface ServedPort {
   /** The port in the cluster's name. */
   readonly port: number;
+  /** The service's, or the listener's. */
+  readonly servicePort: { readonly name: string; readonly port: number };
   readonly protocol: ListenerPortProtocol;
   readonly services: Service[];
   /** The rule that shaped it. */
@@ -74,7 +77,8 @@ function servedPorts(scope: ProxyScope, memo: Memo): ReadonlyMap<number, ServedP
       const ofRule = effectivePolicy(rule, undefined, servicePort.port).connectionPool;
       const pool = scope.sidecar?.spec.inboundConnectionPool ?? ofRule;
       const target = intercepts(scope) ? undefined : { address: localApplication, port };
-      served.set(port, { port, protocol: servicePort.protocol, services: [service], rule, pool, target });
+      const { protocol } = servicePort;
+      served.set(port, { port, servicePort, protocol, services: [service], rule, pool, target });
     }
   }
   return served;
@@ -101,7 +105,8 @@ function ingressPorts(scope: ProxyScope, listeners: readonly IstioIngressListene
     const pool = listener.connectionPool ?? scope.sidecar?.spec.inboundConnectionPool;
     const target = ingressTarget(scope, listener.defaultEndpoint ?? '', port);
     const protocol = parsePortProtocol(listener.port.protocol);
-    served.set(port, { port, protocol, services, rule: undefined, pool, target });
+    const servicePort = { name: listener.port.name ?? '', port };
+    served.set(port, { port, servicePort, protocol, services, rule: undefined, pool, target });
   }
   return served;
 }
@@ -136,6 +141,12 @@ function intercepts(scope: ProxyScope): boolean {
   return scope.context.interceptionMode !== 'NONE';
 }
 
+/** What statistics call an ingress listener's traffic that no service names: its Sidecar. */
+function sidecarAsService({ sidecar }: ProxyScope): StatNameParts['service'] {
+  const { name = '', namespace = '' } = sidecar ?? {};
+  return { hostname: `${name}.${namespace}`, name, namespace, platform: '' };
+}
+
 /** Connections to a socket file or from loopback to loopback are not intercepted; all others to the workload's own address are. */
 function isLocal(target: ServedPort['target']): boolean {
   if (target === undefined) return false;
@@ -161,6 +172,13 @@ function inboundCluster(served: ServedPort, scope: ProxyScope): Cluster {
   if (intercepts(scope) && !isLocal(served.target)) cluster.upstreamBindConfig = inboundBindConfig(scope.context);
   const pool = poolWithDefaults(served.pool, mesh);
   applyConnectionPool(cluster, pool);
+  if (mesh.inboundClusterStatName)
+    cluster.altStatName = statName(mesh.inboundClusterStatName, {
+      service: served.services[0] ?? sidecarAsService(scope),
+      port: served.servicePort,
+      subset: '',
+      targetPort: served.port,
+    });
   const version = upstreamHttpVersion({
     isHttp2Port: isHttp2(served.protocol),
     isDetected: served.protocol === 'Unsupported',

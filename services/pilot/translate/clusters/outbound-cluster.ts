@@ -29,6 +29,7 @@ import { policyWithDefaults } from './mesh-defaults.ts';
 import { applyOutlierDetection } from './outlier-detection.ts';
 import { applyProtocolOptions, upstreamHttpVersion } from './protocol-options.ts';
 import { adsSource } from './secret-config.ts';
+import { statName } from './stat-name.ts';
 import { autoSni, tlsSocket, withProxyProtocol } from './upstream-tls.ts';
 
 /** Istio's default of `dnsRefreshRate`: records' own TTLs are honoured where they have one. */
@@ -58,6 +59,13 @@ export function outboundCluster(spec: ClusterSpec, options: OutboundClusterOptio
   const { mesh, isRouter, isReporting = false } = options;
   const policy = withUsableCredential(policyWithDefaults(spec, mesh), spec, isRouter);
   const cluster = create(ClusterSchema, { name: spec.name, connectTimeout: durationOfMs(mesh.connectTimeoutMs) });
+  if (mesh.outboundClusterStatName)
+    cluster.altStatName = statName(mesh.outboundClusterStatName, {
+      service,
+      port,
+      subset: subset?.name ?? '',
+      targetPort: 0,
+    });
   applyDiscovery(cluster, spec, options);
   applyConnectionPool(cluster, policy.connectionPool, policy.retryBudget);
   applyOutlierDetection(cluster, policy.outlierDetection);
@@ -104,7 +112,7 @@ function applyTransport(
   }
   const own = serverTls?.with === 'all' ? autoTlsSocket(spec, auto) : undefined;
   const tls = serverTls?.with === 'rule' ? { ...policy.tls, subjectAltNames: serverTls.identities } : policy.tls;
-  const byPolicy = tls && tlsSocket({ spec, tls, isHttp2, federation, isWithoutIdentity });
+  const byPolicy = tls && tlsSocket({ spec, tls, isHttp2, federation, isWithoutIdentity, defaults: mesh.tlsDefaults });
   const socket = withProxyProtocol(own ?? byPolicy, policy);
   if (socket !== undefined) cluster.transportSocket = socket;
 }

@@ -34,7 +34,9 @@ import {
   CommonTlsContextSchema,
   UpstreamTlsContextSchema,
 } from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
+import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { ClientTLSSettings, TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
+import { isCipherSuite, isCurve, usable } from '../../../../mesh/config/tls-parameters.ts';
 import { dnsSrvSubsetKey } from '../names.ts';
 import { type Federation, federatedValidation } from '../security/federation.ts';
 import type { ClusterSpec } from './cluster-spec.ts';
@@ -50,6 +52,8 @@ export interface UpstreamTlsOptions {
   readonly tls: ClientTLSSettings;
   /** Other trust domains whose servers are known by their own authorities. */
   readonly federation?: Federation | undefined;
+  /** Ciphers and curves, for TLS other than the mesh's own. */
+  readonly defaults?: MeshConfig['tlsDefaults'] | undefined;
   /** The agent serves no secrets. */
   readonly isWithoutIdentity?: boolean;
 }
@@ -146,16 +150,21 @@ function meshContext({ spec, tls, isHttp2, federation, isWithoutIdentity }: Upst
 }
 
 /** Envoy's own default for clients ends at 1.2. */
-function modernTls(): TlsParameters {
+function modernTls({ cipherSuites, ecdhCurves }: NonNullable<MeshConfig['tlsDefaults']> = {}): TlsParameters {
   return create(TlsParametersSchema, {
+    cipherSuites: usable(cipherSuites ?? [], isCipherSuite),
+    ecdhCurves: usable(ecdhCurves ?? [], isCurve),
     tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
     tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
   });
 }
 
 /** TLS that the user set up: certificates from files on the proxy's disk or from a named credential. */
-function originationContext({ spec, tls, isHttp2 }: UpstreamTlsOptions): CommonTlsContext {
-  const context = create(CommonTlsContextSchema, { tlsParams: modernTls(), alpnProtocols: isHttp2 ? ['h2'] : [] });
+function originationContext({ spec, tls, isHttp2, defaults }: UpstreamTlsOptions): CommonTlsContext {
+  const context = create(CommonTlsContextSchema, {
+    tlsParams: modernTls(defaults),
+    alpnProtocols: isHttp2 ? ['h2'] : [],
+  });
   const names = acceptedNames(spec, tls);
   if (tls.credentialName) {
     if (tls.mode === 'MUTUAL')
