@@ -92,7 +92,7 @@ export class Agent implements Service {
       bootstrap: agentBootstrap(options),
       folder: options.folder,
       concurrency: options.concurrency ?? 2,
-      environment: envoyEnvironment(identity),
+      environment: envoyEnvironment(identity, process.env.OTEL_RESOURCE_ATTRIBUTES),
       drainSeconds: options.drainSeconds ?? 5,
       logLevel: options.envoyLogLevel ?? 'warning',
       logger,

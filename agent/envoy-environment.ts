@@ -5,12 +5,12 @@ import { ownFacts, type ProxyIdentity } from './proxy-node.ts';
 
 /**
  * Istio's variables for custom tags of spans, the workload's own facts for peers, and OpenTelemetry's resource
- * (opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables).
+ * (opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables): what is `set` there already stays. The service's name is
+ * Pilot's to say, as a provider's `serviceAttributeEnrichment` asks.
  */
-export function envoyEnvironment(identity: ProxyIdentity): Readonly<Record<string, string>> {
+export function envoyEnvironment(identity: ProxyIdentity, set = ''): Readonly<Record<string, string>> {
   const facts = ownFacts(identity);
   const resource = {
-    'service.name': `${facts.canonicalName}.${facts.namespace}`,
     'service.namespace': facts.namespace,
     'service.version': facts.canonicalRevision,
     'service.instance.id': identity.name,
@@ -24,8 +24,13 @@ export function envoyEnvironment(identity: ProxyIdentity): Readonly<Record<strin
     ISTIO_META_WORKLOAD_NAME: facts.workload,
     ISTIO_META_CLUSTER_ID: facts.cluster,
     ISTIO_META_MESH_ID: 'cluster.local',
-    OTEL_RESOURCE_ATTRIBUTES: Object.entries(resource)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(),
+    OTEL_RESOURCE_ATTRIBUTES: [
+      ...Object.entries(resource).flatMap(([key, value]) => (isSet(key, set) ? [] : [`${key}=${value}`])),
+      ...(set === '' ? [] : [set]),
+    ].join(),
   };
+}
+
+function isSet(key: string, attributes: string): boolean {
+  return attributes.split(',').some((one) => one.trim().startsWith(`${key}=`));
 }

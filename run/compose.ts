@@ -136,6 +136,7 @@ export async function compose(
         xds: config.xds,
         ...(pilotIdentity && { mtls: pilotIdentity.mtls }),
         mesh,
+        environment: process.env,
         ...(config.jwksAllowPrivate && { jwks: { allowPrivate: true } }),
         credentials: credentialSources(config, means),
       }),
@@ -186,6 +187,7 @@ export async function compose(
         ...progressElsewhere(parts.get(ids.deliveries).state(), config.name),
       ],
       mesh,
+      environment: process.env,
       readiness: () => [
         { name: 'xds', ready: pilot.ready(), detail: pilot.ready() ? 'serves the newest state' : 'reading the log' },
         ...readinessWithoutPilot(),

@@ -61,7 +61,7 @@ async function readLog(store: string, onProgress: (progress: ReplayProgress) => 
   ]);
   const logs = await openOfflineLogs(store, process.cwd());
   try {
-    return await verifyLogs(logs, { onProgress });
+    return await verifyLogs(logs, { onProgress, environment: process.env });
   } finally {
     await Promise.all([logs.facts.close(), logs.deliveries.close()]);
   }

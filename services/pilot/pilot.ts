@@ -30,6 +30,7 @@ import { RejectionTracer } from './rejections/rejection-tracer.ts';
 import { createMemo } from './translate/memo.ts';
 import { type NodeResult, proxyContextOf } from './translate/node.ts';
 import type { ProxyContext } from './translate/proxy-context.ts';
+import type { Environment } from './translate/telemetry/environment-headers.ts';
 import { translate } from './translate/translate.ts';
 import type { AdsLimits } from './xds/ads-limits.ts';
 import { AdsServer, type ListenAddress } from './xds/ads-server.ts';
@@ -51,6 +52,8 @@ export interface PilotOptions {
   readonly mtls?: MutualTlsXds;
   /** Makes a translator for one lineage of snapshots; the real one by default. */
   readonly newTranslator?: () => Translate;
+  /** What `envName` of a provider's header may name; by default nothing. */
+  readonly environment?: Environment;
   /** Reads Envoy's node; Istio's reading of it by default. */
   readonly contextOf?: (node: Node) => NodeResult;
   readonly mesh?: MeshConfig;
@@ -284,7 +287,7 @@ export class Pilot implements Service {
   #newTranslator(): Translate {
     if (this.#options.newTranslator) return this.#options.newTranslator();
     const memo = createMemo();
-    return (snapshot, context) => translate(snapshot, context, memo);
+    return (snapshot, context) => translate(snapshot, context, memo, this.#options.environment);
   }
 
   #workloadObserver(): StreamObserver {

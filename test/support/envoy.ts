@@ -46,12 +46,23 @@ export interface TestEnvoy {
   stop(): Promise<void>;
 }
 
+/** Where and how an Envoy runs. */
+export interface EnvoyPlace {
+  /** Program and arguments before Envoy's own, such as `ip netns exec NAME`. */
+  readonly wrap?: readonly string[];
+  /** Where the admin interface is asked. */
+  readonly adminHost?: string;
+  /** Its working folder; by default the test's. */
+  readonly cwd?: string;
+  /** Variables beside the test's own. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Starts Envoy with `bootstrap`, whose admin port may be 0, and `flags`; waits until its admin interface answers. */
 export async function startEnvoy(
   bootstrap: unknown,
   flags: readonly string[] = [],
-  /** `wrap`: program and arguments before Envoy's own, such as `ip netns exec NAME`. `adminHost`: where the admin interface is asked. */
-  { wrap = [], adminHost = '127.0.0.1' }: { readonly wrap?: readonly string[]; readonly adminHost?: string } = {},
+  { wrap = [], adminHost = '127.0.0.1', cwd, env = {} }: EnvoyPlace = {},
 ): Promise<TestEnvoy> {
   const folder = mkdtempSync(join(tmpdir(), 'periplus-envoy-'));
   const configPath = join(folder, 'bootstrap.json');
@@ -68,7 +79,7 @@ export async function startEnvoy(
     ...flags,
   ];
   const [program = '', ...args] = [...wrap, await envoyPath(), '-c', configPath, ...settings];
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], cwd, env: { ...process.env, ...env } });
   guardChild(child);
   let output = '';
   child.stderr.on('data', (chunk) => (output += chunk));

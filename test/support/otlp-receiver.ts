@@ -12,7 +12,9 @@ import type { Span } from '../../gen/opentelemetry/proto/trace/v1/trace_pb.js';
 
 /** A span with its service's name. */
 export interface ReceivedSpan {
+  /** `service.name` of its resource. */
   readonly service: string;
+  readonly resource: Readonly<Record<string, string>>;
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId: string;
@@ -99,8 +101,9 @@ export class OtlpReceiver {
     switch (message.$typeName) {
       case 'opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest':
         for (const { resource, scopeSpans } of message.resourceSpans) {
-          const service = textOf(resource?.attributes ?? [])['service.name'] ?? '';
-          this.spans.push(...scopeSpans.flatMap(({ spans }) => spans.map((span) => spanOf(service, span))));
+          this.spans.push(
+            ...scopeSpans.flatMap(({ spans }) => spans.map((span) => spanOf(textOf(resource?.attributes ?? []), span))),
+          );
         }
         return;
       case 'opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest':
@@ -128,10 +131,11 @@ const schemas: ReadonlyMap<string, Schema & DescMessage> = new Map<string, Schem
   ['/v1/metrics', ExportMetricsServiceRequestSchema],
 ]);
 
-function spanOf(service: string, span: Span): ReceivedSpan {
+function spanOf(resource: Readonly<Record<string, string>>, span: Span): ReceivedSpan {
   const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
   return {
-    service,
+    service: resource['service.name'] ?? '',
+    resource,
     traceId: hex(span.traceId),
     spanId: hex(span.spanId),
     parentSpanId: hex(span.parentSpanId),

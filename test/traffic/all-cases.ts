@@ -26,6 +26,7 @@ import { outlierDetectionCases } from './cases/outlier-detection.ts';
 import { protocolStreamCases } from './cases/protocol-streams.ts';
 import { protocolCases } from './cases/protocols.ts';
 import { providerCallCases } from './cases/provider-calls.ts';
+import { providerResourceCases } from './cases/provider-resources.ts';
 import { providerCases } from './cases/providers.ts';
 import { proxyConfigCases } from './cases/proxy-config.ts';
 import { proxyHeaderCases } from './cases/proxy-headers.ts';
@@ -105,6 +106,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'ext-authz': extAuthzCases,
   providers: providerCases,
   'provider-calls': providerCallCases,
+  'provider-resources': providerResourceCases,
   'mesh-config': meshConfigCases,
   'proxy-headers': proxyHeaderCases,
   'proxy-config': proxyConfigCases,

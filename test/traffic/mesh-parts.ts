@@ -138,6 +138,7 @@ export async function startControlPlane(
     xds: { host, port: 0 },
     // Istio's ten seconds are long for a test.
     registrationGraceMs: 300,
+    environment: { COLLECTOR_KEY: 'of the environment', PERIPLUS_TOKEN: 'a secret' },
     ...(gatewayDrainMs !== undefined && { gatewayDrainMs }),
     ...(credentials !== undefined && { credentials: [createFileCredentials({ folder: credentials })] }),
   });

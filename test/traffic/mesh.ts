@@ -32,7 +32,7 @@ export async function startTrafficMesh({ drainSeconds = 0 } = {}): Promise<Traff
   });
   const envoys = await Promise.all(
     [sidecarIdentity, gatewayIdentity].map((identity) =>
-      startProxy(identity, controlPlane.pilot.xdsPort, drainSeconds),
+      startProxy(identity, controlPlane.pilot.xdsPort, { drainSeconds, folder }),
     ),
   );
   const [sidecar, router] = envoys;
@@ -44,7 +44,12 @@ export async function startTrafficMesh({ drainSeconds = 0 } = {}): Promise<Traff
 }
 
 /** A proxy with the bootstrap that the agent writes. */
-export function startProxy(identity: ProxyIdentity, xdsPort: number, drainSeconds = 0): Promise<TestEnvoy> {
+export function startProxy(
+  identity: ProxyIdentity,
+  xdsPort: number,
+  /** `folder`: its working folder. */
+  { drainSeconds = 0, folder }: { readonly drainSeconds?: number; readonly folder?: string } = {},
+): Promise<TestEnvoy> {
   const bootstrap = bootstrapOf({
     identity,
     pilotAddresses: [`127.0.0.1:${xdsPort}`],
@@ -53,7 +58,11 @@ export function startProxy(identity: ProxyIdentity, xdsPort: number, drainSecond
     drainSeconds: Math.max(1, drainSeconds),
     concurrency: 1,
   });
-  return startEnvoy(bootstrap, ['--drain-time-s', String(drainSeconds), '--drain-strategy', 'immediate']);
+  const place = {
+    ...(folder === undefined ? {} : { cwd: folder }),
+    env: { OTEL_RESOURCE_ATTRIBUTES: 'test.of=traffic' },
+  };
+  return startEnvoy(bootstrap, ['--drain-time-s', String(drainSeconds), '--drain-strategy', 'immediate'], place);
 }
 
 interface Parts {

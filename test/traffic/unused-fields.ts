@@ -33,6 +33,10 @@ export const unusedFields: Readonly<Record<string, string>> = {
   'Sidecar.inboundConnectionPool.http.h2UpgradePolicy': 'Istio upgrades on the way out only',
   'MeshConfig.extensionProviders.envoyExtAuthzHttp.includeRequestBodyInCheck.packAsBytes':
     'Envoy packs bodies of gRPC checks only',
+  'MeshConfig.extensionProviders.opentelemetry.grpc.timeout':
+    'Envoy 1.40 gives its gRPC exporter of spans no timeout: calls come without grpc-timeout, whatever the grpc_service says',
+  'MeshConfig.extensionProviders.zipkin.timeout':
+    'Envoy 1.40 gives Zipkin’s receivers five seconds (runtime tracing.zipkin.request_timeout), whatever the collector_service says',
   'WorkloadGroup.template.address': 'each workload has the address that its proxy connects with',
   'WorkloadGroup.metadata.annotations': 'annotations of the WorkloadEntries, for people and other programs',
   'EnvoyFilter.configPatches.patch.filterClass': 'Istio’s control plane does not read it',

@@ -67,7 +67,7 @@ const openTelemetrySchema = object({
     httpService: object({ ...server, http: httpServiceSchema }),
   }),
   grpc: object({ timeout: duration, initialMetadata: headersSchema }),
-  serviceAttributeEnrichment: text,
+  serviceAttributeEnrichment: oneOfNames('ISTIO_CANONICAL', 'OTEL_SEMANTIC_CONVENTIONS'),
 });
 const zipkinSchema = object({
   ...server,

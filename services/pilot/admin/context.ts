@@ -7,6 +7,7 @@ import { MeshError } from '../../../lib/mesh-error.ts';
 import type { MeshConfig } from '../../../mesh/config/mesh-config.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { snapshotAt } from '../replay/snapshots-at.ts';
+import type { Environment } from '../translate/telemetry/environment-headers.ts';
 import type { AdminAccess } from './auth/guard.ts';
 import type { DeliveriesWatch } from './deliveries-watch.ts';
 import type { IdentityAdmin } from './routes-identity.ts';
@@ -32,6 +33,8 @@ export interface AdminContext {
   readonly progress: () => readonly StreamProgress[];
   /** Mesh-wide settings that every snapshot is folded with. */
   readonly mesh: MeshConfig;
+  /** What `envName` of a provider's header may name, as Pilot has it; absent: nothing. */
+  readonly environment?: Environment;
   /** What parts other than Pilot's snapshot and the logs say of themselves, e.g. adapters. */
   readonly readiness: () => readonly ReadinessCheck[];
   /** Metrics of other parts, in Prometheus text form. */

@@ -2,8 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { MeshLogs } from '../../../events/event-log.ts';
 import { MeshError } from '../../../lib/mesh-error.ts';
-import type { MeshConfig } from '../../../mesh/config/mesh-config.ts';
-import { type ReplayProgress, type ReplayResult, replayVerify } from '../replay/replay-verify.ts';
+import { type ReplayOptions, type ReplayResult, replayVerify } from '../replay/replay-verify.ts';
 import type { AdminContext } from './context.ts';
 import { shortTypeName } from './proxy-status.ts';
 import { errorSchema } from './schemas.ts';
@@ -32,7 +31,10 @@ export function registerReplayRoutes(app: FastifyInstance, context: AdminContext
       if (isRunning) throw new MeshError('exhausted', 'a replay is running already; wait for it');
       isRunning = true;
       try {
-        return await verifyLogs(context.logs, { mesh: context.mesh });
+        return await verifyLogs(context.logs, {
+          mesh: context.mesh,
+          ...(context.environment ? { environment: context.environment } : {}),
+        });
       } finally {
         isRunning = false;
       }
@@ -43,7 +45,7 @@ export function registerReplayRoutes(app: FastifyInstance, context: AdminContext
 /** Checks both logs' hash chains, then replays. Rejects as reading a log does. */
 export async function verifyLogs(
   logs: MeshLogs,
-  options: { readonly mesh?: MeshConfig; readonly onProgress?: (progress: ReplayProgress) => void } = {},
+  options: Pick<ReplayOptions, 'mesh' | 'environment' | 'onProgress'> = {},
 ): Promise<ReplayAnswer> {
   const damage: string[] = [];
   for (const name of ['facts', 'deliveries'] as const) {

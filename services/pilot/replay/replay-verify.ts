@@ -6,6 +6,7 @@ import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { createMemo } from '../translate/memo.ts';
 import { contextKey } from '../translate/node.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
+import type { Environment } from '../translate/telemetry/environment-headers.ts';
 import { translate } from '../translate/translate.ts';
 import type { Translation, TypeUrl } from '../translate/translation.ts';
 import type { Translate } from '../xds/resource-cache.ts';
@@ -51,6 +52,8 @@ export interface ReplayOptions {
   readonly facts: EventLog;
   readonly deliveries: EventLog;
   readonly mesh?: MeshConfig;
+  /** What `envName` of a provider's header named when it was served; by default nothing. */
+  readonly environment?: Environment;
   /** A fresh translator; production's own by default. */
   readonly newTranslator?: () => Translate;
   readonly onProgress?: (progress: ReplayProgress) => void;
@@ -70,7 +73,10 @@ const progressEvery = 10_000;
 /** See the file's first line. Rejects as reading a log does (`corrupt` names the position). */
 export async function replayVerify(options: ReplayOptions): Promise<ReplayResult> {
   const read = await readClaims(options);
-  const checker = new Checker(options.newTranslator ?? newTranslator, options.maxListed ?? 1000);
+  const checker = new Checker(
+    options.newTranslator ?? (() => newTranslator(options.environment)),
+    options.maxListed ?? 1000,
+  );
   const positions = [...read.claims.keys()];
   const reached = new Set<number>();
   const onProgress = (position: number) => options.onProgress?.({ stage: 'folding facts', position });
@@ -96,9 +102,9 @@ export async function replayVerify(options: ReplayOptions): Promise<ReplayResult
   };
 }
 
-function newTranslator(): Translate {
+function newTranslator(environment?: Environment): Translate {
   const memo = createMemo();
-  return (snapshot, context) => translate(snapshot, context, memo);
+  return (snapshot, context) => translate(snapshot, context, memo, environment);
 }
 
 function unchecked({ proxyId, position }: Pushed['data'], why: string) {

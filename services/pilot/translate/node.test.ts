@@ -40,6 +40,7 @@ describe('proxyContextOf', () => {
         interceptionMode: 'NONE',
         httpProxyPort: 15080,
         metadata: { ISTIO_VERSION: '1.29.0' },
+        spanService: { cluster: '', semantic: 'productpage-v1-abc' },
       },
     });
   });

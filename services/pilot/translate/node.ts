@@ -10,6 +10,7 @@ import { durationMs } from '../../../mesh/config/quantities.ts';
 import { defaultConfigSchema, type TrafficConfig } from '../../../mesh/config/schemas/proxy-traffic.ts';
 import { statsCapability } from '../../../mesh/telemetry/metric-tags.ts';
 import { compareNames } from './names.ts';
+import { otelServiceName } from './otel-service-name.ts';
 import type { ProxyContext } from './proxy-context.ts';
 
 /** A context, or for people what is wrong with the node. */
@@ -91,6 +92,7 @@ function readNode(node: Node): ProxyContext {
     ...(telemetry ? { telemetry } : {}),
     ...readProxyConfig(type, metadata),
     ...readHttp(metadata),
+    ...readSpanService(node, metadata),
     ...readOther(metadata),
   };
 }
@@ -110,6 +112,14 @@ const fields = [
 ];
 /** Contexts are recorded in the log: what looks like a secret is not. */
 const secretKey = /token|secret|password|credential|private/i;
+
+/** Envoys alone have spans. */
+function readSpanService({ id, cluster }: Node, metadata: JsonObject): Pick<ProxyContext, 'spanService'> {
+  if (metadata.GENERATOR === 'grpc') return {};
+  const podName = id.split('~')[2]?.split('.')[0] ?? '';
+  const semantic = checkedText('OpenTelemetry service name', otelServiceName(podName, metadata));
+  return { spanService: { cluster: checkedText('cluster', cluster), semantic } };
+}
 
 /** Istio's agents send the whole ProxyConfig; of it these parts shape what proxies get. Newer agents may say more. */
 function readProxyConfig(

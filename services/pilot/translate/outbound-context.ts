@@ -60,7 +60,14 @@ export function outboundContext(snapshot: Snapshot, context: ProxyContext, memo:
   return memo.latest('outbound-context', context, [names], () => {
     const labels = Object.fromEntries(Object.entries(context.labels).filter(([name]) => names.has(name)));
     // Its ProxyConfig and settings of HTTP are in the snapshot's mesh configuration already (proxy-mesh.ts).
-    const { metadata: _, proxyConfig: __, acceptsHttp10: ___, httpIdleTimeoutMs: ____, ...read } = context;
+    const {
+      metadata: _,
+      proxyConfig: __,
+      acceptsHttp10: ___,
+      httpIdleTimeoutMs: ____,
+      spanService: _____,
+      ...read
+    } = context;
     const shared: ProxyContext = { ...read, addresses: [], serviceAccount: '', labels };
     return intern(shared, memo);
   });

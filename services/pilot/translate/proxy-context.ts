@@ -38,6 +38,8 @@ export interface ProxyContext {
   readonly acceptsHttp10?: true;
   /** How long, in ms, connections may be idle (Istio's IDLE_TIMEOUT); absent: Envoy's hour. */
   readonly httpIdleTimeoutMs?: number;
+  /** Names of its service in spans: Envoy's (the node's `cluster`), and by OpenTelemetry's conventions; absent in contexts of gRPC clients. */
+  readonly spanService?: { readonly cluster: string; readonly semantic: string };
   /** The node's other metadata that are text, keys sorted, for EnvoyFilters' `match.proxy` and auto-registration; absent: none. */
   readonly metadata?: Readonly<Record<string, string>>;
 }

@@ -24,6 +24,7 @@ import { buildRoutes } from './routes/build.ts';
 import { credentialsOf, secretSet } from './secrets/secret-set.ts';
 import { trustBundleSet } from './security/trust-bundle.ts';
 import { securityWarnings } from './security/workload-security.ts';
+import { type Environment, noEnvironment, withHeaderValues } from './telemetry/environment-headers.ts';
 import { telemetryWarnings } from './telemetry/workload-telemetry.ts';
 import { type EncodedResource, type ResourceSet, type Translation, type TypeUrl, typeUrls } from './translation.ts';
 import { translationWarnings } from './translation-warnings.ts';
@@ -31,10 +32,16 @@ import { translationWarnings } from './translation-warnings.ts';
 /**
  * Pure: the same snapshot and context give the same bytes, whatever `memo` holds; it only saves work (one memo per lineage
  * of snapshots). All types are translated at once, so that what throws does so here and not in a stream. Proxies whose
- * contexts agree in what outbound configuration reads share it, down to the resource sets.
+ * contexts agree in what outbound configuration reads share it, down to the resource sets. `environment` has what `envName` of a
+ * provider's header names: with none, as for what people are shown, the header is empty.
  */
-export function translate(meshwide: Snapshot, context: ProxyContext, memo: Memo): Translation {
-  const snapshot = snapshotFor(meshwide, context, memo);
+export function translate(
+  meshwide: Snapshot,
+  context: ProxyContext,
+  memo: Memo,
+  environment: Environment = noEnvironment,
+): Translation {
+  const snapshot = snapshotFor(withHeaderValues(meshwide, environment, memo), context, memo);
   const shared = sharedTranslation(snapshot, context, memo);
   const scope = ownScope(shared.scope, context, memo);
   const own = ownTranslation({ scope, shared, memo });

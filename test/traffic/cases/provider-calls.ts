@@ -10,22 +10,41 @@ import { field, isTraced, limits, overGrpc, overHttp, reporting } from './provid
 
 const urlsOf = (receiver: OtlpReceiver) => () => receiver.spans.map(({ attributes }) => attributes['http.url'] ?? '');
 const key = { name: 'x-key', value: 'of the test' };
+/** A variable of Pilot's process (mesh-parts.ts), one that is not there, and one of the control plane's own. */
+const fromEnvironment = [
+  { name: 'x-env', envName: 'COLLECTOR_KEY' },
+  { name: 'x-none', envName: 'NO_SUCH_VARIABLE' },
+  { name: 'x-own', envName: 'PERIPLUS_TOKEN' },
+];
+function assertFromEnvironment(headers: Readonly<Record<string, unknown>> | undefined): void {
+  assert.deepEqual(
+    [headers?.['x-env'], headers?.['x-none'] || '', headers?.['x-own'] || ''],
+    ['of the environment', '', ''],
+  );
+}
+/** How long Envoy gives a receiver: it says so in each call. */
+const timeoutHeader = 'x-envoy-expected-rq-timeout-ms';
 
 /** See the file's first line. */
 export const providerCallCases: readonly TrafficCase[] = [
   {
     name: 'opentelemetry.grpc: calls come with initialMetadata',
-    proves: field('opentelemetry', 'grpc.initialMetadata.name', 'grpc.initialMetadata.value'),
+    proves: field('opentelemetry', ...['name', 'value', 'envName'].map((one) => `grpc.initialMetadata.${one}`)),
     resources: (place) =>
       reporting(place, 'tracing', {
         name: 'spans',
-        opentelemetry: { ...overGrpc(place), maxTagLength: 8, grpc: { timeout: '5s', initialMetadata: [key] } },
+        opentelemetry: {
+          ...overGrpc(place),
+          maxTagLength: 8,
+          grpc: { initialMetadata: [key, ...fromEnvironment] },
+        },
       }),
     run: async (mesh) => {
       const receiver = new OtlpReceiver();
       await receiver.startGrpc(mesh.ports.spare[5]);
       await isTraced(mesh, urlsOf(receiver)).finally(() => receiver.stop());
       assert.equal(receiver.calls[0]?.headers['x-key'], key.value);
+      assertFromEnvironment(receiver.calls[0]?.headers);
     },
   },
   {
@@ -34,6 +53,8 @@ export const providerCallCases: readonly TrafficCase[] = [
       'opentelemetry',
       'http.headers.name',
       'http.headers.value',
+      'http.headers.envName',
+      'http.timeout',
       'dynatraceSampler.tenant',
       'dynatraceSampler.clusterId',
     ),
@@ -43,7 +64,7 @@ export const providerCallCases: readonly TrafficCase[] = [
         opentelemetry: {
           ...overHttp(place),
           maxTagLength: 8,
-          http: { path: '/v1/traces', timeout: '5s', headers: [key] },
+          http: { path: '/v1/traces', timeout: '4s', headers: [key, ...fromEnvironment] },
           dynatraceSampler: { tenant: 'abc12345', clusterId: 0x1234 },
         },
       }),
@@ -56,6 +77,8 @@ export const providerCallCases: readonly TrafficCase[] = [
         assert.match(String(echo.headers.tracestate), /-1234@dt=fw4;/);
         const exported = receiver.calls.find(({ path }) => path === '/v1/traces');
         assert.equal(exported?.headers['x-key'], key.value);
+        assert.equal(exported?.headers[timeoutHeader], '4000');
+        assertFromEnvironment(exported?.headers);
       } finally {
         receiver.stop();
       }
@@ -70,6 +93,8 @@ export const providerCallCases: readonly TrafficCase[] = [
       'dynatraceSampler.httpService.http.path',
       'dynatraceSampler.httpService.http.headers.name',
       'dynatraceSampler.httpService.http.headers.value',
+      'dynatraceSampler.httpService.http.headers.envName',
+      'dynatraceSampler.httpService.http.timeout',
     ),
     resources: (place) =>
       reporting(place, 'tracing', {
@@ -79,7 +104,10 @@ export const providerCallCases: readonly TrafficCase[] = [
           dynatraceSampler: {
             tenant: 'abc12345',
             clusterId: 1,
-            httpService: { ...overHttp(place), http: { path: '/sampling', timeout: '5s', headers: [key] } },
+            httpService: {
+              ...overHttp(place),
+              http: { path: '/sampling', timeout: '3s', headers: [key, ...fromEnvironment] },
+            },
           },
         },
       }),
@@ -91,6 +119,8 @@ export const providerCallCases: readonly TrafficCase[] = [
         const asked = () => receiver.calls.find(({ path }) => path === '/sampling');
         await waitFor(() => asked() !== undefined, { what: 'a question of the sampler', limitMs: 25_000, everyMs: 50 });
         assert.equal(asked()?.headers['x-key'], key.value);
+        assert.equal(asked()?.headers[timeoutHeader], '3000');
+        assertFromEnvironment(asked()?.headers);
       } finally {
         receiver.stop();
       }
@@ -98,15 +128,14 @@ export const providerCallCases: readonly TrafficCase[] = [
   },
   {
     name: 'zipkin: headers, and W3C’s context beside B3’s',
-    proves: field('zipkin', 'headers.name', 'headers.value', 'traceContextOption'),
+    proves: field('zipkin', 'headers.name', 'headers.value', 'headers.envName', 'traceContextOption'),
     resources: (place) =>
       reporting(place, 'tracing', {
         name: 'spans',
         zipkin: {
           ...overHttp(place),
           maxTagLength: 8,
-          headers: [key],
-          timeout: '5s',
+          headers: [key, ...fromEnvironment],
           traceContextOption: 'USE_B3_WITH_W3C_PROPAGATION',
         },
       }),
@@ -116,6 +145,7 @@ export const providerCallCases: readonly TrafficCase[] = [
         await isTraced(mesh, () => receiver.received.map(({ span }) => span.tags['http.url'] ?? ''));
         const [first] = receiver.received;
         assert.deepEqual([first?.path, first?.headers['x-key']], ['/api/v2/spans', key.value]);
+        assertFromEnvironment(first?.headers);
         const { echo } = await mesh.ingress('/both');
         assert.equal(String(echo.headers.traceparent).split('-')[1], echo.headers['x-b3-traceid']);
       } finally {
@@ -124,17 +154,25 @@ export const providerCallCases: readonly TrafficCase[] = [
     },
   },
   {
-    name: 'envoyHttpAls: trailers and filter state of a gRPC call',
-    proves: field('envoyHttpAls', 'additionalResponseTrailersToLog', 'filterStateObjectsToLog'),
+    name: 'envoyHttpAls: trailers and filter state of a gRPC call; envoyTcpAls: the same state',
+    proves: [
+      ...field('envoyHttpAls', 'additionalResponseTrailersToLog', 'filterStateObjectsToLog'),
+      ...field('envoyTcpAls', 'filterStateObjectsToLog'),
+    ],
     resources: (place) =>
-      reporting(place, 'accessLogging', {
-        name: 'http-log',
-        envoyHttpAls: {
-          ...overGrpc(place),
-          additionalResponseTrailersToLog: ['grpc-status'],
-          filterStateObjectsToLog: ['envoy.filters.http.grpc_stats'],
+      reporting(
+        place,
+        'accessLogging',
+        {
+          name: 'http-log',
+          envoyHttpAls: {
+            ...overGrpc(place),
+            additionalResponseTrailersToLog: ['grpc-status'],
+            filterStateObjectsToLog: [grpcState],
+          },
         },
-      }),
+        { name: 'tcp-log', envoyTcpAls: { ...overGrpc(place), filterStateObjectsToLog: [grpcState] } },
+      ),
     run: async (mesh) => {
       const receiver = await startAccessLogReceiver(mesh.ports.spare[5]);
       try {
@@ -145,8 +183,13 @@ export const providerCallCases: readonly TrafficCase[] = [
             .find(({ request }) => request?.path === '/x/y');
         await waitFor(() => entry() !== undefined, { what: 'the call’s entry', ...limits });
         assert.equal(entry()?.response?.responseTrailers['grpc-status'], '5');
-        const states = Object.keys(entry()?.commonProperties?.filterStateObjects ?? {});
-        assert.deepEqual(states, ['envoy.filters.http.grpc_stats']);
+        assert.deepEqual(Object.keys(entry()?.commonProperties?.filterStateObjects ?? {}), [grpcState]);
+        // An access log for connections has requests as connections: so it is in Istio.
+        const ofConnections = () =>
+          receiver.messages
+            .flatMap(({ logEntries }) => (logEntries.case === 'tcpLogs' ? logEntries.value.logEntry : []))
+            .flatMap(({ commonProperties }) => Object.keys(commonProperties?.filterStateObjects ?? {}));
+        await waitFor(() => ofConnections().includes(grpcState), { what: 'the call’s other entry', ...limits });
       } finally {
         await receiver.stop();
       }
@@ -168,6 +211,8 @@ export const providerCallCases: readonly TrafficCase[] = [
   },
 ];
 
+/** What Envoy's filter of gRPC statistics leaves. */
+const grpcState = 'envoy.filters.http.grpc_stats';
 const prometheus = { name: 'own', prometheus: {} };
 
 /** Sum of the calling sidecar's Istio metric of requests. */

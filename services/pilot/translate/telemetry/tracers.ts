@@ -20,6 +20,7 @@ import type {
 } from '../../../../mesh/config/schemas/extension-provider.ts';
 import { durationOf, durationOfMs } from '../routes/duration.ts';
 import { grpcServiceOf, type ProviderTarget, type ServiceTarget } from './providers.ts';
+import type { SpanIdentity } from './span-identity.ts';
 
 /** Spans are sent in the background: a receiver that is slow for longer only costs memory. */
 const exportTimeoutMs = 10_000;
@@ -27,18 +28,23 @@ const exportTimeoutMs = 10_000;
 const zipkinTimeoutMs = 5_000;
 
 /** The tracer of a provider; undefined where it is none that traces, or lacks what its sampler needs. */
-export function tracerOf(target: ProviderTarget) {
+export function tracerOf(target: ProviderTarget, { service }: SpanIdentity) {
   const { opentelemetry, zipkin } = target.provider;
-  if (opentelemetry) return openTelemetryTracer(target, opentelemetry);
+  if (opentelemetry) return openTelemetryTracer(target, opentelemetry, service);
   return zipkin && zipkinTracer(target, zipkin);
 }
 
-function openTelemetryTracer(target: ProviderTarget, provider: OpenTelemetryProvider) {
+function openTelemetryTracer(
+  target: ProviderTarget,
+  provider: OpenTelemetryProvider,
+  service: SpanIdentity['service'],
+) {
   const { http, grpc, dynatraceSampler: sampler } = provider;
   const samplerConfig = sampler && dynatraceSampler(target, provider, sampler);
   // As in Istio, nothing is traced where a sampler can't be asked: all spans would be sent instead.
   if (sampler && samplerConfig === undefined) return undefined;
   const config = create(OpenTelemetryConfigSchema, {
+    serviceName: isEnriched(provider) ? service.semantic : service.cluster,
     resourceDetectors: resourceDetectors(provider),
     ...(samplerConfig ? { sampler: samplerConfig } : {}),
     ...(http
@@ -54,16 +60,20 @@ function openTelemetryTracer(target: ProviderTarget, provider: OpenTelemetryProv
   return extension('envoy.tracers.opentelemetry', OpenTelemetryConfigSchema, config);
 }
 
-/**
- * The environment's is always there: `service.name` differs from proxy to proxy where the configuration does not, and is in
- * OTEL_RESOURCE_ATTRIBUTES.
- */
-function resourceDetectors({ resourceDetectors: asked }: OpenTelemetryProvider) {
+/** OpenTelemetry's conventions name the service, and the proxy's OTEL_RESOURCE_ATTRIBUTES may say more, or other. */
+function isEnriched({ serviceAttributeEnrichment }: OpenTelemetryProvider): boolean {
+  return serviceAttributeEnrichment === 'OTEL_SEMANTIC_CONVENTIONS';
+}
+
+function resourceDetectors(provider: OpenTelemetryProvider) {
+  const asked = provider.resourceDetectors;
   const name = (detector: string) => `envoy.tracers.opentelemetry.resource_detectors.${detector}`;
   const environment = EnvironmentResourceDetectorConfigSchema;
   const dynatrace = DynatraceResourceDetectorConfigSchema;
   return [
-    packed(name('environment'), environment, create(environment)),
+    ...(asked?.environment || isEnriched(provider)
+      ? [packed(name('environment'), environment, create(environment))]
+      : []),
     ...(asked?.dynatrace ? [packed(name('dynatrace'), dynatrace, create(dynatrace))] : []),
   ];
 }

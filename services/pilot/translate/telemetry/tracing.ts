@@ -15,6 +15,7 @@ import { compareNames } from '../names.ts';
 import type { TracingChoice } from './effective-telemetry.ts';
 import { formattedTag } from './formatted-tag.ts';
 import type { ProviderTarget } from './providers.ts';
+import type { SpanIdentity } from './span-identity.ts';
 import { tracerOf } from './tracers.ts';
 
 type CustomTagSpec = NonNullable<TracingChoice['customTags']>[string];
@@ -24,14 +25,12 @@ const defaultSamplingPercentage = 1;
 /** Istio's default length of the path in a span. */
 const defaultMaxTagLength = 256;
 
-/** Variables that the agent gives to its Envoy, by Istio's tags. */
-const istioTags = {
-  'istio.canonical_revision': 'CANONICAL_REVISION',
-  'istio.canonical_service': 'CANONICAL_SERVICE',
-  'istio.cluster_id': 'ISTIO_META_CLUSTER_ID',
-  'istio.mesh_id': 'ISTIO_META_MESH_ID',
-  'istio.namespace': 'POD_NAMESPACE',
-} as const;
+/** What of the mesh and the proxy is in its spans. */
+export interface TracedProxy {
+  readonly mesh: MeshConfig;
+  readonly isGateway: boolean;
+  readonly identity: SpanIdentity;
+}
 
 /** What AuthorizationPolicies that only report would have done: Istio's tags, by what the RBAC filter leaves in metadata. */
 const dryRunTags = ['allow', 'deny'].flatMap((action) => [
@@ -50,11 +49,11 @@ const dryRunTags = ['allow', 'deny'].flatMap((action) => [
 export function tracing(
   choice: TracingChoice | undefined,
   targets: readonly ProviderTarget[],
-  { mesh, isGateway }: { readonly mesh: MeshConfig; readonly isGateway: boolean },
+  { mesh, isGateway, identity }: TracedProxy,
 ): HttpConnectionManager_Tracing | undefined {
   const target = targets.find(({ provider }) => provider.name === choice?.provider);
   if (choice === undefined || target === undefined || choice.disableSpanReporting === true) return undefined;
-  const provider = tracerOf(target);
+  const provider = tracerOf(target, identity);
   if (provider === undefined) return undefined;
   const { opentelemetry, zipkin } = target.provider;
   // A sampler decides about all: it must see all.
@@ -65,7 +64,7 @@ export function tracing(
     overallSampling: { value: 100 },
     maxPathTagLength:
       (opentelemetry?.maxTagLength ?? zipkin?.maxTagLength) || mesh.tracing?.maxPathTagLength || defaultMaxTagLength,
-    customTags: customTags(choice, mesh),
+    customTags: customTags(choice, mesh, identity),
     provider,
     // As in Istio, a gateway's call is a span of its own beside the request's.
     ...(isGateway ? { spawnUpstreamSpan: true } : {}),
@@ -90,13 +89,12 @@ function samplingOf({ tracing: { sampling = 0 } = {} }: MeshConfig): number {
 }
 
 /** Istio's own, then a Telemetry's or, where none has any, the ProxyConfig's. */
-function customTags(choice: TracingChoice, mesh: MeshConfig): CustomTag[] {
+function customTags(choice: TracingChoice, mesh: MeshConfig, identity: SpanIdentity): CustomTag[] {
   const tags = new Map<string, CustomTag>();
   const add = (tag: string, init: MessageInitShape<typeof CustomTagSchema>['type']) =>
     tags.set(tag, create(CustomTagSchema, { tag, ...(init ? { type: init } : {}) }));
   if (choice.enableIstioTags !== false) {
-    for (const [tag, name] of Object.entries(istioTags))
-      add(tag, { case: 'environment', value: { name, defaultValue: 'unknown' } });
+    for (const [tag, value] of Object.entries(identity.tags)) add(tag, { case: 'literal', value: { value } });
     for (const { tag, key } of dryRunTags) {
       const metadataKey = { key: 'envoy.filters.http.rbac', path: [{ segment: { case: 'key' as const, value: key } }] };
       add(tag, { case: 'metadata', value: { kind: { kind: { case: 'request', value: {} } }, metadataKey } });

@@ -19,8 +19,9 @@ import { metricChoices, metricsFor, prometheusProvider, reportingIntervalMs } fr
 import { type Side, type TracingChoice, tracingChoice } from './effective-telemetry.ts';
 import { peerFilters } from './peer-filters.ts';
 import { builtinLog, type ProviderTarget, providerTargets } from './providers.ts';
+import { type SpanIdentity, spanIdentity } from './span-identity.ts';
 import { httpStatsLoggers, type MetricChoices, type ReportPlace } from './stats-loggers.ts';
-import { requestIdExtension, tracing } from './tracing.ts';
+import { requestIdExtension, type TracedProxy, tracing } from './tracing.ts';
 
 /** See the file's first line. The same object for all proxies for which it is the same. */
 export interface WorkloadTelemetry {
@@ -59,10 +60,15 @@ export function workloadTelemetry(lookups: Lookups): WorkloadTelemetry {
   );
   const targets = providerTargets(names, lookups);
   const isGateway = scope.context.type === 'router';
-  return memo.get('workload-telemetry', [sides, targets, mesh, isGateway], () =>
-    telemetryOf(sides, targets, { mesh, isGateway }),
+  // Where nothing is traced, proxies that differ in it alone have the same listeners.
+  const isTraced = [sides.CLIENT, sides.SERVER].some((side) => side.tracing !== undefined);
+  const identity = isTraced ? spanIdentity(scope.context, memo) : nobody;
+  return memo.get('workload-telemetry', [sides, targets, mesh, isGateway, identity], () =>
+    telemetryOf(sides, targets, { mesh, isGateway, identity }),
   );
 }
+
+const nobody: SpanIdentity = { tags: {}, service: { cluster: '', semantic: '' } };
 
 /** What is chosen for one side. */
 interface SideChoices {
@@ -90,11 +96,8 @@ function namesOf({ logs, tracing: choice }: SideChoices): readonly string[] {
   return [...logs.map(({ provider }) => provider), ...(choice?.provider ? [choice.provider] : [])];
 }
 
-function telemetryOf(
-  sides: Sides,
-  targets: readonly ProviderTarget[],
-  { mesh, isGateway }: { readonly mesh: MeshConfig; readonly isGateway: boolean },
-): WorkloadTelemetry {
+function telemetryOf(sides: Sides, targets: readonly ProviderTarget[], proxy: TracedProxy): WorkloadTelemetry {
+  const { mesh } = proxy;
   const reportsOpened = sides.CLIENT.metrics !== undefined || sides.SERVER.metrics !== undefined;
   return {
     connectionReportMs: reportsOpened ? sides.intervalMs : undefined,
@@ -112,7 +115,7 @@ function telemetryOf(
     },
     listenerLogs: (side) => [...(accessLoggers(sides[side].logs, targets, noRoute) ?? listenerAccessLogs(mesh))],
     httpFilters: (side) => (sides[side].metrics ? peerFilters(side) : []),
-    tracing: (side) => tracing(sides[side].tracing, targets, { mesh, isGateway }),
+    tracing: (side) => tracing(sides[side].tracing, targets, proxy),
     requestId: (side) => requestIdExtension(sides[side].tracing),
   };
 }
