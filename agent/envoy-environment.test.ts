@@ -14,5 +14,7 @@ const identity: ProxyIdentity = {
 it('adds what is not set', () => {
   const attributes = (set?: string) => envoyEnvironment(identity, set).OTEL_RESOURCE_ATTRIBUTES;
   expect(attributes()).toBe('service.namespace=shop,service.version=latest,service.instance.id=web-1');
-  expect(attributes('service.version=7,a=b')).toBe('service.namespace=shop,service.instance.id=web-1,service.version=7,a=b');
+  expect(attributes('service.version=7,a=b')).toBe(
+    'service.namespace=shop,service.instance.id=web-1,service.version=7,a=b',
+  );
 });
