@@ -5,6 +5,7 @@ import type { MeshNetworks, MeshNetworksSpec } from './mesh-networks.ts';
 import type { Path, Report } from './problem.ts';
 import { durationMs } from './quantities.ts';
 import type {
+  ClientTLSSettings,
   ConnectionPoolSettings,
   LocalityLoadBalancerSetting,
   OutlierDetection,
@@ -24,7 +25,9 @@ export interface MeshConfig {
   /** Namespace whose Sidecar, DestinationRule and policies apply mesh-wide. */
   readonly rootNamespace: string;
   readonly trustDomain: string;
-  readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'ALLOW_ANY_DYNAMIC_DNS' | 'REGISTRY_ONLY';
+  /** How hosts are called that ALLOW_ANY_DYNAMIC_DNS looks up; absent: in plaintext. */
+  readonly outboundTrafficTls?: ClientTLSSettings;
   /** Path of the access log, `/dev/stdout`, or '' for none. */
   readonly accessLogFile: string;
   readonly accessLogFormat: string;
@@ -140,6 +143,7 @@ export function meshConfigOf(spec: MeshConfigResourceSpec, base: MeshConfig = de
     rootNamespace: spec.rootNamespace || undefined,
     trustDomain: spec.trustDomain || undefined,
     outboundTrafficPolicy: spec.outboundTrafficPolicy?.mode,
+    outboundTrafficTls: spec.outboundTrafficPolicy?.tls,
     accessLogFile: spec.accessLogFile,
     accessLogFormat: spec.accessLogFormat,
     accessLogEncoding: spec.accessLogEncoding,

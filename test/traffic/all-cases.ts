@@ -2,6 +2,7 @@
 import type { TrafficCase } from './case.ts';
 import { connectionPoolCases } from './cases/connection-pool.ts';
 import { destinationRuleCases } from './cases/destination-rule.ts';
+import { dynamicDnsCases } from './cases/dynamic-dns.ts';
 import { envoyFilterCases } from './cases/envoy-filter.ts';
 import { envoyFilterListenerCases } from './cases/envoy-filter-listeners.ts';
 import { envoyFilterOperationCases } from './cases/envoy-filter-operations.ts';
@@ -86,6 +87,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'service-entry': serviceEntryCases,
   'workload-group': workloadGroupCases,
   networks: networkCases,
+  'dynamic-dns': dynamicDnsCases,
   sidecar: sidecarCases,
   'inbound-pools': atInbound(connectionPoolCases, [
     'connectionPool: one connection and one pending request',

@@ -55,5 +55,7 @@ export const unusedFields: Readonly<Record<string, string>> = {
   'Gateway.servers.defaultEndpoint': 'not used by Istio (hidden)',
   'Sidecar.egress.port.targetPort': 'rejected, as by Istio',
   'Sidecar.ingress.port.targetPort': 'rejected, as by Istio; defaultEndpoint says where the application is',
+  'MeshConfig.outboundTrafficPolicy.tls.credentialName':
+    'sidecars fetch credentials only where a DestinationRule selects them, as in Istio; they go on with files',
   'ProxyConfig.image.imageType': 'read by Istio’s sidecar injector; agents here run the Envoy they have',
 };

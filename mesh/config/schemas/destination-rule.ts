@@ -90,7 +90,8 @@ export const outlierDetectionSchema = object({
   minHealthPercent: int32,
   outlierDetectionHttpErrorCodes: list(uint32),
 });
-const clientTls = object({
+/** Also of mesh config's `outboundTrafficPolicy`. */
+export const clientTlsSchema = object({
   mode: oneOfNames('DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'),
   clientCertificate: text,
   privateKey: text,
@@ -106,13 +107,13 @@ const portTrafficPolicy = object({
   loadBalancer,
   connectionPool: connectionPoolSchema,
   outlierDetection: outlierDetectionSchema,
-  tls: clientTls,
+  tls: clientTlsSchema,
 });
 const trafficPolicy = object({
   loadBalancer,
   connectionPool: connectionPoolSchema,
   outlierDetection: outlierDetectionSchema,
-  tls: clientTls,
+  tls: clientTlsSchema,
   portLevelSettings: list(portTrafficPolicy),
   tunnel: object({ protocol: text, targetHost: required(text), targetPort: required(uint32) }),
   proxyProtocol: object({ version: oneOfNames('V1', 'V2') }),
@@ -156,6 +157,6 @@ export interface HTTPSettings extends Static<typeof httpSettings> {}
 /** Ejects failing endpoints. */
 export interface OutlierDetection extends Static<typeof outlierDetectionSchema> {}
 /** TLS towards the destination. */
-export interface ClientTLSSettings extends Static<typeof clientTls> {}
+export interface ClientTLSSettings extends Static<typeof clientTlsSchema> {}
 /** TCP keep-alive probes. */
 export interface TcpKeepalive extends Static<typeof tcpKeepaliveSchema> {}

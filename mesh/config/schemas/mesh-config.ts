@@ -1,5 +1,6 @@
 // Istio's MeshConfig as its users write it (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1): the fields of its `mesh` document.
 import {
+  clientTlsSchema,
   connectionPoolSchema,
   localityLbSettingSchema,
   outlierDetectionSchema,
@@ -27,7 +28,10 @@ const used = {
   rootNamespace: text,
   trustDomain: text,
   trustDomainAliases: list(text),
-  outboundTrafficPolicy: object({ mode: oneOfNames('REGISTRY_ONLY', 'ALLOW_ANY'), tls: anything }),
+  outboundTrafficPolicy: object({
+    mode: oneOfNames('REGISTRY_ONLY', 'ALLOW_ANY', 'ALLOW_ANY_DYNAMIC_DNS'),
+    tls: clientTlsSchema,
+  }),
   accessLogFile: text,
   accessLogFormat: text,
   accessLogEncoding: oneOfNames('TEXT', 'JSON'),

@@ -8,7 +8,9 @@ import { checkRetries } from './http-policies.ts';
 import { checkLocality } from './load-balancer.ts';
 import { forEachAt, type Place } from './place.ts';
 import { checkPort, checkUnique } from './ports.ts';
-import { checkConnectionPool, checkOutlierDetection } from './traffic-policy.ts';
+import { checkClientTls, checkConnectionPool, checkOutlierDetection } from './traffic-policy.ts';
+
+const defaultRootNamespace = 'istio-system';
 
 /** Istio's bounds of `connectTimeout`, ms. */
 const connectTimeoutBoundsMs = [1, 3_600_000] as const;
@@ -22,6 +24,11 @@ export function checkMeshSettings(spec: MeshConfigSpec, place: Place): void {
     place.at('connectTimeout').error(`expected 1ms to 1h, found ${connectTimeout}`);
   if (localityLbSetting) checkLocality(localityLbSetting, place.at('localityLbSetting'));
   if (defaultHttpRetryPolicy) checkRetries(defaultHttpRetryPolicy, place.at('defaultHttpRetryPolicy'));
+  const { tls } = spec.outboundTrafficPolicy ?? {};
+  const tlsPlace = place.at('outboundTrafficPolicy', 'tls');
+  if (tls) checkClientTls(tls, tlsPlace, spec.rootNamespace || defaultRootNamespace);
+  if (tls?.mode === 'ISTIO_MUTUAL')
+    tlsPlace.at('mode').error('ISTIO_MUTUAL is for workloads of the mesh, not for hosts that it does not know');
   const { connectionPool, outlierDetection } = defaultTrafficPolicy ?? {};
   const policy = place.at('defaultTrafficPolicy');
   if (connectionPool) checkConnectionPool(connectionPool, policy.at('connectionPool'));

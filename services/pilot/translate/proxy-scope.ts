@@ -1,5 +1,6 @@
 // What one proxy can see of the mesh: the Sidecar resource that applies, visible services and VirtualServices, its own instances.
 import type { ConfigResource, Service } from '../../../events/model.ts';
+import type { MeshConfig } from '../../../mesh/config/mesh-config.ts';
 import type { IstioEgressListener, IstioIngressListener, SidecarSpec } from '../../../mesh/config/schemas/sidecar.ts';
 import type { VirtualServiceSpec } from '../../../mesh/config/schemas/virtual-service.ts';
 import type { ServiceInstance, Snapshot } from '../../../mesh/snapshot.ts';
@@ -23,7 +24,7 @@ export interface ProxyScope {
   readonly egress: readonly EgressScope[];
   /** The Sidecar's ingress listeners; undefined: derive inbound listeners from `instances`. */
   readonly ingress: readonly IstioIngressListener[] | undefined;
-  readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  readonly outboundTrafficPolicy: MeshConfig['outboundTrafficPolicy'];
   /** Service instances at the proxy's addresses: what it serves itself. */
   readonly instances: readonly ServiceInstance[];
 }

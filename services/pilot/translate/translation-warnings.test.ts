@@ -17,10 +17,11 @@ function warnings(context: ProxyContext, ...services: ReturnType<typeof httpServ
 }
 
 describe('warnings', () => {
-  it.each(['sidecar', 'router'] as const)('say to a %s that DYNAMIC_DNS has no look-ups', (type) => {
-    expect(warnings(sidecarContext({ type }), wildcard)).toEqual([
-      expect.stringMatching(/^Service\/default\/\*\.example\.com: resolution DYNAMIC_DNS is not served/),
+  it('say to gRPC clients that DYNAMIC_DNS has no look-ups there', () => {
+    expect(warnings(sidecarContext({ generator: 'grpc' }), wildcard)).toEqual([
+      expect.stringMatching(/^Service\/default\/\*\.example\.com: gRPC clients can't look up names/),
     ]);
+    expect(warnings(sidecarContext(), wildcard)).toEqual([]);
   });
 
   it('name endpoints that EDS can not carry and wildcards without a name to look up', () => {

@@ -2,6 +2,7 @@
 import { serviceKey } from '../../../events/model.ts';
 import { clusterSpecs } from './clusters/cluster-spec.ts';
 import { destinationRuleOf, type MergedRule } from './destination-rules.ts';
+import { isLookedUp } from './dynamic-dns.ts';
 import { isResolved } from './endpoints/lb-endpoint.ts';
 import type { Memo } from './memo.ts';
 import { outboundServices } from './outbound-services.ts';
@@ -18,10 +19,8 @@ export function translationWarnings(scope: ProxyScope, memo: Memo): readonly str
     const unfetched = unfetchedCredential(rule, context);
     if (unfetched) return [unfetched];
     const endpoints = snapshot.registry.endpoints(key);
-    if (service.resolution === 'DYNAMIC_DNS' && service.hostname.startsWith('*')) {
-      const instead = 'sidecars send to the address that the client looked up, gateways to nobody';
-      return [`Service/${key}: resolution DYNAMIC_DNS is not served by name look-ups in the proxy: ${instead}`];
-    }
+    if (isLookedUp(service) && context.generator === 'grpc')
+      return [`Service/${key}: gRPC clients can't look up names: resolution DYNAMIC_DNS leads to nobody there`];
     if (specs.some(({ discovery }) => discovery === 'EDS')) {
       return endpoints
         .filter(({ address }) => !isResolved(address))

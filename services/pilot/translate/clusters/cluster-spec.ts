@@ -2,12 +2,13 @@
 import type { Service, ServicePort } from '../../../../events/model.ts';
 import type { Subset, TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
 import { effectivePolicy, type MergedRule } from '../destination-rules.ts';
+import { isLookedUp } from '../dynamic-dns.ts';
 import type { Memo } from '../memo.ts';
 import { dnsSrvSubsetKey, subsetKey } from '../names.ts';
 import type { ProxyContext } from '../proxy-context.ts';
 
-/** How Envoy finds a cluster's endpoints (Cluster.DiscoveryType). */
-export type Discovery = 'EDS' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'ORIGINAL_DST';
+/** How Envoy finds a cluster's endpoints (Cluster.DiscoveryType; FORWARD_PROXY: those that requests name). */
+export type Discovery = 'EDS' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'ORIGINAL_DST' | 'FORWARD_PROXY';
 
 /** What one outbound cluster and its load assignment are made from. The same object while service and rule are. */
 export interface ClusterSpec {
@@ -34,14 +35,15 @@ export function clusterSpecs(options: {
   const { service, rule, context, memo } = options;
   const terminates = context.type === 'router' || context.generator === 'grpc';
   const intercepts = !terminates && context.interceptionMode !== 'NONE';
-  return memo.get('cluster-specs', [service, rule, terminates, intercepts], () =>
+  const isProxyless = context.generator === 'grpc';
+  return memo.get('cluster-specs', [service, rule, terminates, intercepts, isProxyless], () =>
     service.ports
       .filter(({ protocol }) => protocol !== 'UDP')
       .flatMap((port) =>
-        [undefined, ...(rule?.subsets ?? [])].map((subset) => {
+        [undefined, ...(isLookedUp(service) ? [] : (rule?.subsets ?? []))].map((subset) => {
           const policy = effectivePolicy(rule, subset, port.port);
           const name = subsetKey('outbound', port.port, subset?.name ?? '', service.externalName ?? service.hostname);
-          const discovery = discoveryOf(service, policy, { terminates, intercepts });
+          const discovery = discoveryOf(service, policy, { terminates, intercepts, isProxyless });
           return { name, service, port, rule, subset, policy, discovery };
         }),
       ),
@@ -65,9 +67,11 @@ export function passingSpecs(specs: readonly ClusterSpec[], memo: Memo): readonl
 function discoveryOf(
   service: Service,
   policy: TrafficPolicy,
-  proxy: { readonly terminates: boolean; readonly intercepts: boolean },
+  proxy: { readonly terminates: boolean; readonly intercepts: boolean; readonly isProxyless: boolean },
 ): Discovery {
   if (service.externalName !== undefined) return 'STRICT_DNS';
+  // gRPC clients have no filter that looks names up.
+  if (isLookedUp(service)) return proxy.isProxyless ? 'EDS' : 'FORWARD_PROXY';
   const byResolution = discoveryByResolution(service);
   if (byResolution === 'ORIGINAL_DST' || policy.loadBalancer?.simple === 'PASSTHROUGH') {
     // A gateway and a gRPC client make connections of their own, and without interception there is no original destination to go on to.

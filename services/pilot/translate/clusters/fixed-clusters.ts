@@ -15,7 +15,9 @@ import {
 } from '../../../../gen/envoy/config/core/v3/address_pb.js';
 import type { HttpFilter } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import { applyForwardProxy, familyOf } from '../dynamic-dns.ts';
 import { keepsHeaderCase } from '../listeners/header-case.ts';
+import { allowAnyDynamicDnsCluster } from '../listeners/outbound-traffic.ts';
 import {
   blackHoleCluster,
   inboundPassthroughCluster,
@@ -29,16 +31,18 @@ import { withoutPeerHeader } from '../telemetry/peer-filters.ts';
 import { applyConnectionPool } from './connection-pool.ts';
 import { poolWithDefaults } from './mesh-defaults.ts';
 import { applyProtocolOptions } from './protocol-options.ts';
+import { autoSni, strangerSocket } from './upstream-tls.ts';
 
 /** BlackHoleCluster, PassthroughCluster and, for sidecars, InboundPassthroughCluster. */
 export function fixedClusters(
   mesh: MeshConfig,
-  context: Pick<ProxyContext, 'type' | 'telemetry' | 'addresses'>,
+  context: Pick<ProxyContext, 'type' | 'telemetry' | 'addresses' | 'isIpv6Only'>,
 ): readonly Cluster[] {
   const shared = [blackHole(mesh)];
   if (context.type === 'router') return shared;
   const filters = context.telemetry === undefined ? [] : [withoutPeerHeader];
-  return [...shared, passthrough(passthroughCluster, mesh, filters), inboundPassthrough(mesh, context)];
+  const lookedUp = mesh.outboundTrafficPolicy === 'ALLOW_ANY_DYNAMIC_DNS' ? [dynamic(mesh, context, filters)] : [];
+  return [...shared, passthrough(passthroughCluster, mesh, filters), ...lookedUp, inboundPassthrough(mesh, context)];
 }
 
 /** Inbound connections keep out of the interception rules by this source address, one for each version of IP that the proxy has. */
@@ -84,6 +88,32 @@ function passthrough(name: string, mesh: MeshConfig, filters: readonly HttpFilte
     filters,
     keepsHeaderCase: keepsHeaderCase(mesh),
     pool: { http: { idleTimeout: passthroughIdleTimeout } },
+  });
+  return cluster;
+}
+
+/** Hosts that requests name, over TLS where mesh config's `outboundTrafficPolicy.tls` asks for it. */
+function dynamic(
+  mesh: MeshConfig,
+  { isIpv6Only }: Pick<ProxyContext, 'isIpv6Only'>,
+  filters: readonly HttpFilter[],
+): Cluster {
+  const { outboundTrafficTls } = mesh;
+  const cluster = create(ClusterSchema, {
+    name: allowAnyDynamicDnsCluster,
+    connectTimeout: durationOfMs(mesh.connectTimeoutMs),
+    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+  });
+  const socket = outboundTrafficTls && strangerSocket(outboundTrafficTls, mesh.tlsDefaults);
+  if (socket) cluster.transportSocket = socket;
+  applyForwardProxy(cluster, familyOf(isIpv6Only));
+  applyConnectionPool(cluster, poolWithDefaults(undefined, mesh));
+  applyProtocolOptions(cluster, {
+    version: 'downstream',
+    filters,
+    keepsHeaderCase: keepsHeaderCase(mesh),
+    pool: { http: { idleTimeout: passthroughIdleTimeout } },
+    upstream: outboundTrafficTls && autoSni({ tls: outboundTrafficTls }),
   });
   return cluster;
 }

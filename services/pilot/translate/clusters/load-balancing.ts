@@ -35,7 +35,7 @@ export function applyLoadBalancer(
   settings: LoadBalancerSettings | undefined,
   options: { readonly prefersNear: boolean },
 ): void {
-  if (isOriginalDst(cluster)) {
+  if (choosesItself(cluster)) {
     cluster.lbPolicy = Cluster_LbPolicy.CLUSTER_PROVIDED;
     return;
   }
@@ -44,9 +44,10 @@ export function applyLoadBalancer(
   else applySimple(cluster, settings);
 }
 
-function isOriginalDst(cluster: Cluster): boolean {
+/** Where the client was going, or whom its request names. */
+function choosesItself(cluster: Cluster): boolean {
   const { clusterDiscoveryType: type } = cluster;
-  return type.case === 'type' && type.value === Cluster_DiscoveryType.ORIGINAL_DST;
+  return type.case === 'clusterType' || (type.case === 'type' && type.value === Cluster_DiscoveryType.ORIGINAL_DST);
 }
 
 function applySimple(cluster: Cluster, settings: LoadBalancerSettings | undefined): void {

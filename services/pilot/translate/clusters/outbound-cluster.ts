@@ -14,6 +14,7 @@ import {
 } from '../../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
+import { applyForwardProxy, familyOf } from '../dynamic-dns.ts';
 import { preferredNearness } from '../endpoints/locality.ts';
 import { keepsHeaderCase } from '../listeners/header-case.ts';
 import { durationOfMs } from '../routes/duration.ts';
@@ -138,6 +139,10 @@ function applyDiscovery(
   const { discovery } = spec;
   const isNameless = loadAssignment === undefined || loadAssignment.endpoints.length === 0;
   // Envoy wants exactly one name in a LOGICAL_DNS cluster: without any, STRICT_DNS answers "no healthy upstream".
+  if (discovery === 'FORWARD_PROXY') {
+    applyForwardProxy(cluster, familyOf(isIpv6Only));
+    return;
+  }
   const type = discovery === 'LOGICAL_DNS' && isNameless ? 'STRICT_DNS' : discovery;
   cluster.clusterDiscoveryType = { case: 'type', value: Cluster_DiscoveryType[type] };
   if (discovery === 'EDS') {

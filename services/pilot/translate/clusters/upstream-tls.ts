@@ -79,7 +79,7 @@ export function withProxyProtocol<Inner extends TransportSocket | undefined>(
 }
 
 /** Without an SNI of its own a TLS destination gets each request's host as SNI and is checked against it, as in Istio. */
-export function autoSni(policy: TrafficPolicy): UpstreamHttpProtocolOptions | undefined {
+export function autoSni(policy: Pick<TrafficPolicy, 'tls'>): UpstreamHttpProtocolOptions | undefined {
   const { tls } = policy;
   if ((tls?.mode !== 'SIMPLE' && tls?.mode !== 'MUTUAL') || tls.sni) return undefined;
   const checksAnyName = (tls.subjectAltNames ?? []).length === 0 && tls.insecureSkipVerify !== true;
@@ -95,7 +95,7 @@ export function tlsSocket(options: UpstreamTlsOptions): TransportSocket | undefi
       return undefined;
     case 'SIMPLE':
     case 'MUTUAL':
-      return upstreamTls(originationContext(options), tls.sni ?? '');
+      return upstreamTls(originationContext({ ...options, names: acceptedNames(options.spec, tls) }), tls.sni ?? '');
     case 'ISTIO_MUTUAL':
       return meshSocket(options);
     default:
@@ -159,13 +159,30 @@ function modernTls({ cipherSuites, ecdhCurves }: NonNullable<MeshConfig['tlsDefa
   });
 }
 
+interface Origination extends Pick<UpstreamTlsOptions, 'tls' | 'isHttp2' | 'defaults'> {
+  /** Accepted of the server. */
+  readonly names: readonly string[];
+}
+
+/** TLS towards hosts that no service stands for, checked by the names that requests give; undefined for plaintext. */
+export function strangerSocket(
+  tls: ClientTLSSettings,
+  defaults: UpstreamTlsOptions['defaults'],
+): TransportSocket | undefined {
+  const { credentialName: _, ...files } = tls; // which sidecars are not given
+  if (files.mode !== 'SIMPLE' && files.mode !== 'MUTUAL') return undefined;
+  return upstreamTls(
+    originationContext({ tls: files, names: files.subjectAltNames ?? [], isHttp2: false, defaults }),
+    files.sni ?? '',
+  );
+}
+
 /** TLS that the user set up: certificates from files on the proxy's disk or from a named credential. */
-function originationContext({ spec, tls, isHttp2, defaults }: UpstreamTlsOptions): CommonTlsContext {
+function originationContext({ tls, names, isHttp2, defaults }: Origination): CommonTlsContext {
   const context = create(CommonTlsContextSchema, {
     tlsParams: modernTls(defaults),
     alpnProtocols: isHttp2 ? ['h2'] : [],
   });
-  const names = acceptedNames(spec, tls);
   if (tls.credentialName) {
     if (tls.mode === 'MUTUAL')
       context.tlsCertificateSdsSecretConfigs = [adsSecret(certificateSecretName(tls.credentialName))];

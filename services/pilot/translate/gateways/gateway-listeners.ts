@@ -9,6 +9,7 @@ import {
 } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
 import { type Listener, ListenerSchema } from '../../../../gen/envoy/config/listener/v3/listener_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import { type NameLookUps, nameLookUps } from '../dynamic-dns.ts';
 import { encodeResource } from '../encode.ts';
 import { bindAddress, wildcardAddress } from '../listeners/address.ts';
 import { connectionManagerFilter } from '../listeners/connection-manager.ts';
@@ -34,6 +35,7 @@ interface Place {
   readonly mesh: MeshConfig;
   readonly security: WorkloadSecurity;
   readonly telemetry: WorkloadTelemetry;
+  readonly nameLookUps: NameLookUps;
 }
 
 /** The listeners by name; a port without any chain has none. */
@@ -45,16 +47,21 @@ export function gatewayListeners(lookups: Lookups): ReadonlyMap<string, EncodedR
   const isUnprivileged = context.metadata?.UNPRIVILEGED_POD === 'true';
   const security = workloadSecurity(lookups);
   const telemetry = workloadTelemetry(lookups);
+  const lookUps = nameLookUps(lookups.scope, memo);
   const merged = mergedGateways(lookups);
   const encoded = merged.ports.flatMap((port) => {
     if (isUnprivileged && port.port < firstUnprivilegedPort) return [];
     const l4 = port.servers.map((server) => gatewayL4Chains(server, lookups));
     const content = JSON.stringify(l4, (key, value) => (key === 'owner' || key === 'rule' ? undefined : value));
     const objects = l4.flat().flatMap(({ owner, target }) => [owner, target.rule]);
-    const resource = memo.get('gateway-listener', [port, mesh, security, telemetry, ...objects, content], () => {
-      const listener = gatewayListener(port, l4, { mesh, security, telemetry });
-      return listener && encodeResource(typeUrls.listener, listener.name, ListenerSchema, listener);
-    });
+    const resource = memo.get(
+      'gateway-listener',
+      [port, mesh, security, telemetry, ...objects, content, lookUps],
+      () => {
+        const listener = gatewayListener(port, l4, { mesh, security, telemetry, nameLookUps: lookUps });
+        return listener && encodeResource(typeUrls.listener, listener.name, ListenerSchema, listener);
+      },
+    );
     return resource ?? [];
   });
   const listeners = memo.stable('gateway-listeners', merged, encoded);
@@ -123,7 +130,7 @@ function withoutOverlaps(chains: readonly FilterChain[]): FilterChain[] {
 function httpChain(
   { server, protocol, routeName, sniHosts }: GatewayServer,
   name: string,
-  { mesh, security, telemetry }: Place,
+  { mesh, security, telemetry, nameLookUps: lookUps }: Place,
 ): FilterChain {
   const isPlain = isHttp(protocol);
   const filter = connectionManagerFilter({
@@ -132,6 +139,7 @@ function httpChain(
     protocol,
     mesh,
     telemetry,
+    nameLookUps: lookUps,
     routes: { rdsName: routeName },
     securityFilters: security.httpFilters,
     denialReplies: security.denialReplies,

@@ -18,6 +18,7 @@ import {
   type ResponseMapper,
 } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import { hostLookUpFilter, type NameLookUps } from '../dynamic-dns.ts';
 import { compareNames } from '../names.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import { isHttp2, type ListenerPortProtocol } from '../routes/protocol.ts';
@@ -45,6 +46,8 @@ export interface ConnectionManagerOptions {
   readonly securityFilters?: readonly HttpFilter[];
   /** What is answered where they refuse. */
   readonly denialReplies?: readonly ResponseMapper[];
+  /** Whether hosts that requests name are looked up. */
+  readonly nameLookUps?: NameLookUps;
   /** Access logs beside telemetry's. */
   readonly reportLogs?: readonly AccessLog[];
 }
@@ -179,9 +182,10 @@ const quietRouterFilter = httpFilter(
 );
 
 /** Fault and CORS are inert until a route configures them; the router ends the chain. */
-function httpFilters({ protocol, mesh }: ConnectionManagerOptions): HttpFilter[] {
+function httpFilters({ protocol, mesh, nameLookUps }: ConnectionManagerOptions): HttpFilter[] {
   const router = suppressesDebugHeaders(mesh) ? quietRouterFilter : routerFilter;
-  return [...(protocol === 'GRPC-Web' ? [grpcWebFilter] : []), faultFilter, corsFilter, router];
+  const lookUps = nameLookUps === undefined ? [] : [hostLookUpFilter(nameLookUps)];
+  return [...(protocol === 'GRPC-Web' ? [grpcWebFilter] : []), faultFilter, corsFilter, ...lookUps, router];
 }
 
 /** Filters that proxyless gRPC clients understand. */

@@ -8,12 +8,15 @@ import {
   FilterChainSchema,
 } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
 import { type Listener, ListenerSchema } from '../../../../gen/envoy/config/listener/v3/listener_pb.js';
+import { RouteConfigurationSchema } from '../../../../gen/envoy/config/route/v3/route_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import { isLookedUp, type NameLookUps, sniLookUpFilter } from '../dynamic-dns.ts';
 import { encodeResource } from '../encode.ts';
 import type { Memo } from '../memo.ts';
 import { blackHoleCluster, virtualOutboundListener, virtualOutboundPort } from '../names.ts';
 import { configMetadata } from '../routes/config-metadata.ts';
 import { durationOfMs } from '../routes/duration.ts';
+import { catchAllVirtualHost, forwardedHeaders } from '../routes/virtual-host.ts';
 import type { WorkloadTelemetry } from '../telemetry/workload-telemetry.ts';
 import { type EncodedResource, typeUrls } from '../translation.ts';
 import { bindAddress, cidrRange, wildcardAddress } from './address.ts';
@@ -34,6 +37,9 @@ export interface OutboundOptions {
   readonly telemetry: WorkloadTelemetry;
   /** Cluster of traffic for no service of the registry; undefined: dropped. */
   readonly unknownCluster: string | undefined;
+  /** Cluster of HTTP requests for no service, where it is another. */
+  readonly unknownRequests: string | undefined;
+  readonly nameLookUps: NameLookUps;
 }
 
 /** A listener of the plan, encoded once for all proxies that have the same. */
@@ -43,7 +49,7 @@ export function encodeOutbound(entry: OutboundEntry, options: OutboundOptions, m
   const content = `${entry.name} ${entry.bindToPort} ${entry.chains.map(chainContent).join()}`;
   return memo.get(
     'outbound-listener',
-    [options.mesh, options.telemetry, ...objects, content, options.unknownCluster],
+    [options.mesh, options.telemetry, ...objects, content, options.unknownCluster, options.nameLookUps],
     () => encodeResource(typeUrls.listener, entry.name, ListenerSchema, outboundListener(entry, options)),
   );
 }
@@ -96,13 +102,52 @@ export function virtualOutbound(options: OutboundOptions & { readonly isTranspar
         filterChainMatch: { destinationPort: virtualOutboundPort },
         filters: [tcpProxyFilter(toCluster(blackHoleCluster), undefined)],
       },
+      ...unknownHttpChain(options),
       {
         name: 'virtualOutbound-catchall-tcp',
         filters: [tcpProxyFilter(toCluster(unknownCluster), clientReport(telemetry))],
       },
     ],
+    // What is HTTP goes to the host that it names.
+    ...(options.unknownRequests === unknownCluster ? {} : { listenerFilters: [httpInspector()] }),
     ...(isTransparent ? { transparent: true } : {}),
   });
+}
+
+/** HTTP requests to addresses of no service, where their hosts are looked up (Istio's ALLOW_ANY_DYNAMIC_DNS). */
+function unknownHttpChain({
+  mesh,
+  telemetry,
+  unknownCluster,
+  unknownRequests,
+  nameLookUps,
+}: OutboundOptions): FilterChain[] {
+  if (unknownRequests === unknownCluster) return [];
+  const name = 'allow_any_dynamic_dns';
+  const host = catchAllVirtualHost(unknownRequests, forwardedHeaders(mesh));
+  const filter = connectionManagerFilter({
+    class: 'sidecar-outbound',
+    statPrefix: `outbound_${virtualOutboundListener}_${name}`,
+    protocol: 'HTTP',
+    mesh,
+    telemetry,
+    nameLookUps,
+    routes: {
+      inline: create(RouteConfigurationSchema, {
+        name,
+        virtualHosts: [host],
+        validateClusters: false,
+        ignorePortInHostMatching: true,
+      }),
+    },
+  });
+  return [
+    create(FilterChainSchema, {
+      name: 'virtualOutbound-catchall-tcp-http',
+      filterChainMatch: { applicationProtocols: [...plaintextHttpAlpns] },
+      filters: [filter],
+    }),
+  ];
 }
 
 function clientReport(telemetry: WorkloadTelemetry): TcpReport {
@@ -114,7 +159,7 @@ function filterChain(chain: HttpChain | L4Chain, entry: OutboundEntry, options: 
   const match = chainMatch(chain);
   const filters =
     chain.kind === 'l4'
-      ? [tcpProxyFilter(chain.target, clientReport(telemetry))]
+      ? [...sniLookUp(chain, entry, options), tcpProxyFilter(chain.target, clientReport(telemetry))]
       : [
           connectionManagerFilter({
             class: 'sidecar-outbound',
@@ -122,6 +167,7 @@ function filterChain(chain: HttpChain | L4Chain, entry: OutboundEntry, options: 
             protocol: chain.protocol,
             mesh,
             telemetry,
+            nameLookUps: options.nameLookUps,
             routes: { rdsName: chain.rds.name },
           }),
         ];
@@ -131,6 +177,15 @@ function filterChain(chain: HttpChain | L4Chain, entry: OutboundEntry, options: 
     ...(match ? { filterChainMatch: match } : {}),
     ...(chain.kind === 'l4' && 'kind' in chain.owner ? { metadata: configMetadata(chain.owner) } : {}),
   });
+}
+
+/** The host that a client of a DYNAMIC_DNS service names is looked up before its bytes go there. */
+function sniLookUp({ owner }: L4Chain, { port }: OutboundEntry, { nameLookUps }: OutboundOptions) {
+  return nameLookUps !== undefined && isDynamic(owner) ? [sniLookUpFilter(nameLookUps, port)] : [];
+}
+
+function isDynamic(owner: L4Chain['owner']): boolean {
+  return !('kind' in owner) && isLookedUp(owner);
 }
 
 /** Undefined for a chain that takes everything. */
@@ -157,7 +212,9 @@ function passthroughChain({ telemetry, unknownCluster = blackHoleCluster }: Outb
 }
 
 function inspection(entry: OutboundEntry, mesh: MeshConfig) {
-  const needsTls = entry.chains.some((chain) => chain.kind === 'l4' && chain.sniHosts.length > 0);
+  const needsTls = entry.chains.some(
+    (chain) => chain.kind === 'l4' && (chain.sniHosts.length > 0 || isDynamic(chain.owner)),
+  );
   const needsHttp = entry.chains.some((chain) => chain.kind === 'http' && chain.isDetected);
   return {
     listenerFilters: [...(needsTls ? [tlsInspector()] : []), ...(needsHttp ? [httpInspector()] : [])],

@@ -1,5 +1,6 @@
 // All outbound listeners of a sidecar, and the route configurations that they ask for.
 import { ListenerSchema } from '../../../../gen/envoy/config/listener/v3/listener_pb.js';
+import { nameLookUps } from '../dynamic-dns.ts';
 import { encodeResource } from '../encode.ts';
 import { listenerName, virtualOutboundListener } from '../names.ts';
 import type { Lookups } from '../routes/lookups.ts';
@@ -8,7 +9,7 @@ import { type EncodedResource, typeUrls } from '../translation.ts';
 import { localhostAddress } from './address.ts';
 import { encodeOutbound, virtualOutbound } from './outbound-listener.ts';
 import { type OutboundEntry, outboundPlan, type RouteName } from './outbound-plan.ts';
-import { unknownTrafficCluster } from './outbound-traffic.ts';
+import { unknownRequestCluster, unknownTrafficCluster } from './outbound-traffic.ts';
 
 /** Route configuration of the forward proxy that HTTP_PROXY_PORT asks for. */
 const httpProxyRoute = 'http_proxy';
@@ -20,12 +21,14 @@ export function outboundListeners(lookups: Lookups): ReadonlyMap<string, Encoded
   const { interceptionMode, httpProxyPort } = scope.context;
   const plan = outboundPlan(lookups);
   const unknownCluster = unknownTrafficCluster(scope);
+  const unknownRequests = unknownRequestCluster(scope);
+  const lookUps = nameLookUps(scope, memo);
   const telemetry = workloadTelemetry(lookups);
   return memo.get(
     'outbound-listeners',
-    [plan, mesh, telemetry, unknownCluster, interceptionMode, httpProxyPort],
+    [plan, mesh, telemetry, unknownCluster, unknownRequests, lookUps, interceptionMode, httpProxyPort],
     () => {
-      const options = { mesh, telemetry, unknownCluster };
+      const options = { mesh, telemetry, unknownCluster, unknownRequests, nameLookUps: lookUps };
       const entries = httpProxyPort === 0 ? plan : [...plan, httpProxyEntry(lookups)];
       const listeners = new Map(entries.map((entry) => [entry.name, encodeOutbound(entry, options, memo)]));
       if (interceptionMode !== 'NONE') {

@@ -1,7 +1,7 @@
 // All route configurations of a proxy: those that its listeners name.
 import { gatewayRoutes } from '../gateways/gateway-routes.ts';
 import { outboundRouteNames } from '../listeners/outbound.ts';
-import { unknownTrafficCluster } from '../listeners/outbound-traffic.ts';
+import { unknownRequestCluster } from '../listeners/outbound-traffic.ts';
 import type { Memo } from '../memo.ts';
 import type { ProxyScope } from '../proxy-scope.ts';
 import { proxylessRoutes } from '../proxyless/proxyless-routes.ts';
@@ -27,7 +27,7 @@ function sidecarRoutes(lookups: Lookups): ReadonlyMap<string, EncodedResource> {
     return [one.services, virtualServices, sourceLabels(virtualServices, lookups)];
   });
   const rules = scope.snapshot.config.list('DestinationRule');
-  const unknown = unknownTrafficCluster(scope);
+  const unknown = unknownRequestCluster(scope);
   const deps = [names, ...egress, rules, scope.snapshot.mesh, namespace, dnsDomain, unknown, ruleLabels(lookups)];
   return memo.get('sidecar-routes', deps, () => {
     return namedOnce(`routes ${namespace} ${dnsDomain} ${unknown}`, names, outboundRoutes(names, lookups), memo);

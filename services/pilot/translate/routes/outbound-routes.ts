@@ -1,6 +1,6 @@
 // Route configurations of a sidecar's outbound listeners, spliced together from their virtual hosts.
 import type { RouteName } from '../listeners/outbound-plan.ts';
-import { unknownTrafficCluster } from '../listeners/outbound-traffic.ts';
+import { unknownRequestCluster } from '../listeners/outbound-traffic.ts';
 import type { EncodedResource } from '../translation.ts';
 import type { Lookups } from './lookups.ts';
 import { outboundHosts } from './outbound-hosts.ts';
@@ -16,7 +16,7 @@ import type { OutboundHost } from './write-hosts.ts';
 /** The route configurations that listeners ask for, in their order. */
 export function outboundRoutes(names: readonly RouteName[], lookups: Lookups): readonly EncodedResource[] {
   const { scope, memo } = lookups;
-  const unknownCluster = unknownTrafficCluster(scope);
+  const unknownCluster = unknownRequestCluster(scope);
   // A port with detection has a name for each of its services: their hosts are looked up once.
   const hostsByPort = new Map<string, readonly OutboundHost[]>();
   const hostsOf = ({ egress, port }: RouteName): readonly OutboundHost[] => {

@@ -1,4 +1,5 @@
 // Virtual hosts, each encoded once and spliced into every route configuration that has it.
+
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import {
   type Route,
@@ -11,6 +12,7 @@ import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { ConsistentHashLB } from '../../../../mesh/config/schemas/destination-rule.ts';
 import type { HTTPRetry } from '../../../../mesh/config/schemas/virtual-service.ts';
 import { encodeSpliced, fieldRecord } from '../encode.ts';
+import { allowAnyDynamicDnsCluster } from '../listeners/outbound-traffic.ts';
 import { type EncodedResource, typeUrls } from '../translation.ts';
 import { durationOfMs } from './duration.ts';
 import { hashPolicy } from './hash-policy.ts';
@@ -105,7 +107,8 @@ export function defaultRoute(options: {
 
 /** Requests for hosts that no service has go where they were going (`cluster`), or are answered 502. */
 export function catchAllVirtualHost(cluster: string | undefined, headers: ForwardedHeaders): VirtualHost {
-  const name = cluster === undefined ? 'block_all' : 'allow_any';
+  const allowed = cluster === allowAnyDynamicDnsCluster ? 'allow_any_dynamic_dns' : 'allow_any';
+  const name = cluster === undefined ? 'block_all' : allowed;
   const match = routeMatch(undefined);
   const noTimeout = durationOfMs(0);
   const action: MessageInitShape<typeof RouteSchema>['action'] =

@@ -44,7 +44,7 @@ export function serverTls(
 ): ServerTls | undefined {
   const { context, mesh, bans, takesTls } = proxy;
   const { policy, service, discovery, port } = spec;
-  if (context.identity === undefined || spec.passesTls) return undefined;
+  if (context.identity === undefined || spec.passesTls || discovery === 'FORWARD_PROXY') return undefined;
   if (policy.tls !== undefined) {
     if (policy.tls.mode !== 'ISTIO_MUTUAL' || policy.tls.subjectAltNames?.length) return undefined;
     return { with: 'rule', identities: acceptedIdentities(service, endpoints, { mesh, bans }) };
