@@ -156,6 +156,8 @@ function planChanges(
   if (!gate.changes && due.size === 0) return wait;
   const target = gate.changes ? set : base;
   const changes = selections.between(base, target, interest);
+  if (isPlainChange(subscription, changes))
+    return decide(changes.updated.length > 0, plainPlan(changes, set, target), base);
   const lingering = stillLingering(subscription, set, interest);
   if (protocol === 'delta') for (const name of changes.removed) lingering.set(name, undefined);
   for (const name of due) lingering.delete(name);
@@ -172,6 +174,23 @@ function planChanges(
     selection: sayable(subscription, withAbsent(selection, base, target, interest), target),
   };
   return decide(plan.selection.updated.length + plan.selection.removed.length > 0, plan, base);
+}
+
+/** Whether the changes are all there is to send: the case of nearly every change and stream. */
+function isPlainChange({ due, rejected, lingering }: Subscription, { removed }: Selection): boolean {
+  return removed.length === 0 && due !== 'all' && due.size === 0 && rejected.size === 0 && lingering.size === 0;
+}
+
+/** Plans by what they hold: streams that are sent the same share one. */
+const plainPlans = new WeakMap<Selection, Plan>();
+
+function plainPlan(selection: Selection, set: ResourceSet, target: ResourceSet): Plan {
+  const known = plainPlans.get(selection);
+  if (known?.set === target && known.version === set.version) return known;
+  const whole = { whole: false, first: false, kept: [], lingering: noLingering };
+  const plan = { ...whole, set: target, version: set.version, selection };
+  plainPlans.set(selection, plan);
+  return plan;
 }
 
 /** The changes' updates, what else is owed, and the removals that are free to go; the changes themselves where nothing else is. */

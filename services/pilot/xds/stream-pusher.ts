@@ -63,7 +63,7 @@ export class StreamPusher {
 
   /** One pass over the types; true when another one may find more to do. */
   #flushOnce(translation: Translation): boolean {
-    const view = this.#orderView(translation);
+    let view: OrderView | undefined;
     let again = false;
     for (const typeUrl of this.#typesInOrder()) {
       const subscription = this.subscriptions.get(typeUrl);
@@ -73,6 +73,7 @@ export class StreamPusher {
         this.#watchHold(typeUrl, false);
         continue;
       }
+      view ??= this.#orderView(translation);
       const gate = gateFor(typeUrl, view);
       const decision = planNext(subscription, set, gate, this.#options.means.selections);
       if (decision.kind === 'accept') {
@@ -107,8 +108,9 @@ export class StreamPusher {
 
   #typesInOrder(): readonly string[] {
     const order = this.#order();
-    const others = [...this.subscriptions.keys()].filter((typeUrl) => !order.includes(typeUrl));
-    return others.length === 0 ? order : [...order, ...others];
+    let others: string[] | undefined;
+    for (const typeUrl of this.subscriptions.keys()) if (!order.includes(typeUrl)) (others ??= []).push(typeUrl);
+    return others === undefined ? order : [...order, ...others];
   }
 
   #order(): readonly string[] {

@@ -80,6 +80,7 @@ export type Reception =
 
 const nothingDue: ReadonlySet<string> = new Set();
 const nothingHeld: ReadonlyMap<string, never> = new Map<string, never>();
+const nothingInitial: Subscription['initial'] = { versions: nothingHeld, setVersion: '' };
 
 /** A subscription before its first request. */
 export function newSubscription(protocol: Protocol, typeUrl: string): Subscription {
@@ -135,6 +136,8 @@ function settle(subscription: Subscription, request: XdsRequest): { next: Subscr
     // SotW clients use the last nonce in every request, so one without a response in flight is a changed list of names.
     return { next: subscription, reception: { kind: request.nonce === subscription.lastNonce ? 'request' : 'stale' } };
   }
+  if (!request.error && subscription.rejected.size === 0)
+    return { next: { ...subscription, inFlight: undefined }, reception: { kind: 'ack', of } };
   const rejected = new Map(subscription.rejected);
   const { updated, removed } = of.plan.selection;
   const contents = [
@@ -189,6 +192,8 @@ const star = new NameSet(['*']);
 
 function subscribeDelta(subscription: Subscription, request: DeltaRequest): Subscription {
   const first = !subscription.started;
+  // An answer and nothing else.
+  if (!first && request.subscribe.size === 0 && request.unsubscribe.size === 0) return subscription;
   const named = subscription.named.union(request.subscribe).without(request.unsubscribe).without(star);
   const legacyWildcard = first
     ? // "(legacy behavior) the request must have no resources in both resource_names_subscribe and resource_names_unsubscribe"
@@ -273,16 +278,12 @@ export function isBehind(subscription: Subscription, set: ResourceSet, selection
 
 /** Records that a plan was sent. */
 export function sent(subscription: Subscription, inFlight: InFlight): Subscription {
-  return { ...accept(subscription, inFlight.plan), inFlight, lastNonce: inFlight.nonce };
+  const { nonce: lastNonce, plan } = inFlight;
+  const { set: base, lingering } = plan;
+  return { ...subscription, base, due: nothingDue, initial: nothingInitial, lingering, inFlight, lastNonce };
 }
 
 /** Takes a plan's outcome over without sending it: there was nothing in it for this client. */
-export function accept(subscription: Subscription, plan: Plan): Subscription {
-  return {
-    ...subscription,
-    base: plan.set,
-    due: nothingDue,
-    initial: { versions: nothingHeld, setVersion: '' },
-    lingering: plan.lingering,
-  };
+export function accept(subscription: Subscription, { set, lingering }: Plan): Subscription {
+  return { ...subscription, base: set, due: nothingDue, initial: nothingInitial, lingering };
 }
