@@ -13,7 +13,7 @@ import type {
 } from './schemas/destination-rule.ts';
 import type { ExtensionProvider } from './schemas/extension-provider.ts';
 import { type MeshConfigSpec, meshConfigSchema, unusedMeshFields } from './schemas/mesh-config.ts';
-import type { GatewayTopology, ProxyHeaders, ProxyTracing } from './schemas/proxy-traffic.ts';
+import type { ConnectionSettings, GatewayTopology, ProxyHeaders, ProxyTracing } from './schemas/proxy-traffic.ts';
 import type { HTTPRetry } from './schemas/virtual-service.ts';
 
 import { checkMeshSettings } from './validate/mesh-config.ts';
@@ -71,6 +71,7 @@ export interface MeshConfig {
   readonly gatewayTopology?: GatewayTopology;
   readonly proxyHeaders?: ProxyHeaders;
   readonly tracing?: ProxyTracing;
+  readonly connectionSettings?: ConnectionSettings;
   /** Of one proxy, from its node's metadata: whether it takes HTTP/1.0, and how long, in ms, connections of HTTP may be idle. */
   readonly acceptsHttp10?: true;
   readonly httpIdleTimeoutMs?: number;
@@ -170,6 +171,7 @@ export function meshConfigOf(spec: MeshConfigResourceSpec, base: MeshConfig = de
     gatewayTopology: spec.defaultConfig?.gatewayTopology,
     proxyHeaders: spec.defaultConfig?.proxyHeaders,
     tracing: spec.defaultConfig?.tracing,
+    connectionSettings: spec.defaultConfig?.connectionSettings,
     tlsDefaults: spec.tlsDefaults,
     networks: spec.meshNetworks?.networks,
   });

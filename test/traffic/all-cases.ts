@@ -1,6 +1,7 @@
 // Every traffic case, by area: what the tests run and the reference lists.
 import type { TrafficCase } from './case.ts';
 import { connectionPoolCases } from './cases/connection-pool.ts';
+import { connectionSettingCases } from './cases/connection-settings.ts';
 import { destinationRuleCases } from './cases/destination-rule.ts';
 import { dynamicDnsCases } from './cases/dynamic-dns.ts';
 import { envoyFilterCases } from './cases/envoy-filter.ts';
@@ -111,6 +112,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'provider-resources': providerResourceCases,
   'mesh-config': meshConfigCases,
   'proxy-headers': proxyHeaderCases,
+  'connection-settings': connectionSettingCases,
   'proxy-config': proxyConfigCases,
   'mesh-defaults': asMeshDefaults(
     [...connectionPoolCases, ...outlierDetectionCases, ...localityCases, ...httpRetryCases],

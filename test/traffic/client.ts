@@ -211,6 +211,26 @@ function firstAnswer(socket: Socket, text: string, timeoutMs: number): Promise<s
   });
 }
 
+/** Everything that comes back until the connection ends or `isWhole` says so; rejects when ten seconds pass without a byte. */
+export function untilClosed(
+  port: number,
+  text: string,
+  isWhole: (answer: string) => boolean = () => false,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = openSocket({ port });
+    let answer = '';
+    socket.on('data', (data) => {
+      answer += data.toString('latin1');
+      if (isWhole(answer)) socket.destroy();
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(answer));
+    socket.setTimeout(10_000, () => socket.destroy(new Error(`only ${JSON.stringify(answer)} within 10 s`)));
+    socket.write(text);
+  });
+}
+
 /** Opens a WebSocket by hand, sends `text` after the upgrade, and gives the upgrade's status and what came back. */
 export async function webSocket(
   path: string,

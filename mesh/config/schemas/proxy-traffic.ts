@@ -1,5 +1,18 @@
 // The parts of ProxyConfig (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#ProxyConfig) that shape what proxies do with requests.
-import { double, flag, map, object, oneOfNames, openObject, required, type Static, text, uint32 } from './schema.ts';
+import {
+  double,
+  durationOrZero,
+  flag,
+  int32,
+  map,
+  object,
+  oneOfNames,
+  openObject,
+  required,
+  type Static,
+  text,
+  uint32,
+} from './schema.ts';
 
 const forwardClientCertDetails = oneOfNames(
   'UNDEFINED',
@@ -29,8 +42,41 @@ const customTag = object({
   header: object({ name: required(text), defaultValue: text }),
 });
 const proxyTracing = openObject({ sampling: double, customTags: map(customTag), maxPathTagLength: uint32 });
+const connectionSettings = openObject({
+  profile: oneOfNames('SIDECAR', 'EDGE'),
+  listenerPerConnectionBufferLimitBytes: int32,
+  httpIdleTimeout: durationOrZero,
+  httpMaxConnectionDuration: durationOrZero,
+  httpDrainTimeout: durationOrZero,
+  httpRequestTimeout: durationOrZero,
+  httpRequestHeadersTimeout: durationOrZero,
+  httpStreamIdleTimeout: durationOrZero,
+  httpMaxStreamDuration: durationOrZero,
+  httpMaxConcurrentStreams: int32,
+  http2InitialStreamWindowSize: int32,
+  http2InitialConnectionWindowSize: int32,
+  httpHeadersWithUnderscoresAction: oneOfNames(
+    'HEADERS_WITH_UNDERSCORES_UNSPECIFIED',
+    'HEADERS_WITH_UNDERSCORES_ALLOW',
+    'HEADERS_WITH_UNDERSCORES_REJECT_REQUEST',
+    'HEADERS_WITH_UNDERSCORES_DROP_HEADER',
+  ),
+  httpMergeSlashes: flag,
+  httpPathWithEscapedSlashesAction: oneOfNames(
+    'PATH_WITH_ESCAPED_SLASHES_UNSPECIFIED',
+    'KEEP_UNCHANGED',
+    'REJECT_REQUEST',
+    'UNESCAPE_AND_REDIRECT',
+    'UNESCAPE_AND_FORWARD',
+  ),
+});
 /** Schema of the mesh's `defaultConfig`, and of a proxy's own word: the rest is for the agent that starts a proxy. */
-export const defaultConfigSchema = openObject({ gatewayTopology, proxyHeaders, tracing: proxyTracing });
+export const defaultConfigSchema = openObject({
+  gatewayTopology,
+  proxyHeaders,
+  tracing: proxyTracing,
+  connectionSettings,
+});
 
 /** What of a ProxyConfig translation reads. */
 export interface TrafficConfig extends Static<typeof defaultConfigSchema> {}
@@ -39,5 +85,7 @@ export interface TrafficConfig extends Static<typeof defaultConfigSchema> {}
 export interface GatewayTopology extends Static<typeof gatewayTopology> {}
 /** Tracing where Telemetries say nothing of it. */
 export interface ProxyTracing extends Static<typeof proxyTracing> {}
+/** Limits and strictness of listeners for HTTP, and of gateways' listeners. */
+export interface ConnectionSettings extends Static<typeof connectionSettings> {}
 /** Headers that proxies add, keep and take away. */
 export interface ProxyHeaders extends Static<typeof proxyHeaders> {}

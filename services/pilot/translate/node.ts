@@ -127,8 +127,9 @@ function readProxyConfig(
   { PROXY_CONFIG: config }: JsonObject,
 ): Pick<ProxyContext, 'proxyConfig'> {
   if (!isRecord(config)) return {};
-  const { gatewayTopology, proxyHeaders, tracing } = config;
-  const given = Object.entries({ gatewayTopology: type === 'router' ? gatewayTopology : null, proxyHeaders, tracing });
+  const { gatewayTopology, proxyHeaders, tracing, connectionSettings } = config;
+  const topology = type === 'router' ? gatewayTopology : null;
+  const given = Object.entries({ gatewayTopology: topology, proxyHeaders, tracing, connectionSettings });
   const set = given.filter(([, value]) => value !== undefined && value !== null);
   if (set.length === 0) return {};
   const problems: string[] = [];

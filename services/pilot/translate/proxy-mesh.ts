@@ -23,12 +23,14 @@ export function snapshotFor(snapshot: Snapshot, context: ProxyContext, memo: Mem
 }
 
 /** As Istio merges them: what the proxy says of a part takes the place of what the mesh says; of headers, these one by one. */
-function meshWith(mesh: MeshConfig, { gatewayTopology, proxyHeaders, tracing }: TrafficConfig): MeshConfig {
+function meshWith(mesh: MeshConfig, own: TrafficConfig): MeshConfig {
+  const { gatewayTopology, proxyHeaders, tracing, connectionSettings } = own;
   return {
     ...mesh,
     ...(gatewayTopology ? { gatewayTopology } : {}),
     ...(proxyHeaders ? { proxyHeaders: headersWith(mesh.proxyHeaders, proxyHeaders) } : {}),
     ...(tracing ? { tracing } : {}),
+    ...(connectionSettings ? { connectionSettings } : {}),
   };
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import type { CaseMesh, Place, TrafficCase } from '../case.ts';
-import { exchange, openSocket, send, sendHttp2 } from '../client.ts';
+import { exchange, send, sendHttp2, untilClosed } from '../client.ts';
 import { grpcStream } from '../grpc-stream.ts';
 import { gateway, gatewaySelector, meshConfig, serviceEntry, virtualService } from '../resources.ts';
 
@@ -24,22 +24,6 @@ async function failingTwice(mesh: CaseMesh, status: string) {
   const headers = { 'x-key': key, 'x-fail': '2', 'x-grpc-only': status };
   const { grpcStatus } = await sendHttp2('/pkg.Service/Get', { port: mesh.ports.grpc, grpc: true, headers });
   return [grpcStatus, mesh.seen(key).length];
-}
-
-/** Everything that comes back until the connection ends or `isWhole` says so. */
-function raw(port: number, text: string, isWhole: (answer: string) => boolean): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = openSocket({ port });
-    let answer = '';
-    socket.on('data', (data) => {
-      answer += data.toString('latin1');
-      if (isWhole(answer)) socket.destroy();
-    });
-    socket.on('error', reject);
-    socket.on('close', () => resolve(answer));
-    socket.setTimeout(10_000, () => socket.destroy(new Error(`only ${JSON.stringify(answer)} within 10 s`)));
-    socket.write(text);
-  });
 }
 
 /** See the file's first line. */
@@ -105,7 +89,7 @@ export const protocolStreamCases: readonly TrafficCase[] = [
     run: async (mesh) => {
       const upgrade = 'connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n';
       const text = `GET / HTTP/1.1\r\nhost: other\r\n${upgrade}\r\n`;
-      const answer = await raw(mesh.ports.http, text, (all) => all.includes('"body":""'));
+      const answer = await untilClosed(mesh.ports.http, text, (all) => all.includes('"body":""'));
       assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
       assert.doesNotMatch(answer, /"upgrade":/);
     },
@@ -115,9 +99,12 @@ export const protocolStreamCases: readonly TrafficCase[] = [
     proves: [],
     run: async (mesh) => {
       const isHead = (all: string) => all.includes('\r\n\r\n');
-      const connect = await raw(mesh.ports.http, 'CONNECT other:80 HTTP/1.1\r\nhost: other:80\r\n\r\n', isHead);
+      const connect = await untilClosed(mesh.ports.http, 'CONNECT other:80 HTTP/1.1\r\nhost: other:80\r\n\r\n', isHead);
       assert.match(connect, /^HTTP\/1\.1 404 /);
-      assert.match(await raw(mesh.ports.http, 'GET / HTTP/1.0\r\nhost: other\r\n\r\n', isHead), /^HTTP\/1\.1 426 /);
+      assert.match(
+        await untilClosed(mesh.ports.http, 'GET / HTTP/1.0\r\nhost: other\r\n\r\n', isHead),
+        /^HTTP\/1\.1 426 /,
+      );
     },
   },
   {
@@ -144,7 +131,7 @@ export const protocolStreamCases: readonly TrafficCase[] = [
       await new Promise<void>((resolve) => server.listen(mesh.ports.spare[5], mesh.silentAddress, resolve));
       try {
         for (const port of mesh.ports.spare.slice(0, 3))
-          assert.equal(await raw(port, '', (all) => all.endsWith('\n')), '220 hello\r\n');
+          assert.equal(await untilClosed(port, '', (all) => all.endsWith('\n')), '220 hello\r\n');
       } finally {
         server.close();
       }
@@ -154,6 +141,7 @@ export const protocolStreamCases: readonly TrafficCase[] = [
     name: 'a proxy’s metadata HTTP10 and IDLE_TIMEOUT: HTTP/1.0 is taken, idle connections are closed',
     proves: [],
     resources: ({ ports }) => [
+      meshConfig({ defaultConfig: { connectionSettings: { httpDrainTimeout: '0.1s' } } }),
       gateway('old', {
         selector: { istio: 'old' },
         servers: [
@@ -177,9 +165,9 @@ export const protocolStreamCases: readonly TrafficCase[] = [
       try {
         const port = mesh.ports.spare[0];
         await send('/', { port, host });
-        assert.match(await raw(port, `GET / HTTP/1.0\r\nhost: ${host}\r\n\r\n`, () => false), /^HTTP\/1\.[01] 210 /);
+        assert.match(await untilClosed(port, `GET / HTTP/1.0\r\nhost: ${host}\r\n\r\n`), /^HTTP\/1\.[01] 210 /);
         // Nobody asks for the end of this one.
-        assert.match(await raw(port, `GET / HTTP/1.1\r\nhost: ${host}\r\n\r\n`, () => false), /^HTTP\/1\.[01] 210 /);
+        assert.match(await untilClosed(port, `GET / HTTP/1.1\r\nhost: ${host}\r\n\r\n`), /^HTTP\/1\.[01] 210 /);
       } finally {
         await gone.stop();
       }

@@ -13,6 +13,7 @@ import { type NameLookUps, nameLookUps } from '../dynamic-dns.ts';
 import { encodeResource } from '../encode.ts';
 import { bindAddress, wildcardAddress } from '../listeners/address.ts';
 import { connectionManagerFilter } from '../listeners/connection-manager.ts';
+import { listenerBufferLimit } from '../listeners/connection-settings.ts';
 import { proxyProtocol, rawBuffer, tlsInspector } from '../listeners/listener-filters.ts';
 import {
   maxConnectionsToAcceptPerSocketEvent,
@@ -86,6 +87,7 @@ function gatewayListener(
   const filterChains = withoutOverlaps(all.some(isTlsChain) ? all.map(forPlaintext) : all);
   if (filterChains.length === 0) return undefined;
   const needsSni = filterChains.some(isTlsChain);
+  const bufferLimit = listenerBufferLimit(place.mesh);
   return create(ListenerSchema, {
     name,
     address: bindAddress(bind, port.port),
@@ -98,6 +100,7 @@ function gatewayListener(
     ],
     filterChains,
     maxConnectionsToAcceptPerSocketEvent,
+    ...(bufferLimit === undefined ? {} : { perConnectionBufferLimitBytes: bufferLimit }),
   });
 }
 

@@ -25,6 +25,7 @@ import { isHttp2, type ListenerPortProtocol } from '../routes/protocol.ts';
 import type { ReportPlace } from '../telemetry/stats-loggers.ts';
 import type { WorkloadTelemetry } from '../telemetry/workload-telemetry.ts';
 import { cidrRange } from './address.ts';
+import { connectionOptions } from './connection-settings.ts';
 import { keepsHeaderCase, preservedCase } from './header-case.ts';
 import { headerOptions, suppressesDebugHeaders } from './proxy-headers.ts';
 
@@ -77,11 +78,9 @@ export function connectionManager(options: ConnectionManagerOptions): HttpConnec
     ...(denialReplies.length > 0 ? { localReplyConfig: { mappers: [...denialReplies] } } : {}),
     ...pathNormalization(options.mesh),
     upgradeConfigs: [{ upgradeType: 'websocket' }],
-    // Streams may be idle: the application decides, not the mesh.
-    streamIdleTimeout: durationOfMs(0),
     proxy100Continue: true,
     ...classOptions(options),
-    ...idleTimeout(options.mesh),
+    ...connectionOptions(options.class, options.mesh),
     ...headerOptions(options.class, options.mesh),
   });
 }
@@ -165,11 +164,6 @@ function internalAddresses({ networks = {} }: MeshConfig) {
     .map(cidrRange)
     .filter((range) => range !== undefined);
   return cidrRanges.length === 0 ? {} : { internalAddressConfig: { cidrRanges } };
-}
-
-function idleTimeout({ httpIdleTimeoutMs }: MeshConfig) {
-  if (httpIdleTimeoutMs === undefined) return {};
-  return { commonHttpProtocolOptions: { idleTimeout: durationOfMs(httpIdleTimeoutMs) } };
 }
 
 const faultFilter = httpFilter('envoy.filters.http.fault', anyPack(HTTPFaultSchema, create(HTTPFaultSchema)));
