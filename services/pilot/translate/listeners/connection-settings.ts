@@ -34,7 +34,7 @@ function settingsOf(listenerClass: ListenerClass, { connectionSettings }: MeshCo
 /** Names that say nothing take no default's place. */
 function withoutUnspecified(set: ConnectionSettings): ConnectionSettings {
   return Object.fromEntries(
-    Object.entries(set).filter(([, value]) => value !== undefined && !String(value).endsWith('_UNSPECIFIED')),
+    Object.entries(set).filter(([, value]) => typeof value !== 'string' || !value.endsWith('_UNSPECIFIED')),
   );
 }
 
