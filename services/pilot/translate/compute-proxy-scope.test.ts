@@ -110,6 +110,18 @@ describe('egress listeners', () => {
     [['*/*'], ['default/w', 'default/a', 'default/t', 'other/b', 'other/x']],
     [['other/*'], ['other/b', 'other/x']],
     [['~/*'], []],
+    [
+      ['*/*', '~other/*'],
+      ['default/w', 'default/a', 'default/t'],
+    ],
+    [
+      ['~./a.default.svc.cluster.local', './*'],
+      ['default/w', 'default/t'],
+    ],
+    [
+      ['*/*', '~/*.example.com'],
+      ['default/a', 'default/t', 'other/b'],
+    ],
     [['*/*.example.com'], ['default/w', 'other/x']],
     [['*/x.example.com'], ['other/x']],
     [['*/b.other.svc.cluster.local'], ['other/b']],
@@ -129,6 +141,48 @@ describe('egress listeners', () => {
     ];
     expect(seen({ services: twins, config: [egress({ hosts: ['*/*'] })] })).toEqual([['default/web']]);
     expect(seen({ services: twins, config: [egress({ hosts: ['a/*'] })] })).toEqual([['a/web']]);
+  });
+
+  it("prefer a platform's own service to a ServiceEntry of another namespace", () => {
+    const twins = [
+      httpService('web', {
+        hostname: 'w.x',
+        namespace: 'a',
+        platform: 'service-entry',
+        createdAt: '2020-01-01T00:00:00Z',
+      }),
+      httpService('web', {
+        hostname: 'w.x',
+        namespace: 'b',
+        platform: 'kubernetes',
+        createdAt: '2021-01-01T00:00:00Z',
+      }),
+    ];
+    expect(seen({ services: twins, config: [egress({ hosts: ['*/*'] })] })).toEqual([['b/web']]);
+  });
+
+  it('have VirtualServices for more names than they select, none for excluded ones', () => {
+    const config = [
+      egress({ hosts: ['./x.example.com', './a.default.svc.cluster.local', '~./y.example.com'] }),
+      virtualService('any', ['*.example.com']),
+      virtualService('other', ['*.example.org']),
+      virtualService('excluded', ['y.example.com']),
+    ];
+    const names = scopeOf({ services, config }).egress[0]?.virtualServices.map(({ name }) => name);
+    expect(names).toEqual(['any']);
+  });
+
+  it('have VirtualServices of their namespace alone first, then those exported to it, then those for all', () => {
+    const at = (day: number, namespace = 'default') => ({ namespace, createdAt: `2026-01-0${day}T00:00:00Z` });
+    const config = [
+      virtualService('public', ['a.x'], at(1, 'other')),
+      resourceOf('VirtualService', 'exported', { hosts: ['a.x'], exportTo: ['default'] }, at(2, 'other')),
+      resourceOf('VirtualService', 'hidden', { hosts: ['a.x'], exportTo: ['third'] }, at(2, 'other')),
+      resourceOf('VirtualService', 'private', { hosts: ['a.x'], exportTo: ['.'] }, at(3)),
+      resourceOf('VirtualService', 'named', { hosts: ['a.x'], exportTo: ['default', 'other'] }, at(4)),
+    ];
+    const names = scopeOf({ services, config }).egress[0]?.virtualServices.map(({ name }) => name);
+    expect(names).toEqual(['private', 'named', 'exported', 'public']);
   });
 
   it('have the VirtualServices of their hosts that apply to the mesh', () => {

@@ -7,6 +7,7 @@ import type { Memo } from './memo.ts';
 import { compareNames, isHostWithin, resolveHostname } from './names.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import type { EgressScope, ProxyScope } from './proxy-scope.ts';
+import { hostsOverlap } from './routes/hostname.ts';
 import { onePerHostname, visibleServices, visibleVirtualServices } from './visibility.ts';
 
 /** See the file's first line. Its lists keep their identity from snapshot to snapshot while their contents do. */
@@ -116,39 +117,58 @@ function appliesToMesh({ spec }: ConfigResource<VirtualServiceSpec>): boolean {
   return gateways.length === 0 || gateways.includes('mesh');
 }
 
-/** An egress listener's share of what its namespace sees. */
+/**
+ * An egress listener's share of what its namespace sees. A host whose namespace starts with `~` takes away what another
+ * adds. A VirtualService is chosen by any name that it has in common with a host, however wide it is itself.
+ */
 function egressScope(
   visible: EgressScope & { readonly listener: IstioEgressListener },
   namespace: string,
 ): EgressScope {
   const { listener } = visible;
   const selectors = listener.hosts.map((host) => hostSelector(host, namespace));
-  const selects = (ownNamespace: string, host: string) =>
-    selectors.some((selector) => selector.namespaces(ownNamespace) && isHostWithin(host, selector.host));
-  const selected = visible.services.filter(({ namespace: own, hostname }) => selects(own, hostname));
+  const isExcluded = (ownNamespace: string, host: string) =>
+    selectors.some((one) => one.isExclusion && one.namespaces(ownNamespace) && isHostWithin(host, one.host));
+  const selects = (ownNamespace: string, fits: (selected: string) => boolean) =>
+    selectors.some((one) => !one.isExclusion && one.namespaces(ownNamespace) && fits(one.host));
+  const selected = visible.services.filter(
+    ({ namespace: own, hostname }) =>
+      selects(own, (host) => isHostWithin(hostname, host)) && !isExcluded(own, hostname),
+  );
   const services = ownNamespaceFirst(selected, namespace);
   const virtualServices = visible.virtualServices.filter(({ namespace: own, spec }) =>
-    (spec.hosts ?? []).some((host) => selects(own, resolveHostname(host, own))),
+    (spec.hosts ?? []).some((text) => {
+      const name = resolveHostname(text, own);
+      return selects(own, (host) => hostsOverlap(name, host)) && !isExcluded(own, name);
+    }),
   );
   return { listener, services: services.flatMap((service) => atListenerPort(service, listener)), virtualServices };
 }
 
-/** `NAMESPACE/HOST` with `.`, `*` and `~` for the namespace. */
-function hostSelector(
-  text: string,
-  ownNamespace: string,
-): { readonly namespaces: (namespace: string) => boolean; readonly host: string } {
-  const slash = text.indexOf('/');
-  const [scope, host] = slash === -1 ? ['*', text] : [text.slice(0, slash), text.slice(slash + 1)];
-  const wanted = scope === '.' ? ownNamespace : scope;
-  return { namespaces: (namespace) => wanted !== '~' && (wanted === '*' || wanted === namespace), host };
+interface HostSelector {
+  readonly namespaces: (namespace: string) => boolean;
+  readonly host: string;
+  readonly isExclusion: boolean;
 }
 
-/** Of services that share a hostname the proxy's own namespace's, else the oldest. */
+/** `NAMESPACE/HOST` with `.` and `*` for the namespace; with `~` before it what is left out, `~` alone from all namespaces. */
+function hostSelector(text: string, ownNamespace: string): HostSelector {
+  const slash = text.indexOf('/');
+  const [scope, host] = slash === -1 ? ['*', text] : [text.slice(0, slash), text.slice(slash + 1)];
+  const isExclusion = scope.startsWith('~');
+  const named = isExclusion ? scope.slice(1) || '*' : scope;
+  const wanted = named === '.' ? ownNamespace : named;
+  return { namespaces: (namespace) => wanted === '*' || wanted === namespace, host, isExclusion };
+}
+
+/** Of services that share a hostname the proxy's own namespace's, else a platform's before a ServiceEntry's, else the oldest. */
 function ownNamespaceFirst(services: readonly Service[], namespace: string): readonly Service[] {
+  const rank = (service: Service) =>
+    (service.namespace === namespace ? 0 : 2) + (service.platform === 'service-entry' ? 1 : 0);
   const chosen = new Map<string, Service>();
   for (const service of services) {
-    if (!chosen.has(service.hostname) || service.namespace === namespace) chosen.set(service.hostname, service);
+    const holder = chosen.get(service.hostname);
+    if (holder === undefined || rank(service) < rank(holder)) chosen.set(service.hostname, service);
   }
   return services.filter((service) => chosen.get(service.hostname) === service);
 }

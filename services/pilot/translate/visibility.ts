@@ -65,7 +65,10 @@ export function onePerHostname(services: readonly Service[], defaults: readonly 
   return services.filter((service) => chosen.get(service.hostname) === service);
 }
 
-/** VirtualServices that `namespace` sees, in Istio's order; delegates (without hosts) left out. The same array while it is. */
+/**
+ * VirtualServices that `namespace` sees, without delegates (which have no hosts), in Istio's order: those for its own
+ * namespace alone, those exported to it by name, those exported to all; each oldest first. The same array while it is.
+ */
 export function visibleVirtualServices(
   snapshot: Snapshot,
   namespace: string,
@@ -74,11 +77,18 @@ export function visibleVirtualServices(
   const all = snapshot.config.list<VirtualServiceSpec>('VirtualService');
   const defaults = snapshot.mesh.defaultVirtualServiceExportTo;
   return memo.get('visible-virtual-services', [all, defaults, namespace], () => {
-    const visible = all.filter(
-      ({ spec, namespace: ownNamespace }) =>
-        (spec.hosts ?? []).length > 0 && isExportedTo({ exportTo: spec.exportTo, defaults, ownNamespace, namespace }),
-    );
-    if (visible.length === all.length) return all;
+    const ofPlace: [ConfigResource<VirtualServiceSpec>[], ConfigResource<VirtualServiceSpec>[]] = [[], []];
+    const toAll: ConfigResource<VirtualServiceSpec>[] = [];
+    for (const resource of all) {
+      const { spec, namespace: ownNamespace } = resource;
+      if ((spec.hosts ?? []).length === 0) continue;
+      if (exportsToAll(spec.exportTo, defaults)) toAll.push(resource);
+      else if (isExportedTo({ exportTo: spec.exportTo, defaults, ownNamespace, namespace })) {
+        ofPlace[ownNamespace === namespace ? 0 : 1].push(resource);
+      }
+    }
+    if (toAll.length === all.length) return all;
+    const visible = [...ofPlace.flat(), ...toAll];
     const shared = memo.get('virtual-service-selections', [all], () => ({}));
     return memo.stable(visible.map(({ namespace, name }) => `${namespace}/${name}`).join(), shared, visible);
   });

@@ -7,9 +7,8 @@ import { PreviousPrioritiesConfigSchema } from '../../../../gen/envoy/extensions
 import type { HTTPRetry } from '../../../../mesh/config/schemas/virtual-service.ts';
 import { durationOf } from './duration.ts';
 
+/** Without a status code, as in Istio since 1.24: a 503 may come from an application that has done its work in part. */
 const defaultRetryOn = 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes';
-/** Istio's default since 1.0: a sidecar answers 503 for an application that is gone. */
-const defaultRetriableStatusCodes = [503];
 const defaultAttempts = 2;
 
 const previousHosts = {
@@ -55,7 +54,7 @@ export function inboundRetryPolicy(): RetryPolicy {
 
 /** Splits `retryOn` into Envoy's conditions and numeric status codes. */
 function retryConditions(retryOn: string | undefined): { retryOn: string; retriableStatusCodes: number[] } {
-  if (!retryOn) return { retryOn: defaultRetryOn, retriableStatusCodes: defaultRetriableStatusCodes };
+  if (!retryOn) return { retryOn: defaultRetryOn, retriableStatusCodes: [] };
   const parts = retryOn.split(',').map((part) => part.trim());
   const codes = parts.filter(isStatusCode).map(Number);
   const conditions = parts.filter((part) => part !== '' && !isStatusCode(part));
