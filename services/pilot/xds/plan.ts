@@ -156,7 +156,8 @@ function planChanges(
   if (!gate.changes && due.size === 0) return wait;
   const target = gate.changes ? set : base;
   const changes = selections.between(base, target, interest);
-  if (isPlainChange(subscription, changes))
+  // What is known to be absent may be news where nothing has changed.
+  if (target.absent === undefined && isPlainChange(subscription, changes))
     return decide(changes.updated.length > 0, plainPlan(changes, set, target), base);
   const lingering = stillLingering(subscription, set, interest);
   if (protocol === 'delta') for (const name of changes.removed) lingering.set(name, undefined);

@@ -1,7 +1,8 @@
 // The subscription state machine, given what the client has, when it or the mesh says something, then what is sent.
 import { describe, expect, it } from 'vitest';
+import { resourceSet } from '../translate/resource-set.ts';
 import { typeUrls } from '../translate/translation.ts';
-import { Conversation } from './xds-fixture.ts';
+import { Conversation, resource } from './xds-fixture.ts';
 
 const { cluster, endpoints, listener, route } = typeUrls;
 
@@ -29,6 +30,30 @@ function deltaClient(
   client.delta({ nonce: 'n1' });
   return client;
 }
+
+describe('secrets', () => {
+  const { secret } = typeUrls;
+  it('that are missing may be late: nothing is said, until it is known that there is none; then once', () => {
+    const client = new Conversation('delta', secret, {});
+    client.delta({ subscribe: ['a', 'b'] });
+    expect(client.next()).toBeUndefined();
+    client.set = resourceSet([], new Set(['a']));
+    expect(client.next()).toEqual(['-a']);
+    client.delta({ nonce: 'n1' });
+    client.set = resourceSet([], new Set(['a']));
+    expect(client.next()).toBeUndefined();
+    client.set = resourceSet([resource(secret, 'a')]);
+    expect(client.next()).toEqual(['a=v1']);
+  });
+
+  it('that are missing can not be spoken of in SotW', () => {
+    const client = new Conversation('sotw', secret, {});
+    client.sotw({ names: ['a'] });
+    client.next();
+    client.set = resourceSet([], new Set(['a']));
+    expect(client.next()).toBeUndefined();
+  });
+});
 
 describe('SotW wildcard', () => {
   it('sends everything for a first request without names', () => {

@@ -167,6 +167,18 @@ export const gatewayCredentialCases: readonly TrafficCase[] = [
     },
   },
   {
+    name: 'tls.mode MUTUAL with credentialName and no authorities anywhere: nobody gets in',
+    proves: [`${tls}.credentialName`, `${tls}.mode`],
+    later: (place) => [...secure({ mode: 'MUTUAL', credentialName: 'bare-tls' })(place), ...besides(place)],
+    run: async (mesh, later) => {
+      putCredential(mesh.files.credentials, { namespace: at, name: 'bare-tls', pair: mesh.certificates.server });
+      await mesh.apply(...later);
+      await untilServed(mesh, {}, 'beside.example.com');
+      await assert.rejects(https(mesh), 'without a certificate');
+      await assert.rejects(https(mesh, clientOf(mesh.certificates.client)), 'with one');
+    },
+  },
+  {
     name: 'tls.mode MUTUAL with credentialName: ca.crt and ca.crl beside the certificate',
     proves: [`${tls}.credentialName`, `${tls}.mode`],
     resources: secure({ mode: 'MUTUAL', credentialName: 'whole-tls' }),
