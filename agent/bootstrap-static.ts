@@ -49,6 +49,16 @@ export function xdsCluster(pilotAddresses: readonly string[], pilotId?: string):
   };
 }
 
+/** Instances of the proxy's own service: with them Envoy knows how much each zone sends (services/pilot/translate/endpoints/local-cluster.ts). */
+export const localCluster: Json = {
+  name: 'local_cluster',
+  type: 'EDS',
+  connect_timeout: '1s',
+  lb_policy: 'LEAST_REQUEST',
+  common_lb_config: { zone_aware_lb_config: { min_cluster_size: 1 } },
+  eds_cluster_config: { eds_config: { ads: {}, resource_api_version: 'V3' }, service_name: 'local_cluster' },
+};
+
 /** Splits `host:port` or `[v6]:port`. */
 export function splitAddress(address: string): { readonly host: string; readonly port: number } {
   const colon = address.lastIndexOf(':');

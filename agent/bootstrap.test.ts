@@ -26,6 +26,14 @@ describe('bootstrapOf', () => {
   it('gives a gateway with the fewest options no static listener', () => {
     expectGolden('gateway.out.json', bootstrapOf(gatewayOptions));
   });
+
+  it('knows its own service where it is to balance by zones', () => {
+    const { identity } = sidecarOptions;
+    const knowing = { ...identity, metadata: { ...identity.metadata, ENABLE_SELF_DISCOVERY: 'true' } };
+    const { cluster_manager, static_resources } = bootstrapOf({ ...sidecarOptions, identity: knowing });
+    expect(cluster_manager).toEqual({ local_cluster_name: 'local_cluster' });
+    expect(JSON.stringify(static_resources)).toContain('"service_name":"local_cluster"');
+  });
 });
 
 describe('agentBootstrap', () => {

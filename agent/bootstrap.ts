@@ -1,7 +1,7 @@
 // Envoy's bootstrap for a sidecar or gateway: who it is, where Pilot is, its admin port; everything else comes by ADS. Pure.
 import { connectionLog } from '../mesh/telemetry/metric-tags.ts';
 import { sdsCluster, socketCluster } from './bootstrap-identity.ts';
-import { scrapeListener, statusListener, xdsCluster } from './bootstrap-static.ts';
+import { localCluster, scrapeListener, statusListener, xdsCluster } from './bootstrap-static.ts';
 import { type Json, type ProxyIdentity, proxyNode } from './proxy-node.ts';
 import { type StatsInclusion, statsConfig } from './stats-config.ts';
 
@@ -71,6 +71,7 @@ export function bootstrapOf(options: BootstrapOptions): Record<string, Json> {
         ...(options.connectionSocket === undefined
           ? []
           : [socketCluster(connectionLog.cluster, options.connectionSocket)]),
+        ...(knowsItself(options) ? [localCluster] : []),
         loopbackCluster('agent', options.agentStatus),
       ],
       listeners: [
@@ -78,11 +79,17 @@ export function bootstrapOf(options: BootstrapOptions): Record<string, Json> {
         ...(options.readiness ? [statusListener(options.readiness)] : []),
       ],
     },
+    ...(knowsItself(options) && { cluster_manager: { local_cluster_name: 'local_cluster' } }),
     stats_config: statsConfig(options.stats),
     deferred_stat_options: { enable_deferred_creation_stats: true },
     layered_runtime: { layers: [runtimeDefaults, { name: 'admin', admin_layer: {} }] },
     overload_manager: overloadManager(options),
   };
+}
+
+/** Istio's metadata of proxies that balance by zones (zoneAwareLbSetting). */
+function knowsItself({ identity }: BootstrapOptions): boolean {
+  return identity.metadata?.ENABLE_SELF_DISCOVERY === 'true';
 }
 
 /** Quick enough to follow a Pilot's restart, slow enough not to hammer one that is down. */

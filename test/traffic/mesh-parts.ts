@@ -23,7 +23,7 @@ export const sidecarIdentity: ProxyIdentity = {
   name: 'client-v7',
   namespace: 'default',
   labels: { app: 'client', version: 'v7' },
-  metadata: { ISTIO_VERSION: '1.28.0', TEAM: 'blue' },
+  metadata: { ISTIO_VERSION: '1.28.0', TEAM: 'blue', ENABLE_SELF_DISCOVERY: 'true' },
   locality: 'region1/zone1/a',
 };
 /** The proxy that outsiders send to. */

@@ -7,6 +7,7 @@ import { inboundClusters } from './clusters/inbound-clusters.ts';
 import { ownScope, scopeWith, sidecarOf } from './compute-proxy-scope.ts';
 import { destinationRuleOf } from './destination-rules.ts';
 import { encodeResource } from './encode.ts';
+import { localAssignment } from './endpoints/local-cluster.ts';
 import { type EnvoyFilters, envoyFiltersOf, noEnvoyFilters } from './envoy-filter/apply-envoy-filters.ts';
 import { patchSetOf } from './envoy-filter/patch-set.ts';
 import { gatewayPorts } from './gateways/merge-gateways.ts';
@@ -45,11 +46,11 @@ export function translate(
   const shared = sharedTranslation(snapshot, context, memo);
   const scope = ownScope(shared.scope, context, memo);
   const own = ownTranslation({ scope, shared, memo });
+  const endpoints = endpointSet(scope, shared, memo);
   let warnings: readonly string[] | undefined;
   return {
     position: snapshot.position,
-    resources: (typeUrl) =>
-      typeUrl === typeUrls.endpoints ? shared.outbound.endpoints : (own.sets.get(typeUrl) ?? emptySet),
+    resources: (typeUrl) => (typeUrl === typeUrls.endpoints ? endpoints : (own.sets.get(typeUrl) ?? emptySet)),
     credentials: own.credentials,
     get warnings() {
       return (warnings ??= [
@@ -60,6 +61,15 @@ export function translate(
       ]);
     },
   };
+}
+
+/** Those of what it calls; and of its own service, where its Envoy asks for them. */
+function endpointSet(scope: ProxyScope, { outbound }: SharedTranslation, memo: Memo): ResourceSet {
+  const local = localAssignment(scope, memo);
+  if (local === undefined) return outbound.endpoints;
+  return memo.latest('endpoints-with-local', scope.context, [outbound.endpoints, local], () =>
+    joinedSet(outbound.endpoints, resourceSet([local])),
+  );
 }
 
 /** What all proxies with one outbound context and Sidecar get from a snapshot. */

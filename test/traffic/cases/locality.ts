@@ -17,6 +17,32 @@ function spread({ ports, instances: { e1, e2, e3 } }: Place): Manifest {
   });
 }
 const near = { host: 'near.example.com' };
+
+/** Callers, of whom the sidecar is one, and servers: half of each in the proxy's zone. */
+function zones({ ports, instances: { e1, e2, e3 } }: Place): Manifest[] {
+  const [port] = ports.spare;
+  const at = (address: string, to: number, zone: string) => ({
+    address,
+    ports: { http: to },
+    locality: `region1/${zone}/a`,
+  });
+  const entry = (name: string, number: number, endpoints: ReturnType<typeof at>[]) =>
+    serviceEntry(name, {
+      hosts: [`${name}.example.com`],
+      ports: [{ number, name: 'http', protocol: 'HTTP' }],
+      resolution: 'STATIC',
+      endpoints,
+    });
+  return [
+    entry('callers', port, [at('127.77.0.1', port, 'zone1'), at(e2.address, e2.port, 'zone2')]),
+    entry('near', ports.http, [at(e1.address, e1.port, 'zone1'), at(e3.address, e3.port, 'zone2')]),
+  ];
+}
+const zoneAware = (minClusterSize: number): Manifest =>
+  destinationRule('near', {
+    ...near,
+    trafficPolicy: { loadBalancer: { zoneAwareLbSetting: { minClusterSize } } },
+  });
 const outlierDetection = {
   consecutive5xxErrors: 1,
   interval: '100ms',
@@ -148,6 +174,18 @@ export const localityCases: readonly TrafficCase[] = [
       }),
     ],
     run: async (mesh) => assert.equal(Object.keys(await mesh.tally(60, '/', near)).length, 3),
+  },
+  {
+    name: 'loadBalancer.zoneAwareLbSetting.minClusterSize: the own zone alone, where callers are spread as servers are and there are so many',
+    proves: [`${lb}.zoneAwareLbSetting.minClusterSize`],
+    resources: (place) => [...zones(place), zoneAware(2)],
+    later: () => [zoneAware(3)],
+    run: async (mesh, later) => {
+      const answering = async () => Object.keys(await mesh.tally(60, '/', near)).sort();
+      assert.deepEqual(await answering(), ['e1']);
+      await mesh.apply(...later);
+      assert.deepEqual(await answering(), ['e1', 'e3']);
+    },
   },
   {
     name: 'loadBalancer.zoneAwareLbSetting.failoverPriority by labels',

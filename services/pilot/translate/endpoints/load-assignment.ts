@@ -98,6 +98,11 @@ export function endpointPort(endpoint: Endpoint, port: ServicePort): number | un
   return Object.hasOwn(endpoint.ports, port.name) ? endpoint.ports[port.name] : undefined;
 }
 
+/** `endpoints` by locality, all of one priority, without the mesh's TLS. */
+export function assignmentOf(endpoints: readonly Endpoint[], port: ServicePort): LocalityLbEndpoints[] {
+  return byLocality(endpoints).map((group) => localityEndpoints(group, port, never));
+}
+
 function byLocality(endpoints: readonly Endpoint[]): readonly EndpointGroup[] {
   const groups = Map.groupBy(endpoints, (endpoint) => endpoint.locality ?? '');
   return [...groups]
