@@ -89,6 +89,15 @@ export function durationMs(text: string): number {
   return ms;
 }
 
+/** `--dry-run`, alone or with kubectl's words: `client` and `server` are one here, `none` is off. */
+export function dryRunOption(does: string): Option {
+  return new Option('--dry-run [how]', does).preset('server').argParser((text) => {
+    if (['client', 'server', 'true'].includes(text)) return true;
+    if (['none', 'false'].includes(text)) return false;
+    throw new InvalidArgumentError('give client, server or none');
+  });
+}
+
 /** Commander's parser for port numbers. */
 export function portNumber(text: string): number {
   const port = Number(text);

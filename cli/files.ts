@@ -1,4 +1,4 @@
-// Reads what `-f` names: files, folders of YAML and JSON, or standard input.
+// Reads what `-f` names: files, folders of YAML and JSON, URLs, or standard input.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MeshError, messageOf } from '../lib/mesh-error.ts';
@@ -13,6 +13,9 @@ export interface SourceText {
 /** As the admin API's body limit: larger files are refused before they are read. */
 const maxFileBytes = 20 * 1024 * 1024;
 
+/** A file of samples comes in a second; who waits longer wants to know. */
+const urlTimeoutMs = 30_000;
+
 /** Reads every path in order; folders are read down to their last subfolder, in name order. Throws MeshError that names the path. */
 export async function readSources(
   paths: readonly string[],
@@ -21,6 +24,7 @@ export async function readSources(
   const sources: SourceText[] = [];
   for (const path of paths) {
     if (path === '-') sources.push({ file: '-', text: await io.readStdin() });
+    else if (/^https?:\/\//i.test(path)) sources.push(await readUrl(path));
     else sources.push(...(await readPath(path)));
   }
   return sources;
@@ -40,13 +44,34 @@ async function readPath(path: string): Promise<readonly SourceText[]> {
   return await Promise.all(files.map(async (file) => readOne(file, (await stat(file)).size)));
 }
 
-async function readOne(file: string, bytes: number): Promise<SourceText> {
-  if (bytes > maxFileBytes) {
-    throw new MeshError(
-      'exhausted',
-      `${file}:1:1  has ${Math.ceil(bytes / 1024 / 1024)} MiB; at most ${maxFileBytes / 1024 / 1024} MiB are applied at once: split it`,
-    );
+/** As `kubectl apply -f URL`. */
+async function readUrl(url: string): Promise<SourceText> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(urlTimeoutMs) });
+    if (!response.ok) throw new MeshError('usage', `${url}: answers ${response.status} ${response.statusText}`);
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.length;
+      checkSize(url, bytes);
+      chunks.push(chunk);
+    }
+    return { file: url, text: Buffer.concat(chunks).toString('utf8') };
+  } catch (error) {
+    throw error instanceof MeshError ? error : cannotRead(url, error);
   }
+}
+
+function checkSize(file: string, bytes: number): void {
+  if (bytes <= maxFileBytes) return;
+  throw new MeshError(
+    'exhausted',
+    `${file}:1:1  has ${Math.ceil(bytes / 1024 / 1024)} MiB; at most ${maxFileBytes / 1024 / 1024} MiB are applied at once: split it`,
+  );
+}
+
+async function readOne(file: string, bytes: number): Promise<SourceText> {
+  checkSize(file, bytes);
   try {
     return { file, text: await readFile(file, 'utf8') };
   } catch (error) {

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -68,6 +71,7 @@ describe('usage', () => {
     [['apply', '-f', '-', '--timeout', 'soon'], 'give a duration such as 60s'],
     [['delete', 'services', 'reviews'], "can't be changed here"],
     [['delete', 'vs'], 'say which vs to delete'],
+    [['apply', '-f', '-', '--dry-run=maybe'], 'give client, server or none'],
     [['history', 'reviews'], 'give KIND/NAME'],
     [['replay'], 'periplus replay --verify'],
     [['render', '--node', 'x.json'], 'give what to render'],
@@ -157,6 +161,61 @@ describe('with a control plane', () => {
     expect((await run('apply -f -', service)).err).toContain(
       '<stdin>:2:7  kind: a Kubernetes Service belongs to the registry',
     );
+  });
+
+  it('takes the resources of a file that holds Deployments and Services too, and says what it passes over', async () => {
+    const mixed = `${route(90)}---
+apiVersion: v1
+kind: Service
+metadata: {name: reviews}
+spec: {ports: [{port: 9080}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews-v1}
+`;
+    const applied = await run('apply -f - -R', mixed);
+    expect(applied).toMatchObject({ code: 0, out: 'virtualservice.networking.istio.io/reviews created\n' });
+    expect(applied.err).toContain(
+      '<stdin>:15:7  warning: kind: passed over: a Kubernetes Service belongs to the registry',
+    );
+    expect(applied.err).toContain('<stdin>:20:7  warning: kind: Deployment (apps/v1) is not read: passed over\n');
+    const deleted = await run('delete -f - --dry-run=client', mixed);
+    expect(deleted).toMatchObject({ code: 0, out: 'virtualservice/reviews deleted (dry run)\n' });
+    expect(deleted.err).toContain('Deployment (apps/v1) is not read');
+    const other = await run('apply -f -', 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n');
+    expect(other).toMatchObject({ code: 1, err: expect.stringContaining('no resources in -\n  <stdin>:2:7') });
+    const slip = await run(
+      'apply -f -',
+      'apiVersion: networking.istio.io/v1\nkind: VirtualServise\nmetadata: {name: web}\n',
+    );
+    const old = await run(
+      'apply -f -',
+      `${route(90)}---\napiVersion: authentication.istio.io/v1alpha1\nkind: Policy\nmetadata: {name: web}\n`,
+    );
+    expect(old).toMatchObject({ code: 1, err: expect.stringContaining('found "authentication.istio.io/v1alpha1"') });
+    expect(slip).toMatchObject({ code: 1, err: expect.stringContaining('did you mean VirtualService?') });
+  });
+
+  it('applies what a URL answers, as kubectl does', async () => {
+    const samples = createServer((request, response) => {
+      response.statusCode = request.url === '/route.yaml' ? 200 : 404;
+      response.end(request.url === '/route.yaml' ? route(70) : 'nothing here');
+    }).listen(0, '127.0.0.1');
+    await once(samples, 'listening');
+    const { port } = samples.address() as AddressInfo;
+    try {
+      expect(await run(`apply -f http://127.0.0.1:${port}/route.yaml`)).toMatchObject({
+        code: 0,
+        out: 'virtualservice.networking.istio.io/reviews created\n',
+      });
+      expect(await run(`apply -f http://127.0.0.1:${port}/other.yaml`)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('/other.yaml: answers 404 Not Found'),
+      });
+    } finally {
+      samples.close();
+    }
   });
 
   it('prints tables, JSON and YAML', async () => {

@@ -26,7 +26,7 @@ export async function observeFiles(paths: readonly string[], io: Pick<CliIo, 're
     file: file === '-' ? '<stdin>' : file,
     text,
   }));
-  const { objects, problems } = parseFiles(sources);
+  const { objects, problems } = parseFiles(sources, { foreignKinds: 'warn' });
   const found = hasErrors(problems) ? problems : [...problems, ...validateObjects(objects)];
   if (hasErrors(found)) {
     const errors = found.filter((problem) => problem.severity === 'error');
@@ -56,7 +56,7 @@ export async function readMesh(
     file: file === '-' ? '<stdin>' : file,
     text,
   }));
-  const parsed = parseFiles(sources, { ignoreUnknownKinds: true, ...(namespace === undefined ? {} : { namespace }) });
+  const parsed = parseFiles(sources, { foreignKinds: 'ignore', ...(namespace === undefined ? {} : { namespace }) });
   const checked = parsed.objects.map((object) => ({ object, problems: validateObjects([object]) }));
   return {
     problems: [...parsed.problems, ...checked.flatMap(({ problems }) => problems)],

@@ -13,7 +13,10 @@ export interface ParsedSources {
   readonly warnings: readonly Problem[];
 }
 
-/** Parses all sources as one input. Throws MeshError `invalid` with every problem when there is an error: nothing is applied then. */
+/**
+ * Parses all sources as one input. Kubernetes' own objects beside resources are passed over with a warning, as samples of Istio's hold both.
+ * Throws MeshError `invalid` with every problem when there is an error: nothing is applied then.
+ */
 export async function parseSources(
   paths: readonly string[],
   io: Pick<CliIo, 'readStdin'>,
@@ -21,14 +24,17 @@ export async function parseSources(
 ): Promise<ParsedSources> {
   const sources = await readSources(paths, io);
   const files = sources.map(({ file, text }) => ({ file: file === '-' ? '<stdin>' : file, text }));
-  const { objects, problems } = parseFiles(
-    files,
-    options.namespace === undefined ? {} : { namespace: options.namespace },
-  );
+  const { objects, problems } = parseFiles(files, {
+    foreignKinds: 'warn',
+    ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
+  });
+  const resources = objects.filter((object) => object.type === 'config');
   const all = [
     ...problems,
     ...validateObjects(objects),
-    ...objects.filter((object) => object.type === 'kubernetes').map(registryProblem),
+    ...objects
+      .filter((object) => object.type === 'kubernetes')
+      .map((object) => registryProblem(object, resources.length === 0 ? 'error' : 'warning')),
   ];
   if (hasErrors(all)) {
     const errors = all.filter((problem) => problem.severity === 'error');
@@ -38,19 +44,18 @@ export async function parseSources(
       errors,
     );
   }
-  const resources = objects.filter((object) => object.type === 'config');
-  if (resources.length === 0) throw new RejectedError('invalid', `no resources in ${paths.join(', ')}`, []);
+  if (resources.length === 0) throw new RejectedError('invalid', `no resources in ${paths.join(', ')}`, all);
   return { resources, warnings: all };
 }
 
-function registryProblem(object: ParsedObject): Problem {
+function registryProblem(object: ParsedObject, severity: Problem['severity']): Problem {
   const path = [...object.base, 'kind'];
   return {
-    severity: 'error',
+    severity,
     ...(object.source.file === undefined ? {} : { file: object.source.file }),
     ...object.source.locate(path),
     resource: `${object.kind}/${object.namespace}/${object.name}`,
     path: 'kind',
-    message: `a Kubernetes ${object.kind} belongs to the registry, not to configuration: put it into the folder that "periplus serve --config DIR" watches, or write a ServiceEntry`,
+    message: `${severity === 'warning' ? 'passed over: ' : ''}a Kubernetes ${object.kind} belongs to the registry, not to configuration: put it into the folder that "periplus serve --config DIR" watches, or write a ServiceEntry`,
   };
 }

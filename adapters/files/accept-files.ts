@@ -18,7 +18,7 @@ const shownProblems = 20;
 
 /** Parses and validates one file. `shownPath` is how people know it. */
 export function readCandidate(path: string, text: string, shownPath: string): Candidate {
-  const { objects, problems } = parseDocuments(text, { file: shownPath });
+  const { objects, problems } = parseDocuments(text, { file: shownPath, foreignKinds: 'ignore' });
   const found = hasErrors(problems) ? problems : [...problems, ...validateObjects(objects)];
   const errors = found.filter(({ severity }) => severity === 'error').map(formatProblem);
   if (errors.length === 0) return { file: { path, objects } };

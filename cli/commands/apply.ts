@@ -7,6 +7,7 @@ import {
   type CliContext,
   clientOf,
   collect,
+  dryRunOption,
   durationMs,
   newCommand,
   type SharedOptions,
@@ -26,9 +27,10 @@ interface ApplyOptions extends SharedOptions, ReportOptions {
 export function applyCommand(context: CliContext): Command {
   const command = newCommand('apply')
     .description('apply resources from YAML or JSON: all of them, or none')
-    .requiredOption('-f, --filename <path>', 'file, folder, or - for standard input; may be repeated', collect)
+    .requiredOption('-f, --filename <path>', 'file, folder, URL, or - for standard input; may be repeated', collect)
+    .option('-R, --recursive', 'folders are always read down to their last subfolder')
     .option('-n, --namespace <namespace>', 'for resources that name none (default: default)')
-    .option('--dry-run', 'check and say what would change')
+    .addOption(dryRunOption('check and say what would change'))
     .option('--wait', 'wait until every connected proxy holds the change')
     .option('--timeout <duration>', `give up waiting after this long (default: ${defaultWaitMs / 1000}s)`, durationMs)
     .action(async (options: ApplyOptions) => {

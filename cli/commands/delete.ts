@@ -1,12 +1,14 @@
 // `periplus delete`: removes resources by name or as listed in files, all or none.
 import type { Command } from 'commander';
 import { MeshError } from '../../lib/mesh-error.ts';
+import { formatProblem } from '../../mesh/config/problem.ts';
 import type { ApiResourceRef } from '../../services/pilot/admin/schemas.ts';
 import { defaultWaitMs, type ReportOptions, reportChange } from '../change-report.ts';
 import {
   type CliContext,
   clientOf,
   collect,
+  dryRunOption,
   durationMs,
   newCommand,
   type SharedOptions,
@@ -30,10 +32,11 @@ export function deleteCommand(context: CliContext): Command {
     .description('delete resources by kind and name, or those in files: all of them, or none')
     .argument('[kind]', 'kind, or KIND/NAME')
     .argument('[names...]', 'names')
-    .option('-f, --filename <path>', 'file, folder, or - for standard input; may be repeated', collect)
+    .option('-f, --filename <path>', 'file, folder, URL, or - for standard input; may be repeated', collect)
+    .option('-R, --recursive', 'folders are always read down to their last subfolder')
     .option('-n, --namespace <namespace>', 'namespace (default: default)')
     .option('--ignore-not-found', 'what does not exist is no error')
-    .option('--dry-run', 'check and say what would be deleted')
+    .addOption(dryRunOption('check and say what would be deleted'))
     .option('--wait', 'wait until every connected proxy has dropped it')
     .option('--timeout <duration>', `give up waiting after this long (default: ${defaultWaitMs / 1000}s)`, durationMs)
     .action(async (kind: string | undefined, names: readonly string[], options: DeleteOptions) => {
@@ -67,7 +70,8 @@ async function refsOf(
   if (options.filename !== undefined) {
     if (kind !== undefined) throw new MeshError('usage', 'give either -f or KIND and NAME, not both');
     const { parseSources } = await import('../parse-sources.ts');
-    const { resources } = await parseSources(options.filename, context.io, { namespace: options.namespace });
+    const { resources, warnings } = await parseSources(options.filename, context.io, { namespace: options.namespace });
+    for (const warning of warnings) context.io.err(`${formatProblem(warning)}\n`);
     return resources.map((resource) => ({ kind: resource.kind, namespace: resource.namespace, name: resource.name }));
   }
   if (kind === undefined) throw new MeshError('usage', 'say what to delete: KIND NAME, or -f FILE');

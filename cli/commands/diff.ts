@@ -31,7 +31,8 @@ export interface ResourceDiff {
 export function diffCommand(context: CliContext): Command {
   const command = newCommand('diff')
     .description('compare files with the live configuration; exit code 1 when they differ')
-    .requiredOption('-f, --filename <path>', 'file, folder, or - for standard input; may be repeated', collect)
+    .requiredOption('-f, --filename <path>', 'file, folder, URL, or - for standard input; may be repeated', collect)
+    .option('-R, --recursive', 'folders are always read down to their last subfolder')
     .option('-n, --namespace <namespace>', 'for resources that name none (default: default)')
     .action(async (options: SharedOptions & { readonly filename: readonly string[] }) => {
       const { parseSources } = await import('../parse-sources.ts');

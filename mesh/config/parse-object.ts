@@ -43,9 +43,14 @@ export interface ObjectContext {
   /** For objects that name none. */
   readonly namespace: string;
   readonly problems: Problem[];
-  /** Pass over kinds of other API groups in silence. */
-  readonly ignoreUnknownKinds: boolean;
+  readonly foreignKinds: ForeignKinds;
 }
+
+/**
+ * Kinds of API groups that Periplus does not read, as files of people hold them beside those that it does: refused, passed over with a
+ * warning, or passed over in silence. A wrong kind of a group that it reads is always refused.
+ */
+export type ForeignKinds = 'refuse' | 'warn' | 'ignore';
 
 /** Checks one value; undefined when not even its kind and name are known. Its problems may make the object unusable. */
 export function parseOne(value: unknown, context: ObjectContext): ParsedObject | undefined {
@@ -84,7 +89,7 @@ function resourceSchema(spec: Schema): Schema {
 function kindOf(
   value: Readonly<Record<string, unknown>>,
   report: Report,
-  { ignoreUnknownKinds }: Pick<ObjectContext, 'ignoreUnknownKinds'>,
+  { foreignKinds }: Pick<ObjectContext, 'foreignKinds'>,
 ): Kind | undefined {
   const { kind: name, apiVersion } = value;
   if (typeof name !== 'string' || name === '')
@@ -94,19 +99,34 @@ function kindOf(
   if (typeof name !== 'string' || typeof apiVersion !== 'string' || name === '' || apiVersion === '') return undefined;
   const kind = kinds.get(name);
   if (kind?.apiVersions.includes(apiVersion)) return kind;
-  if (ignoreUnknownKinds && !kind?.apiVersions.some((known) => groupOf(known) === groupOf(apiVersion)))
+  const group = groupOf(apiVersion);
+  if (foreignKinds !== 'refuse' && isForeign(group) && !kind?.apiVersions.some((own) => groupOf(own) === group)) {
+    if (foreignKinds === 'warn')
+      report(['kind'], `${name} (${apiVersion}) is not read: passed over${hintFor(name)}`, { severity: 'warning' });
     return undefined;
-  if (kind !== undefined) {
+  }
+  if (kind === undefined) report(['kind'], `unknown kind ${JSON.stringify(name)}${hintFor(name)}`);
+  else
     report(
       ['apiVersion'],
       `expected ${kind.apiVersions.join(' or ')} for kind ${name}, found ${JSON.stringify(apiVersion)}`,
     );
-    return undefined;
-  }
-  const group = unsupportedKinds.get(name);
-  const why = group === undefined ? didYouMean(name, [...kinds.keys()]) : `; Periplus does not support ${group}`;
-  report(['kind'], `unknown kind ${JSON.stringify(name)}${why}`);
   return undefined;
+}
+
+function hintFor(name: string): string {
+  const group = unsupportedKinds.get(name);
+  if (group !== undefined) return `; Periplus does not support ${group}`;
+  return kinds.has(name) ? '' : didYouMean(name, [...kinds.keys()]);
+}
+
+const configGroups: ReadonlySet<string> = new Set(
+  [...kinds.values()].filter(({ type }) => type === 'config').flatMap(({ apiVersions }) => apiVersions.map(groupOf)),
+);
+
+/** Istio's own groups are never foreign, nor what it has dropped: a policy of `authentication.istio.io` must not be passed over. */
+function isForeign(group: string): boolean {
+  return !configGroups.has(group) && (!group.endsWith('.istio.io') || group === 'install.istio.io');
 }
 
 function groupOf(apiVersion: string): string {

@@ -1,6 +1,6 @@
 // Text or JSON into configuration resources and Kubernetes objects: everything wrong is reported with its place, nothing is guessed.
 import { isRecord } from './check-schema.ts';
-import { type ParsedObject, parseOne } from './parse-object.ts';
+import { type ForeignKinds, type ParsedObject, parseOne } from './parse-object.ts';
 import { byPosition, noSource, type Path, type Problem, reportTo, type Source } from './problem.ts';
 import { readYaml, type YamlLimits } from './yaml-source.ts';
 
@@ -22,8 +22,8 @@ export interface ParseOptions {
   /** For objects that name none; `default` by default. */
   readonly namespace?: string;
   readonly limits?: Partial<YamlLimits>;
-  /** Pass over objects of kinds that are not read (a Deployment) instead of refusing them. */
-  readonly ignoreUnknownKinds?: boolean;
+  /** What becomes of kinds of API groups that are not read (a Deployment): `refuse` by default. */
+  readonly foreignKinds?: ForeignKinds;
 }
 
 /** Parses the YAML or JSON documents of one text. */
@@ -36,7 +36,7 @@ export function parseFiles(
   files: readonly { readonly file?: string; readonly text: string }[],
   options: Omit<ParseOptions, 'file'> = {},
 ): ParseResult {
-  const collector = createCollector(options.namespace ?? 'default', options.ignoreUnknownKinds);
+  const collector = createCollector(options.namespace ?? 'default', options.foreignKinds);
   const limits = { ...options.limits, ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }) };
   for (const { file, text } of files) {
     const read = readYaml(text, { limits, ...(file === undefined ? {} : { file }) });
@@ -73,7 +73,7 @@ interface Collector {
   add(item: Item): void;
 }
 
-function createCollector(namespace: string, ignoreUnknownKinds = false): Collector {
+function createCollector(namespace: string, foreignKinds: ForeignKinds = 'refuse'): Collector {
   const objects: ParsedObject[] = [];
   const problems: Problem[] = [];
   const seen = new Map<string, string>();
@@ -86,7 +86,7 @@ function createCollector(namespace: string, ignoreUnknownKinds = false): Collect
       return;
     }
     const before = problems.length;
-    const parsed = parseOne(value, { base, source, namespace, problems, ignoreUnknownKinds });
+    const parsed = parseOne(value, { base, source, namespace, problems, foreignKinds });
     if (parsed === undefined) return;
     const key = `${parsed.kind}/${parsed.namespace}/${parsed.name}`;
     const first = seen.get(key);
