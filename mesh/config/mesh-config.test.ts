@@ -53,12 +53,17 @@ describe('mesh configuration', () => {
   });
 
   it('warns of what has no effect and of what it does not know', () => {
-    const { problems } = check({ enableTracing: true, meshMTLS: {}, trustDomian: 'x', connectTimeout: 5 });
+    const { problems } = check({
+      enableTracing: true,
+      verifyCertificateAtClient: true,
+      trustDomian: 'x',
+      connectTimeout: 5,
+    });
     expect(problems.map(({ severity, path }) => `${severity} ${path}`)).toEqual([
       'warning trustDomian',
       'error connectTimeout',
       'warning enableTracing',
-      'warning meshMTLS',
+      'warning verifyCertificateAtClient',
     ]);
   });
 

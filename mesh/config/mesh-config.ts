@@ -10,6 +10,7 @@ import type {
   LocalityLoadBalancerSetting,
   OutlierDetection,
   TcpKeepalive,
+  ZoneAwareLoadBalancerSetting,
 } from './schemas/destination-rule.ts';
 import type { ExtensionProvider } from './schemas/extension-provider.ts';
 import { type MeshConfigSpec, meshConfigSchema, unusedMeshFields } from './schemas/mesh-config.ts';
@@ -42,6 +43,14 @@ export interface MeshConfig {
   readonly localityLbEnabled: boolean;
   /** Distribution and failover for destinations that set none of their own. */
   readonly localityLbSetting?: LocalityLoadBalancerSetting;
+  /** Zone-aware balancing for destinations that set nothing of their own; goes before `localityLbSetting`. */
+  readonly zoneAwareLbSetting?: ZoneAwareLoadBalancerSetting;
+  /** How sidecars call the application: on loopback, or (absent) at the address that the client called. */
+  readonly inboundTrafficPolicy?: 'PASSTHROUGH' | 'LOCALHOST';
+  /** Hosts whose endpoints are for callers of their own cluster. */
+  readonly serviceSettings?: NonNullable<MeshConfigSpec['serviceSettings']>;
+  /** What sidecars ask of TLS within the mesh. */
+  readonly meshMtls?: NonNullable<MeshConfigSpec['meshMTLS']>;
   /** For routes without `retries`; absent: Istio's built-in default. */
   readonly defaultHttpRetryPolicy?: HTTPRetry;
   /** For destinations without their own. */
@@ -155,6 +164,10 @@ export function meshConfigOf(spec: MeshConfigResourceSpec, base: MeshConfig = de
     defaultDestinationRuleExportTo: nonEmpty(spec.defaultDestinationRuleExportTo),
     localityLbEnabled: spec.localityLbSetting?.enabled,
     localityLbSetting: spec.localityLbSetting,
+    zoneAwareLbSetting: spec.zoneAwareLbSetting,
+    inboundTrafficPolicy: spec.inboundTrafficPolicy?.mode,
+    serviceSettings: spec.serviceSettings,
+    meshMtls: spec.meshMTLS,
     defaultHttpRetryPolicy: spec.defaultHttpRetryPolicy,
     defaultConnectionPool: spec.defaultTrafficPolicy?.connectionPool,
     defaultOutlierDetection: spec.defaultTrafficPolicy?.outlierDetection,

@@ -40,7 +40,8 @@ export const localityLbSettingSchema = object({
   failoverPriority: list(text),
   enabled: flag,
 });
-const zoneAwareLbSetting = object({
+/** Schema of `ZoneAwareLoadBalancerSetting`; MeshConfig has it too. */
+export const zoneAwareLbSettingSchema = object({
   enabled: flag,
   failover: list(failover),
   failoverPriority: list(text),
@@ -51,7 +52,7 @@ const loadBalancer = object({
   simple: oneOfNames('UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST'),
   consistentHash,
   localityLbSetting: localityLbSettingSchema,
-  zoneAwareLbSetting,
+  zoneAwareLbSetting: zoneAwareLbSettingSchema,
   warmupDurationSecs: duration,
   warmup,
 });
@@ -145,7 +146,7 @@ export interface ConsistentHashLB extends Static<typeof consistentHash> {}
 /** Locality weights and failover. */
 export interface LocalityLoadBalancerSetting extends Static<typeof localityLbSettingSchema> {}
 /** Zone-aware routing. */
-export interface ZoneAwareLoadBalancerSetting extends Static<typeof zoneAwareLbSetting> {}
+export interface ZoneAwareLoadBalancerSetting extends Static<typeof zoneAwareLbSettingSchema> {}
 /** New endpoints get their share slowly. */
 export interface WarmupConfiguration extends Static<typeof warmup> {}
 /** Limits on connections and requests. */

@@ -5,6 +5,7 @@ import {
   localityLbSettingSchema,
   outlierDetectionSchema,
   tcpKeepaliveSchema,
+  zoneAwareLbSettingSchema,
 } from './destination-rule.ts';
 import { extensionProviderSchema } from './extension-provider.ts';
 import { defaultConfigSchema } from './proxy-traffic.ts';
@@ -44,6 +45,9 @@ const used = {
   inboundClusterStatName: text,
   outboundClusterStatName: text,
   localityLbSetting: localityLbSettingSchema,
+  zoneAwareLbSetting: zoneAwareLbSettingSchema,
+  inboundTrafficPolicy: object({ mode: oneOfNames('PASSTHROUGH', 'LOCALHOST') }),
+  serviceSettings: list(object({ settings: object({ clusterLocal: flag }), hosts: list(text) })),
   defaultHttpRetryPolicy: httpRetrySchema,
   defaultTrafficPolicy: object({ connectionPool: connectionPoolSchema, outlierDetection: outlierDetectionSchema }),
   pathNormalization: object({
@@ -52,6 +56,11 @@ const used = {
   extensionProviders: list(extensionProviderSchema),
   defaultProviders: object({ tracing: list(text), metrics: list(text), accessLogging: list(text) }),
   defaultConfig: defaultConfigSchema,
+  meshMTLS: object({
+    minProtocolVersion: oneOfNames('TLS_AUTO', 'TLSV1_2', 'TLSV1_3'),
+    ecdhCurves: anything,
+    cipherSuites: list(text),
+  }),
   tlsDefaults: object({
     minProtocolVersion: oneOfNames('TLS_AUTO', 'TLSV1_2', 'TLSV1_3'),
     ecdhCurves: list(text),
@@ -73,20 +82,16 @@ export const unusedMeshFields = [
   'enablePrometheusMerge',
   'enableTracing',
   'hboneIdleTimeout',
-  'inboundTrafficPolicy',
   'ingressClass',
   'ingressControllerMode',
   'ingressSelector',
   'ingressService',
-  'meshMTLS',
   'proxyHttpPort',
   'proxyInboundListenPort',
   'proxyListenPort',
   'serviceEntryVisibility',
   'serviceScopeConfigs',
-  'serviceSettings',
   'verifyCertificateAtClient',
-  'zoneAwareLbSetting',
 ] as const;
 
 const labelSelectorSchema = object({

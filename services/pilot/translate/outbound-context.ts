@@ -1,6 +1,6 @@
 // The part of a proxy's context that its outbound configuration depends on: proxies that agree in it share that configuration.
 
-import type { DestinationRuleSpec, TrafficPolicy } from '../../../mesh/config/schemas/destination-rule.ts';
+import type { DestinationRuleSpec, LoadBalancerSettings } from '../../../mesh/config/schemas/destination-rule.ts';
 import type { VirtualServiceSpec } from '../../../mesh/config/schemas/virtual-service.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
 import { failoverLabel } from './endpoints/locality.ts';
@@ -101,7 +101,7 @@ function labelsRead(snapshot: Snapshot, memo: Memo): ReadonlySet<string> {
     for (const { spec } of snapshot.config.list<DestinationRuleSpec>('DestinationRule')) {
       for (const name of failoverLabels(spec)) names.add(name);
     }
-    for (const entry of snapshot.mesh.localityLbSetting?.failoverPriority ?? []) names.add(failoverLabel(entry));
+    for (const name of failoverLabelsOf({ loadBalancer: snapshot.mesh })) names.add(name);
     const key = JSON.stringify([...names].sort());
     return memo.get('label-names', [memo, key], () => names);
   });
@@ -132,7 +132,11 @@ function failoverLabels(spec: DestinationRuleSpec): readonly string[] {
   return policies.flatMap((policy) => [policy, ...(policy?.portLevelSettings ?? [])]).flatMap(failoverLabelsOf);
 }
 
-function failoverLabelsOf(policy: Pick<TrafficPolicy, 'loadBalancer'> | undefined): readonly string[] {
+function failoverLabelsOf(
+  policy:
+    | { readonly loadBalancer?: Pick<LoadBalancerSettings, 'localityLbSetting' | 'zoneAwareLbSetting'> | undefined }
+    | undefined,
+): readonly string[] {
   const { localityLbSetting, zoneAwareLbSetting } = policy?.loadBalancer ?? {};
   return [...(localityLbSetting?.failoverPriority ?? []), ...(zoneAwareLbSetting?.failoverPriority ?? [])].map(
     failoverLabel,

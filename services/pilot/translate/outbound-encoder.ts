@@ -13,6 +13,7 @@ import { policyWithDefaults } from './clusters/mesh-defaults.ts';
 import { outboundCluster } from './clusters/outbound-cluster.ts';
 import { proxylessCluster } from './clusters/proxyless-cluster.ts';
 import { encodeResource } from './encode.ts';
+import { isClusterLocal } from './endpoints/cluster-local.ts';
 import { loadAssignment, type TakesTls } from './endpoints/load-assignment.ts';
 import { failoverLabel, type LocalityUse, localityUse, preferredNearness } from './endpoints/locality.ts';
 import { topologyLabel } from './endpoints/topology-labels.ts';
@@ -38,6 +39,7 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
   const federation = context.identity === undefined ? undefined : federationOf(snapshot, memo);
   const policies = config.list<PeerAuthenticationSpec>('PeerAuthentication');
   const takesTls: TakesTls = (endpoint, port) => takesMutualTls(endpoint, port, policies, mesh.rootNamespace);
+  const proxy = { context, mesh };
   const isRouter = context.type === 'router';
   const isReporting = context.telemetry !== undefined;
   const isProxyless = context.generator === 'grpc';
@@ -79,7 +81,7 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
         isProxyless,
         isIpv6Only,
         isWithoutIdentity,
-        placeKey(use, context, mesh),
+        placeKey(spec, use, proxy),
         tlsKey(tls),
         federation,
       ];
@@ -89,7 +91,7 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
     },
     loadAssignment: (spec, endpoints) => {
       const use = useOf(spec, mesh);
-      return memo.get('load-assignment', [spec, endpoints, mesh, policies, placeKey(use, context, mesh)], () => {
+      return memo.get('load-assignment', [spec, endpoints, mesh, policies, placeKey(spec, use, proxy)], () => {
         const assignment = loadAssignment(spec, endpoints, { use, context, mesh, takesTls: takesTlsBy(spec) });
         return encodeResource(typeUrls.endpoints, spec.name, ClusterLoadAssignmentSchema, assignment);
       });
@@ -112,12 +114,18 @@ function tlsKey(tls: ServerTls | undefined): string {
 }
 
 /** What of the proxy the load assignment reads, so that proxies in other places share it where place does not matter. */
-function placeKey(use: LocalityUse, context: ProxyContext, mesh: MeshConfig): string {
+function placeKey(
+  { service }: ClusterSpec,
+  use: LocalityUse,
+  { context, mesh }: { readonly context: ProxyContext; readonly mesh: MeshConfig },
+): string {
   const network = mesh.networks === undefined ? '' : context.network;
-  if (use.kind === 'none') return network;
+  const cluster = isClusterLocal(service.hostname, mesh) ? context.clusterId : '';
+  if (use.kind === 'none') return `${network}/${cluster}`;
   const labels = use.kind === 'failover' ? use.failoverPriority : [];
   return JSON.stringify([
     network,
+    cluster,
     context.locality,
     ...labels.map((entry) => topologyLabel(context, failoverLabel(entry))),
   ]);

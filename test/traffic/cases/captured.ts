@@ -189,7 +189,7 @@ export const capturedCases: readonly CapturedCase[] = [
     },
   },
   {
-    name: 'Sidecar ingress: a captured port that leads to the application’s own, by loopback',
+    name: 'Sidecar ingress: captured ports that lead to the application’s own, by loopback and by the workload’s address',
     proves: ['port.number', 'port.protocol', 'port.name', 'defaultEndpoint', 'captureMode'].map(
       (field) => `Sidecar.ingress.${field}`,
     ),
@@ -201,10 +201,17 @@ export const capturedCases: readonly CapturedCase[] = [
             defaultEndpoint: `127.0.0.1:${app.port}`,
             captureMode: 'IPTABLES',
           },
+          {
+            port: { number: 9998, protocol: 'HTTP', name: 'http-own' },
+            defaultEndpoint: `0.0.0.0:${app.port}`,
+            captureMode: 'IPTABLES',
+          },
         ],
       }),
     ],
-    run: async (mesh) => assert.equal((await comesIn(mesh, 9999)).echo.instance, 'app'),
+    run: async (mesh) => {
+      for (const port of [9999, 9998]) assert.equal((await comesIn(mesh, port)).echo.instance, 'app');
+    },
   },
   {
     name: 'Sidecar egress: captured by port alone, bound for real with captureMode NONE',

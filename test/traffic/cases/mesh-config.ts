@@ -162,6 +162,17 @@ export const meshConfigCases: readonly TrafficCase[] = [
     run: async (mesh) => assert.equal(Object.keys(await mesh.tally(40, '/', near)).length, 2),
   },
   {
+    name: 'zoneAwareLbSetting: the own region alone, without outlier detection; enabled false: all regions alike',
+    proves: fields('zoneAwareLbSetting.enabled'),
+    resources: (place) => [meshConfig({ zoneAwareLbSetting: { enabled: true } }), spread(place)],
+    later: () => [meshConfig({ zoneAwareLbSetting: { enabled: false } })],
+    run: async (mesh, later) => {
+      assert.deepEqual(Object.keys(await mesh.tally(40, '/', near)), ['e1']);
+      await mesh.apply(...later);
+      assert.deepEqual(Object.keys(await mesh.tally(40, '/', near)).sort(), ['e1', 'e2']);
+    },
+  },
+  {
     name: 'pathNormalization MERGE_SLASHES and DECODE_AND_MERGE_SLASHES',
     proves: fields('pathNormalization.normalization'),
     resources: () => [meshConfig({ pathNormalization: { normalization: 'MERGE_SLASHES' } })],

@@ -76,7 +76,9 @@ function servedPorts(scope: ProxyScope, memo: Memo): ReadonlyMap<number, ServedP
       const rule = ruleOf(scope, service, memo);
       const ofRule = effectivePolicy(rule, undefined, servicePort.port).connectionPool;
       const pool = scope.sidecar?.spec.inboundConnectionPool ?? ofRule;
-      const target = intercepts(scope) ? undefined : { address: localApplication, port };
+      const isDirect = intercepts(scope) && scope.snapshot.mesh.inboundTrafficPolicy !== 'LOCALHOST';
+      const address = targetAddress(localApplication, scope.context.addresses);
+      const target = isDirect ? undefined : { address, port };
       const { protocol } = servicePort;
       served.set(port, { port, servicePort, protocol, services: [service], rule, pool, target });
     }

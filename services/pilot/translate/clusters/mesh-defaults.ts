@@ -31,12 +31,13 @@ export function policyWithDefaults({ policy, port, service }: ClusterSpec, mesh:
   const connectionPool = poolWithDefaults(policy.connectionPool, mesh);
   const ofMesh = service.hostname === mixerHostname ? mixerOutliers : mesh.defaultOutlierDetection;
   const outlierDetection = policy.outlierDetection ?? ofMesh;
-  const isZoneAware = policy.loadBalancer?.zoneAwareLbSetting !== undefined;
   const nearest = preferredNearness(service, policy);
+  const ownLocality = policy.loadBalancer?.localityLbSetting;
+  const zoneAwareOfMesh = ownLocality === undefined && nearest === undefined ? mesh.zoneAwareLbSetting : undefined;
+  const zoneAwareLbSetting = policy.loadBalancer?.zoneAwareLbSetting ?? zoneAwareOfMesh;
   const preferred = nearest && { enabled: true, failoverPriority: nearest };
-  const localityLbSetting = isZoneAware
-    ? undefined
-    : (policy.loadBalancer?.localityLbSetting ?? preferred ?? mesh.localityLbSetting);
+  const localityLbSetting =
+    zoneAwareLbSetting === undefined ? (ownLocality ?? preferred ?? mesh.localityLbSetting) : undefined;
   const upgrade = connectionPool?.http?.h2UpgradePolicy ?? 'DEFAULT';
   // A rule knows that its port is HTTP; the mesh's default is for ports that say so.
   const upgradesByDefault = upgrade === 'DEFAULT' && mesh.h2UpgradePolicy === 'UPGRADE' && isHttp(port.protocol);
@@ -47,6 +48,7 @@ export function policyWithDefaults({ policy, port, service }: ClusterSpec, mesh:
     ...(Object.keys(pool).length > 0 && { connectionPool: pool }),
     ...(outlierDetection !== undefined && { outlierDetection }),
     ...(localityLbSetting !== undefined && { loadBalancer: { ...policy.loadBalancer, localityLbSetting } }),
+    ...(zoneAwareLbSetting !== undefined && { loadBalancer: { ...policy.loadBalancer, zoneAwareLbSetting } }),
   };
 }
 

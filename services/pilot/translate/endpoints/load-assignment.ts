@@ -14,6 +14,7 @@ import type { ClusterSpec } from '../clusters/cluster-spec.ts';
 import { matchesLabels } from '../compute-proxy-scope.ts';
 import { compareNames } from '../names.ts';
 import type { ProxyContext } from '../proxy-context.ts';
+import { isClusterLocal } from './cluster-local.ts';
 import { endpointWeight, isDraining, isResolved, lbEndpoint } from './lb-endpoint.ts';
 import { type LocalityUse, parseLocality } from './locality.ts';
 import { type EndpointGroup, prioritise } from './locality-priority.ts';
@@ -39,13 +40,19 @@ export function loadAssignment(
   const { takesTls = never, context, mesh } = proxy;
   const takesTlsAt = (endpoint: Endpoint) => takesTls(endpoint, endpointPort(endpoint, spec.port) ?? 0);
   // Whether what is passed on is the mesh's TLS can't be seen: an endpoint without it would be open to anybody.
-  const usable = usableEndpoints(spec, endpoints).filter((endpoint) => !spec.passesTls || takesTlsAt(endpoint));
+  const own = isClusterLocal(spec.service.hostname, mesh) ? ofCluster(endpoints, context) : endpoints;
+  const usable = usableEndpoints(spec, own).filter((endpoint) => !spec.passesTls || takesTlsAt(endpoint));
   const reached = reachedEndpoints(usable, spec.port, { context, mesh, takesTls: takesTlsAt });
   const groups = byLocality(reached);
   return create(ClusterLoadAssignmentSchema, {
     clusterName: spec.name,
     endpoints: prioritise(groups, proxy).map((group) => localityEndpoints(group, spec.port, takesTls)),
   });
+}
+
+/** Endpoints of the proxy's cluster; all where it does not say which that is. */
+function ofCluster(endpoints: readonly Endpoint[], { clusterId }: ProxyContext): readonly Endpoint[] {
+  return clusterId === '' ? endpoints : endpoints.filter((endpoint) => (endpoint.clusterId ?? '') === clusterId);
 }
 
 /** Whether an endpoint takes the mesh's mutual TLS at a port. */

@@ -13,6 +13,7 @@ import {
   DownstreamTlsContextSchema,
 } from '../../../../gen/envoy/extensions/transport_sockets/tls/v3/tls_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import { isCipherSuite, usable } from '../../../../mesh/config/tls-parameters.ts';
 import { agentSecret } from '../clusters/secret-config.ts';
 import { type Federation, federatedValidation } from './federation.ts';
 import { trustDomainsOf } from './trust-domains.ts';
@@ -36,7 +37,11 @@ export function meshServerSocket(
     commonTlsContext: {
       alpnProtocols: [...(options.isHttp ? [] : ['istio-peer-exchange']), 'h2', 'http/1.1'],
       tlsParams: {
-        tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+        cipherSuites: usable(mesh.meshMtls?.cipherSuites ?? [], isCipherSuite),
+        tlsMinimumProtocolVersion:
+          mesh.meshMtls?.minProtocolVersion === 'TLSV1_3'
+            ? TlsParameters_TlsProtocol.TLSv1_3
+            : TlsParameters_TlsProtocol.TLSv1_2,
         tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
       },
       tlsCertificateSdsSecretConfigs: [agentSecret('default')],
