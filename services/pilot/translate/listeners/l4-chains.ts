@@ -6,6 +6,7 @@ import type {
   TLSMatchAttributes,
 } from '../../../../mesh/config/schemas/virtual-service.ts';
 import { subsetKey } from '../names.ts';
+import type { NamedService } from '../routes/aliases.ts';
 import { hostsOverlap, isWildcard } from '../routes/hostname.ts';
 import { destinationCluster, destinationRule, findService, type Lookups } from '../routes/lookups.ts';
 import { isTls, type ListenerPortProtocol } from '../routes/protocol.ts';
@@ -26,7 +27,7 @@ export interface L4Chain {
 
 /** A service at a port of a listener. */
 export interface L4Place {
-  readonly service: Service;
+  readonly service: NamedService;
   readonly port: number;
   readonly protocol: ListenerPortProtocol;
   readonly bind: string;
@@ -67,7 +68,7 @@ function defaultSniHosts({ service, bind, cidrs }: L4Place): readonly string[] {
   const address = service.addresses[0] ?? wildcardAddress;
   const isShared = address === wildcardAddress && bind === wildcardAddress;
   const isDynamic = isWildcard(service.hostname) && service.resolution === 'DYNAMIC_DNS';
-  return cidrs.length > 0 || isShared || isDynamic ? [service.hostname] : [];
+  return cidrs.length > 0 || isShared || isDynamic ? [service.hostname, ...(service.aliases ?? [])] : [];
 }
 
 function tcpChains(place: L4Place, virtualServices: readonly VirtualService[], lookups: Lookups): L4Chain[] {
@@ -106,7 +107,7 @@ function appliesToProxy(match: L4MatchAttributes | TLSMatchAttributes, port: num
 function serviceChain(place: L4Place, sniHosts: readonly string[], lookups: Lookups): L4Chain {
   const { service, cidrs } = place;
   const only = service.ports.length === 1 ? service.ports[0]?.port : undefined;
-  const cluster = subsetKey('outbound', only ?? place.port, '', service.externalName ?? service.hostname);
+  const cluster = subsetKey('outbound', only ?? place.port, '', service.hostname);
   const target = { ...toCluster(cluster), rule: destinationRule(service, lookups) };
   return { kind: 'l4', sniHosts, cidrs, target, owner: service };
 }

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { type Service, serviceKey } from '../../../../events/model.ts';
 import { virtualInboundPort, virtualOutboundPort } from '../names.ts';
 import type { EgressScope } from '../proxy-scope.ts';
+import { isAlias, type NamedService, withAliases } from '../routes/aliases.ts';
 import type { Lookups } from '../routes/lookups.ts';
 import { isHttp, type ListenerPortProtocol, listenerKind, parsePortProtocol } from '../routes/protocol.ts';
 import type { VirtualService } from '../routes/resolve-virtual-service.ts';
@@ -12,7 +13,7 @@ import { isUnixSocket, localhostAddress, wildcardAddress } from './address.ts';
 export interface Candidate {
   /** Index in the scope's egress listeners. */
   readonly egress: number;
-  readonly service: Service;
+  readonly service: NamedService;
   readonly port: CandidatePort;
   readonly bind: string;
   readonly bindToPort: boolean;
@@ -40,7 +41,9 @@ export function* candidates(
   if (egress === undefined) return;
   const { bind, bindToPort } = binding(egress, lookups.scope.context.interceptionMode === 'NONE');
   const listenerPort = egress.listener?.port;
-  for (const service of egress.services) {
+  for (const service of withAliases(egress.services, lookups.memo)) {
+    // A listener for another name would take what is meant for any address: connections go to its target's.
+    if (isAlias(service)) continue;
     const ports: readonly CandidatePort[] = listenerPort
       ? [
           {

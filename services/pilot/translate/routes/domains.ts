@@ -1,5 +1,5 @@
 // The Host headers by which a service is known to a proxy: its name, short forms of it, and its addresses.
-import type { Service } from '../../../../events/model.ts';
+import type { NamedService } from './aliases.ts';
 
 /** How domains are written for a route configuration. */
 export interface DomainForm {
@@ -15,11 +15,15 @@ export interface ServiceDomains {
   readonly alternates: ReadonlySet<string>;
 }
 
-/** Domains in Istio's order: the hostname, the absolute form, short forms, wildcard forms of headless services, addresses. */
-export function serviceDomains(service: Service, form: DomainForm): ServiceDomains {
-  const hostname = service.hostname.toLowerCase();
-  const alternates = alternateHosts(hostname, form);
-  const domains = [...withPort(hostname, form.port), ...alternates];
+/** Domains in Istio's order: of each name the hostname, the absolute form, short forms; wildcard forms of headless services, addresses. */
+export function serviceDomains(service: NamedService, form: DomainForm): ServiceDomains {
+  const domains: string[] = [];
+  const alternates: string[] = [];
+  for (const hostname of [service.hostname.toLowerCase(), ...(service.aliases ?? [])]) {
+    const short = alternateHosts(hostname, form);
+    domains.push(...withPort(hostname, form.port), ...short);
+    alternates.push(...short);
+  }
   if (service.headless) domains.push(...domains.map((domain) => `*.${domain}`));
   for (const address of service.addresses) {
     if (address !== '0.0.0.0' && !address.includes('/')) domains.push(...withPort(bracketed(address), form.port));

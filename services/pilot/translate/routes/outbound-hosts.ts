@@ -3,6 +3,7 @@ import type { Service, ServicePort } from '../../../../events/model.ts';
 import type { Memo } from '../memo.ts';
 import { compareNames, isHostWithin } from '../names.ts';
 import type { EgressScope } from '../proxy-scope.ts';
+import { isAlias, withAliases } from './aliases.ts';
 import { compareSpecificity, hostsOverlap, isWildcard } from './hostname.ts';
 import {
   completeVirtualServices,
@@ -36,9 +37,11 @@ export function outboundHosts(egress: EgressScope, listenPort: number, lookups: 
   const { namespace, dnsDomain, generator } = context;
   const deps = [egress.services, virtualServices, rules, listenPort, namespace, dnsDomain, generator, labels];
   return memo.get('outbound-hosts', deps, () => {
-    const wanted = wantedHosts(egress.services, virtualServices, listenPort, lookups);
+    // gRPC clients ask for each name by itself.
+    const services = generator === 'grpc' ? egress.services : withAliases(egress.services, memo);
+    const wanted = wantedHosts(services, virtualServices, listenPort, lookups);
     const form = hostForm(listenPort, lookups);
-    const hosts = writeHosts(wanted, { form, services: egress.services }, lookups);
+    const hosts = writeHosts(wanted, { form, services }, lookups);
     hosts.sort((a, b) => compareNames(a.encoded.name, b.encoded.name));
     // Most changes are none on this port: then its route configuration need not be put together again.
     const id = `outbound-hosts ${listenPort} ${namespace} ${dnsDomain} ${generator} ${labels}`;
@@ -69,6 +72,7 @@ function wantedHosts(
   const ownerOf = wildcardOwners(services, virtualServices, lookups.memo);
   const wanted: WantedHost[] = [];
   const taken = new Set<string>();
+  const isProxyless = lookups.scope.context.generator === 'grpc';
   const place = {
     port: listenPort,
     gateway: meshGateway,
@@ -95,7 +99,7 @@ function wantedHosts(
     }
   }
   for (const [service, ports] of backends) {
-    if (taken.has(service.hostname)) continue;
+    if (taken.has(service.hostname) || (isAlias(service) && !isProxyless)) continue;
     for (const { port } of ports)
       wanted.push({ hostname: service.hostname, port: port.port, service, routes: undefined });
   }
