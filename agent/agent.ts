@@ -1,72 +1,28 @@
 // The agent beside a workload: runs its Envoy, passes the application's health on to Pilot, serves readiness and metrics.
-import type { Clock } from '../lib/clock.ts';
-import type { Logger } from '../lib/logger.ts';
+import { availableParallelism } from 'node:os';
 import { MeshError } from '../lib/mesh-error.ts';
 import { defaultBackoff, type Service, supervise } from '../lib/service.ts';
-import { bootstrapOf } from './bootstrap.ts';
+import { mergeSettings } from '../mesh/agent-settings.ts';
+import type { AgentSettings, ProxySettings } from '../mesh/config/schemas/agent-settings.ts';
+import { type AgentOptions, agentBootstrap, loopback, nodeIdentityOf, portsOf } from './agent-options.ts';
 import { ConnectionCounts } from './connections/connection-counts.ts';
 import { ConnectionLogServer, connectionSocketIn } from './connections/connection-log-server.ts';
 import { PeerDirectory } from './connections/peer-directory.ts';
 import type { EnvoyAdmin, Readiness } from './envoy-admin.ts';
 import { envoyEnvironment } from './envoy-environment.ts';
-import { EnvoyProcess } from './envoy-process.ts';
+import { type EnvoyLaunch, EnvoyProcess } from './envoy-process.ts';
 import { HealthReporter } from './health-reporter.ts';
 import { httpRequest } from './http-request.ts';
-import { AgentIdentity, type IdentitySource, pilotIdOf, sdsSocketIn } from './identity/agent-identity.ts';
+import { AgentIdentity, pilotIdOf } from './identity/agent-identity.ts';
 import type { WorkloadSvid } from './identity/workload-svid.ts';
 import { istioMetrics } from './istio-metrics.ts';
-import { type Health, Probe, type ProbeOptions } from './probe.ts';
-import { ownFacts, type ProxyIdentity, proxyNode } from './proxy-node.ts';
-import type { StatsInclusion } from './stats-config.ts';
+import type { Health } from './probe.ts';
+import { ProbeKeeper } from './probe-keeper.ts';
+import { ownFacts, proxyNode } from './proxy-node.ts';
+import { concurrencyOf, environmentOf, withMetadata } from './proxy-settings.ts';
+import { probeOptionsOf } from './readiness-probe.ts';
+import { SettingsWatch } from './settings-watch.ts';
 import { StatusServer } from './status-server.ts';
-
-/** Everything an agent is told. */
-export interface AgentOptions {
-  readonly identity: ProxyIdentity;
-  /** Where its SVID comes from; absent: it has none and speaks plaintext. */
-  readonly identitySource?: IdentitySource;
-  /** `host:port` of each Pilot's xDS port (15012 with an identity, else 15010); Envoy and agent move to another when one fails. */
-  readonly pilotAddresses: readonly [string, ...string[]];
-  /** Envoy's executable: `ensureEnvoy()`. */
-  readonly envoy: string;
-  /** Folder of its own, made if absent; the same one at each start, so that a leftover Envoy is found. */
-  readonly folder: string;
-  /** Address of Envoy's admin interface. Default `127.0.0.1`: it can stop the proxy, so it is for this host alone. */
-  readonly adminHost?: string;
-  /** Address of status, readiness and metrics ports. Default `127.0.0.1`; `0.0.0.0` in a container, for kubelet and Prometheus. */
-  readonly host?: string;
-  /** Istio's ports by default, which people's probes and scrape jobs know. */
-  readonly ports?: AgentPorts;
-  /** Worker threads. Default 2, as in Istio: a sidecar's share of a machine, not the machine. */
-  readonly concurrency?: number;
-  /** At most so long a stopping proxy serves requests in flight. Default 5, Istio's terminationDrainDuration; 0 stops at once. */
-  readonly drainSeconds?: number;
-  /** Default `warning`: what Envoy says is passed on to the logger. */
-  readonly envoyLogLevel?: 'trace' | 'debug' | 'info' | 'warning' | 'error' | 'critical' | 'off';
-  /** The application's readiness probe; absent: Pilot is told nothing, the platform's word stands. */
-  readonly probe?: ProbeOptions;
-  /** Tells Pilot that the workload is unwell before draining, so that clients leave first. Default true where there is a probe. */
-  readonly announceStop?: boolean;
-  /** The application's own Prometheus page, merged into ours. */
-  readonly appMetricsUrl?: string;
-  /** Which of Envoy's statistics to keep. Default all. */
-  readonly stats?: StatsInclusion;
-  readonly maxHeapBytes?: number;
-  readonly logger: Logger;
-  readonly clock: Clock;
-}
-
-/** Ports of one agent and its Envoy; `readiness` and `prometheus` are not opened when 0. */
-export interface AgentPorts {
-  /** Envoy's admin interface. Default 15000; 0: any free port, and then no `prometheus`, which has to know it. */
-  readonly admin?: number;
-  /** The agent's readiness and merged metrics. Default 15020. */
-  readonly status?: number;
-  /** Readiness, answered through Envoy. Default 15021. */
-  readonly readiness?: number;
-  /** Envoy's own metrics. Default 15090. */
-  readonly prometheus?: number;
-}
 
 /** A Service that runs until its signal is aborted, then drains Envoy and stops everything. Can be run again. */
 export class Agent implements Service {
@@ -75,6 +31,8 @@ export class Agent implements Service {
   readonly #envoy: EnvoyProcess;
   readonly #status: StatusServer;
   readonly #reporter: HealthReporter;
+  readonly #settings: SettingsWatch;
+  readonly #probes: ProbeKeeper;
   readonly #identity: AgentIdentity | undefined;
   readonly #connections: ConnectionCounts;
   readonly #connectionLog: ConnectionLogServer;
@@ -89,10 +47,8 @@ export class Agent implements Service {
     this.#envoy = new EnvoyProcess({
       name: identity.name,
       binary: options.envoy,
-      bootstrap: agentBootstrap(options),
+      launch: () => this.#launch(),
       folder: options.folder,
-      concurrency: options.concurrency ?? 2,
-      environment: envoyEnvironment(identity, process.env.OTEL_RESOURCE_ATTRIBUTES),
       drainSeconds: options.drainSeconds ?? 5,
       logLevel: options.envoyLogLevel ?? 'warning',
       logger,
@@ -113,11 +69,16 @@ export class Agent implements Service {
       identitySource &&
       new AgentIdentity({ source: identitySource, workload: identity, folder, clock, logger: ownLogger });
     const own = this.#identity;
-    this.#reporter = new HealthReporter({
+    const toPilot = {
       pilotAddresses,
       node: proxyNode(identity),
-      credentials: async (signal) => await own?.pilotCredentials(signal),
-    });
+      credentials: async (signal: AbortSignal) => await own?.pilotCredentials(signal),
+    };
+    this.#reporter = new HealthReporter(toPilot);
+    // Of settings that may change while Envoy runs there is the probe of its WorkloadGroup.
+    const follow = identity.metadata?.AUTO_REGISTER_GROUP !== undefined;
+    this.#settings = new SettingsWatch({ ...toPilot, follow, clock });
+    this.#probes = new ProbeKeeper({ clock, onHealth: (health) => this.#healthChanged(health) });
   }
 
   /** Envoy's process id while it runs. */
@@ -142,23 +103,58 @@ export class Agent implements Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, logger, probe, announceStop = true } = this.#options;
+    const { clock, logger, announceStop = true } = this.#options;
     this.#stopping = false;
     const afterDrain = new AbortController();
-    signal.addEventListener('abort', () => this.#beginStop(probe !== undefined && announceStop), { once: true });
+    signal.addEventListener('abort', () => this.#beginStop(this.#probes.probes && announceStop), { once: true });
     const backoff = { ...defaultBackoff, maxMs: 5_000 };
     const until = (end: AbortSignal) => ({ signal: end, clock, logger: logger.child({ proxy: this.name }), backoff });
-    const besideEnvoy = [
-      this.#status,
-      this.#connectionLog,
-      ...(probe ? [this.#reporter] : []),
-      ...this.#identityServices(),
-    ];
+    const besideEnvoy = [this.#status, this.#connectionLog, this.#reporter, ...this.#identityServices()];
     const lasting = supervise(besideEnvoy, until(afterDrain.signal));
-    const probing = probe ? supervise([this.#probe(probe)], until(signal)) : undefined;
+    const asking = supervise([this.#settings, this.#probes], until(signal));
     await this.#identity?.listening(signal);
+    this.#useProbe(await this.#settings.first(signal));
+    const following = this.#followSettings(signal);
     await supervise([this.#envoy], until(signal)).finally(() => afterDrain.abort());
-    await Promise.all([lasting, probing]);
+    await Promise.all([lasting, asking, following]);
+  }
+
+  async #followSettings(signal: AbortSignal): Promise<void> {
+    for await (const settings of this.#settings.settings.watch(signal)) this.#useProbe(settings);
+  }
+
+  #useProbe(settings: AgentSettings): void {
+    const {
+      probe,
+      identitySource,
+      execProbes = identitySource !== undefined && pilotIdOf(identitySource) !== undefined,
+    } = this.#options;
+    const { readinessProbe } = this.#merged(settings);
+    const asked = probe ?? (readinessProbe && probeOptionsOf(readinessProbe));
+    const isRefused = probe === undefined && asked !== undefined && 'command' in asked && !execProbes;
+    if (isRefused) {
+      const message =
+        'the probe’s command is not run: Pilot did not prove who it is (--exec-probes runs it all the same)';
+      this.#options.logger.warn({ proxy: this.name }, message);
+    }
+    this.#probes.use(isRefused ? undefined : asked);
+  }
+
+  #merged({ base, workload }: AgentSettings): ProxySettings {
+    return mergeSettings([base, this.#options.proxyConfig?.settings, workload]);
+  }
+
+  #launch(): EnvoyLaunch {
+    const settings = this.#merged(this.#settings.settings.value ?? {});
+    const concurrency = this.#options.concurrency ?? concurrencyOf(settings, availableParallelism());
+    const identity = withMetadata(this.#options.identity, settings);
+    const variables = environmentOf(settings);
+    const attributes = variables.OTEL_RESOURCE_ATTRIBUTES ?? process.env.OTEL_RESOURCE_ATTRIBUTES;
+    return {
+      bootstrap: agentBootstrap({ ...this.#options, identity, concurrency }),
+      concurrency,
+      environment: { ...variables, ...envoyEnvironment(identity, attributes) },
+    };
   }
 
   #newConnectionLog(): ConnectionLogServer {
@@ -179,13 +175,10 @@ export class Agent implements Service {
     return this.#identity ? [...this.#identity.services, ...this.#identity.bundleWatch({ pilotAddresses, node })] : [];
   }
 
-  #probe(options: ProbeOptions): Probe {
-    const onHealth = (health: Health) => {
-      this.#options.logger.info({ proxy: this.name, ...health }, 'application health changed');
-      this.#health = health;
-      if (!this.#stopping) this.#reporter.report(health);
-    };
-    return new Probe({ ...options, clock: this.#options.clock, onHealth });
+  #healthChanged(health: Health): void {
+    this.#options.logger.info({ proxy: this.name, ...health }, 'application health changed');
+    this.#health = health;
+    if (!this.#stopping) this.#reporter.report(health);
   }
 
   #beginStop(announce: boolean): void {
@@ -232,53 +225,6 @@ function svidMetrics(identity: AgentIdentity | undefined): readonly string[] {
     '# TYPE periplus_agent_svid_expiry_seconds gauge',
     `periplus_agent_svid_expiry_seconds ${svid.notAfterMs / 1000}`,
   ];
-}
-
-const loopback = '127.0.0.1';
-
-function portsOf({ ports }: AgentOptions): Required<AgentPorts> {
-  return { admin: 15000, status: 15020, readiness: 15021, prometheus: 15090, ...ports };
-}
-
-/** The bootstrap that an agent with these options gives to its Envoy. */
-export function agentBootstrap(options: AgentOptions): ReturnType<typeof bootstrapOf> {
-  const {
-    pilotAddresses,
-    identitySource: source,
-    folder,
-    host = loopback,
-    adminHost = loopback,
-    stats,
-    maxHeapBytes,
-  } = options;
-  const ports = portsOf(options);
-  const pilotId = source && pilotIdOf(source);
-  return bootstrapOf({
-    identity: nodeIdentityOf(options),
-    pilotAddresses,
-    ...(source && { sdsSocket: sdsSocketIn(folder) }),
-    connectionSocket: connectionSocketIn(folder),
-    ...(pilotId !== undefined && { pilotId }),
-    admin: { address: adminHost, port: ports.admin },
-    agentStatus: { address: reachable(host), port: ports.status },
-    ...(ports.readiness > 0 && { readiness: { address: host, port: ports.readiness } }),
-    ...(ports.prometheus > 0 && ports.admin > 0 && { prometheus: { address: host, port: ports.prometheus } }),
-    ...(stats && { stats }),
-    ...(maxHeapBytes !== undefined && { maxHeapBytes }),
-    drainSeconds: options.drainSeconds ?? 5,
-    concurrency: options.concurrency ?? 2,
-  });
-}
-
-/** Pilot gives mutual TLS to workloads whose node says that they have an SVID. */
-function nodeIdentityOf({ identity, identitySource }: AgentOptions): ProxyIdentity {
-  return identitySource ? { ...identity, metadata: { ...identity.metadata, PERIPLUS_IDENTITY: 'SDS' } } : identity;
-}
-
-/** Where to connect to what listens on `host`. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0') return loopback;
-  return host === '::' ? '::1' : host;
 }
 
 async function fetchText(url: string): Promise<string> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
-import { agentBootstrap } from './agent.ts';
+import { agentBootstrap } from './agent-options.ts';
 import { bootstrapOf } from './bootstrap.ts';
 import { gatewayOptions, sidecarOptions } from './bootstrap-fixture.ts';
 import { splitAddress, xdsCluster } from './bootstrap-static.ts';

@@ -32,6 +32,8 @@ export interface BootstrapOptions {
   readonly stats?: StatsInclusion;
   /** Seconds that draining listeners keep serving: recorded for Pilot; Envoy itself gets it as a flag. */
   readonly drainSeconds: number;
+  /** What its own ProxyConfig says of traffic: Pilot reads it. */
+  readonly proxyConfig?: Readonly<Record<string, Json>>;
   /** Worker threads: recorded for Pilot. */
   readonly concurrency: number;
 }
@@ -101,6 +103,7 @@ const runtimeDefaults = { name: 'defaults', static_layer: { 're2.max_program_siz
 /** The parts of Istio's ProxyConfig that Pilot or people look at. */
 function proxyConfigOf(options: BootstrapOptions): Record<string, Json> {
   return {
+    ...options.proxyConfig,
     discoveryAddress: options.pilotAddresses[0],
     proxyAdminPort: options.admin.port,
     statusPort: options.agentStatus.port,

@@ -11,17 +11,24 @@ import { EnvoyAdmin } from './envoy-admin.ts';
 import type { Json } from './proxy-node.ts';
 import { guardChild } from './watchdog.ts';
 
+/** What one start of an Envoy is given. */
+export interface EnvoyLaunch {
+  readonly bootstrap: Readonly<Record<string, Json>>;
+  /** Worker threads. */
+  readonly concurrency: number;
+  /** Variables added to those of this process. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 /** How an Envoy is run. */
 export interface EnvoyProcessOptions {
   /** For messages. */
   readonly name: string;
   readonly binary: string;
-  readonly bootstrap: Readonly<Record<string, Json>>;
+  /** Asked at each start. */
+  readonly launch: () => EnvoyLaunch;
   /** Folder of its own for bootstrap and admin address; made if absent. */
   readonly folder: string;
-  readonly concurrency: number;
-  /** Variables added to those of this process. */
-  readonly environment: Readonly<Record<string, string>>;
   /** Time that listeners serve on when the process is to stop. */
   readonly drainSeconds: number;
   /** Envoy's own log, which is passed on to `logger`. */
@@ -79,7 +86,8 @@ export class EnvoyProcess implements Service {
   }
 
   #start(): ChildProcess {
-    const { binary, folder, bootstrap, concurrency, drainSeconds, logLevel } = this.#options;
+    const { binary, folder, launch, drainSeconds, logLevel } = this.#options;
+    const { bootstrap, concurrency, environment } = launch();
     mkdirSync(folder, { recursive: true });
     killLeftover(folder);
     const addressPath = join(folder, 'admin-address');
@@ -98,7 +106,7 @@ export class EnvoyProcess implements Service {
     // Its own process group: Ctrl-C on the terminal must reach the agent alone, which then drains Envoy.
     const child = spawn(binary, [...identity, ...limits, ...logging], {
       detached: true,
-      env: { ...process.env, ...this.#options.environment },
+      env: { ...process.env, ...environment },
       stdio: ['ignore', 'inherit', 'pipe'],
     });
     guardChild(child);

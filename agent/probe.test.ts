@@ -2,10 +2,13 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ask, type ProbeOptions, type ProbeState, unknownProbeState, withAnswer } from './probe.ts';
+import { type ProbeState, type ProbeTiming, unknownProbeState, withAnswer } from './probe.ts';
+import { ask as askTarget } from './probe-targets.ts';
 
-const answered = (options: Partial<ProbeOptions>, ...answers: string[]): ProbeState =>
-  answers.reduce((state, answer) => withAnswer(state, answer, { url: 'http://app', ...options }), unknownProbeState);
+const ask = (url: string, timeoutMs: number) => askTarget({ url }, timeoutMs);
+
+const answered = (options: ProbeTiming, ...answers: string[]): ProbeState =>
+  answers.reduce((state, answer) => withAnswer(state, answer, options), unknownProbeState);
 
 describe('withAnswer', () => {
   it('knows nothing until a success, or as many failures as the threshold says', () => {
@@ -22,7 +25,7 @@ describe('withAnswer', () => {
   it('keeps the first reason while it stays unhealthy, and asks for the success threshold before it is well again', () => {
     const ill = answered({ successThreshold: 2 }, 'first', 'second', 'third', '');
     expect(ill.health).toEqual({ healthy: false, reason: 'second' });
-    expect(withAnswer(ill, '', { url: 'http://app', successThreshold: 2 }).health?.healthy).toBe(true);
+    expect(withAnswer(ill, '', { successThreshold: 2 }).health?.healthy).toBe(true);
   });
 });
 

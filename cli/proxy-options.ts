@@ -51,6 +51,8 @@ export function withProxyOptions(command: Command): Command {
     .option('--concurrency <threads>', "Envoy's worker threads (default: 2)", count)
     .option('--drain <duration>', 'how long a stopping proxy finishes requests (default: 5s)', durationMs)
     .option('--probe <url>', "the application's readiness: http://HOST:PORT/PATH or tcp://HOST:PORT")
+    .option('--workload-group <name>', 'register the workload with this WorkloadGroup, and run its probe')
+    .option('--exec-probes', 'run commands from a Pilot in plaintext, too (default: only where it proves who it is)')
     .option('--app-metrics <url>', "the application's Prometheus page, merged into ours")
     .option('--data <dir>', 'folder for what is kept (default: .periplus)')
     .addOption(logLevelOption());

@@ -33,6 +33,9 @@ export function inlineEndpoints(entry: ServiceEntry, hostname: string): readonly
   return byHost.get(hostname) ?? [];
 }
 
+/** Says that a WorkloadEntry's health is reported by its agent (Istio's annotation). */
+export const healthCheckAnnotation = 'proxy.istio.io/health-checks-enabled';
+
 /** Labels that select the entry's workloads; undefined when it has no selector (an empty one selects nothing). */
 export function selectorOf(entry: ServiceEntry): Labels | undefined {
   return selectorFrom(entry.spec.workloadSelector?.labels);
@@ -61,9 +64,14 @@ export function endpointsOfWorkloadEntry(entry: ServiceEntry, workload: Workload
         { ...workload.spec, labels: labelsOfWorkloadEntry(workload) },
         workload.name,
         workload.name,
-      ),
+      ).map((endpoint) => awaitingHealth(endpoint, workload)),
     ),
   );
+}
+
+/** As in Istio, a workload whose agent probes it is unwell until its agent says that it is well. */
+function awaitingHealth(endpoint: Endpoint, { annotations }: WorkloadEntry): Endpoint {
+  return annotations?.[healthCheckAnnotation] === 'true' ? { ...endpoint, health: 'unhealthy' } : endpoint;
 }
 
 /** The endpoints, one for each of the ServiceEntry's hosts, that a platform's workload (a pod) selected by it is. */
@@ -88,7 +96,8 @@ export function endpointsOfSelectedEntry(service: Service, workload: WorkloadEnt
       ports[name] = spec.ports?.[name] ?? target ?? port;
     }
     const of = { hostname: service.hostname, namespace: service.namespace, ports };
-    return [makeEndpoint(of, { ...spec, labels: labelsOfWorkloadEntry(workload) }, workload.name, workload.name)];
+    const at = { ...spec, labels: labelsOfWorkloadEntry(workload) };
+    return [awaitingHealth(makeEndpoint(of, at, workload.name, workload.name), workload)];
   });
 }
 

@@ -1,7 +1,8 @@
 // The demo mesh: the Bookinfo applications, each with an agent and a real Envoy, and an ingress gateway.
 import { globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Agent, type AgentOptions } from '../agent/agent.ts';
+import { Agent } from '../agent/agent.ts';
+import type { AgentOptions } from '../agent/agent-options.ts';
 import { httpRequest } from '../agent/http-request.ts';
 import type { IdentitySource } from '../agent/identity/agent-identity.ts';
 import type { ProxyIdentity } from '../agent/proxy-node.ts';

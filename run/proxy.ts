@@ -1,11 +1,13 @@
 // Runs an agent with its Envoy: what `periplus sidecar` and `periplus gateway` do.
 import { resolve } from 'node:path';
-import { Agent, type AgentOptions } from '../agent/agent.ts';
+import { Agent } from '../agent/agent.ts';
+import type { AgentOptions } from '../agent/agent-options.ts';
 import { ensureEnvoy } from '../agent/envoy-binary.ts';
 import type { ProbeOptions } from '../agent/probe.ts';
 import type { ProxyIdentity } from '../agent/proxy-node.ts';
 import { createLogger, type LogLevel } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
+import { type OwnProxyConfig, readProxyConfig } from '../mesh/config/read-proxy-config.ts';
 import { defaultPorts } from './config.ts';
 import { type IdentityFlags, identitySourceOf } from './proxy-identity.ts';
 import type { ProcessSurroundings } from './surroundings.ts';
@@ -32,6 +34,8 @@ export interface ProxyFlags extends IdentityFlags {
   readonly concurrency?: number;
   readonly drain?: number;
   readonly probe?: string;
+  readonly workloadGroup?: string;
+  readonly execProbes?: boolean;
   readonly appMetrics?: string;
   readonly data?: string;
   readonly logLevel?: LogLevel;
@@ -59,6 +63,7 @@ export function agentOptionsOf(
   const defaultPort = identitySource === undefined || flags.xdsPlaintext ? defaultPorts.xds : defaultPorts.xdsMtls;
   const [first = `127.0.0.1:${defaultPort}`, ...others] = (flags.pilot ?? []).map(pilotAddress);
   const probe = flags.probe === undefined ? undefined : probeOf(flags.probe);
+  const proxyConfig = ownProxyConfig(defaults.env?.PROXY_CONFIG);
   return {
     identity,
     ...(identitySource && { identitySource }),
@@ -80,12 +85,18 @@ export function agentOptionsOf(
     ...(flags.drain !== undefined && { drainSeconds: flags.drain / 1000 }),
     ...(flags.appMetrics !== undefined && { appMetricsUrl: flags.appMetrics }),
     ...(probe !== undefined && { probe }),
+    ...(proxyConfig !== undefined && { proxyConfig }),
+    ...(flags.execProbes !== undefined && { execProbes: flags.execProbes }),
   };
 }
 
 function identityOf(flags: ProxyFlags, defaults: ProxyDefaults): ProxyIdentity {
   const [address = defaults.address, ...others] = flags.address ?? [];
   const labels = Object.fromEntries((flags.label ?? []).map(label));
+  const metadata = {
+    ...(flags.httpProxyPort !== undefined && { HTTP_PROXY_PORT: String(flags.httpProxyPort) }),
+    ...(flags.workloadGroup !== undefined && { AUTO_REGISTER_GROUP: flags.workloadGroup }),
+  };
   return {
     type: defaults.type,
     name: flags.name ?? defaults.name,
@@ -98,7 +109,7 @@ function identityOf(flags: ProxyFlags, defaults: ProxyDefaults): ProxyIdentity {
     ...(flags.network !== undefined && { network: flags.network }),
     ...(flags.locality !== undefined && { locality: flags.locality }),
     ...(flags.interceptionMode !== undefined && { interceptionMode: flags.interceptionMode }),
-    ...(flags.httpProxyPort !== undefined && { metadata: { HTTP_PROXY_PORT: String(flags.httpProxyPort) } }),
+    ...(Object.keys(metadata).length > 0 && { metadata }),
   };
 }
 
@@ -112,6 +123,14 @@ function pilotAddress(text: string): string {
   const port = Number(/:(\d{1,5})$/.exec(text)?.[1]);
   if (!(port >= 1 && port <= 65_535)) throw new MeshError('usage', `--pilot "${text}" is no address: give HOST:PORT`);
   return text;
+}
+
+/** Istio's variable: the annotation `proxy.istio.io/config` of the workload's own, as YAML or JSON. */
+function ownProxyConfig(text: string | undefined): OwnProxyConfig | undefined {
+  if (!text) return undefined;
+  const read = readProxyConfig(text);
+  if ('problem' in read) throw new MeshError('usage', `$PROXY_CONFIG: ${read.problem}`);
+  return read;
 }
 
 function probeOf(url: string): ProbeOptions {

@@ -4,6 +4,7 @@ import { checkSchema, isRecord } from './check-schema.ts';
 import type { MeshNetworks, MeshNetworksSpec } from './mesh-networks.ts';
 import type { Path, Report } from './problem.ts';
 import { durationMs } from './quantities.ts';
+import type { ProxySettings } from './schemas/agent-settings.ts';
 import type {
   ClientTLSSettings,
   ConnectionPoolSettings,
@@ -79,6 +80,8 @@ export interface MeshConfig {
   /** What stands before gateways, headers of all proxies, their tracing: `defaultConfig` of the mesh, which a proxy's own may change. */
   readonly gatewayTopology?: GatewayTopology;
   readonly proxyHeaders?: ProxyHeaders;
+  /** How proxies are started where no ProxyConfig says otherwise. */
+  readonly proxySettings?: ProxySettings;
   readonly tracing?: ProxyTracing;
   readonly connectionSettings?: ConnectionSettings;
   /** Of one proxy, from its node's metadata: whether it takes HTTP/1.0, and how long, in ms, connections of HTTP may be idle. */
@@ -183,11 +186,18 @@ export function meshConfigOf(spec: MeshConfigResourceSpec, base: MeshConfig = de
     defaultProviders: spec.defaultProviders,
     gatewayTopology: spec.defaultConfig?.gatewayTopology,
     proxyHeaders: spec.defaultConfig?.proxyHeaders,
+    proxySettings: settingsOf(spec.defaultConfig),
     tracing: spec.defaultConfig?.tracing,
     connectionSettings: spec.defaultConfig?.connectionSettings,
     tlsDefaults: spec.tlsDefaults,
     networks: spec.meshNetworks?.networks,
   });
+}
+
+function settingsOf(config: MeshConfigSpec['defaultConfig']): ProxySettings | undefined {
+  const { concurrency, proxyMetadata } = config ?? {};
+  if (concurrency === undefined && proxyMetadata === undefined) return undefined;
+  return { ...(concurrency !== undefined && { concurrency }), ...(proxyMetadata && { proxyMetadata }) };
 }
 
 function nonEmpty(list: readonly string[] | undefined): readonly string[] | undefined {

@@ -1,6 +1,6 @@
 // A Pilot for tests of the agent alone: answers delta ADS with fixed clusters and listeners, and keeps reports of health.
 import { create, fromBinary, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
-import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import { type Any, anyPack, StructSchema } from '@bufbuild/protobuf/wkt';
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 import { ClusterSchema } from '../../gen/envoy/config/cluster/v3/cluster_pb.js';
 import { ListenerSchema } from '../../gen/envoy/config/listener/v3/listener_pb.js';
@@ -8,7 +8,9 @@ import {
   DeltaDiscoveryRequestSchema,
   DeltaDiscoveryResponseSchema,
   DiscoveryRequestSchema,
+  DiscoveryResponseSchema,
 } from '../../gen/envoy/service/discovery/v3/discovery_pb.js';
+import { agentSettingsTypeUrl } from '../../mesh/agent-settings.ts';
 
 /** What a proxy's agent said on its own stream. */
 export interface HealthReport {
@@ -93,8 +95,16 @@ function keepReports(stream: Stream, reports: HealthReport[]): void {
   stream.on('data', (bytes: Buffer) => {
     const request = fromBinary(DiscoveryRequestSchema, bytes);
     nodeId = request.node?.id ?? nodeId;
+    if (request.typeUrl === agentSettingsTypeUrl && request.responseNonce === '') answerSettings(stream);
     if (request.typeUrl !== 'type.googleapis.com/istio.v1.HealthInformation') return;
     reports.push({ nodeId, healthy: !request.errorDetail, reason: request.errorDetail?.message ?? '' });
   });
   stream.on('end', () => stream.end());
+}
+
+/** There is nothing to know. */
+function answerSettings(stream: Stream): void {
+  const resources = [anyPack(StructSchema, create(StructSchema))];
+  const response = create(DiscoveryResponseSchema, { typeUrl: agentSettingsTypeUrl, nonce: '1', resources });
+  stream.write(Buffer.from(toBinary(DiscoveryResponseSchema, response)));
 }

@@ -2,7 +2,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Agent, type AgentOptions } from '../../agent/agent.ts';
+import { Agent } from '../../agent/agent.ts';
+import type { AgentOptions } from '../../agent/agent-options.ts';
 import { spiffeIdOf } from '../../agent/identity/agent-identity.ts';
 import { requestSvid } from '../../agent/identity/citadel-client.ts';
 import type { WorkloadSvid } from '../../agent/identity/workload-svid.ts';

@@ -1,5 +1,6 @@
 // Runs one agent until it is killed: `node run-agent.ts OPTIONS-JSON`; prints Envoy's process id once it runs.
-import { Agent, type AgentOptions } from '../../agent/agent.ts';
+import { Agent } from '../../agent/agent.ts';
+import type { AgentOptions } from '../../agent/agent-options.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { silentLogger } from '../../lib/logger.ts';
 

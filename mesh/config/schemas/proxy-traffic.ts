@@ -70,16 +70,14 @@ const connectionSettings = openObject({
     'UNESCAPE_AND_FORWARD',
   ),
 });
-/** Schema of the mesh's `defaultConfig`, and of a proxy's own word: the rest is for the agent that starts a proxy. */
-export const defaultConfigSchema = openObject({
-  gatewayTopology,
-  proxyHeaders,
-  tracing: proxyTracing,
-  connectionSettings,
-});
+const trafficFields = { gatewayTopology, proxyHeaders, tracing: proxyTracing, connectionSettings } as const;
+/** Schema of a proxy's own word: the rest is for the agent that starts it. */
+export const trafficConfigSchema = openObject(trafficFields);
+/** Schema of the mesh's `defaultConfig`. */
+export const defaultConfigSchema = openObject({ ...trafficFields, concurrency: int32, proxyMetadata: map(text) });
 
 /** What of a ProxyConfig translation reads. */
-export interface TrafficConfig extends Static<typeof defaultConfigSchema> {}
+export interface TrafficConfig extends Static<typeof trafficConfigSchema> {}
 
 /** What stands between clients and the mesh's gateways. */
 export interface GatewayTopology extends Static<typeof gatewayTopology> {}

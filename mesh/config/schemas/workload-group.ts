@@ -2,7 +2,8 @@
 import { int32, list, map, object, required, type Static, text, uint32 } from './schema.ts';
 import { workloadEntrySchema } from './workload-entry.ts';
 
-const readinessProbe = object({
+/** Schema of a probe. */
+export const readinessProbeSchema = object({
   initialDelaySeconds: int32,
   timeoutSeconds: int32,
   periodSeconds: int32,
@@ -23,10 +24,10 @@ const readinessProbe = object({
 export const workloadGroupSchema = object({
   metadata: object({ labels: map(text), annotations: map(text) }),
   template: required(workloadEntrySchema),
-  probe: readinessProbe,
+  probe: readinessProbeSchema,
 });
 
 /** What WorkloadEntries made when a workload's proxy connects are made of. */
 export interface WorkloadGroupSpec extends Static<typeof workloadGroupSchema> {}
 /** How the agent finds out whether the workload is ready. */
-export interface ReadinessProbe extends Static<typeof readinessProbe> {}
+export interface ReadinessProbe extends Static<typeof readinessProbeSchema> {}

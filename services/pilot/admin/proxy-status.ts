@@ -18,6 +18,7 @@ const shortNames: readonly (readonly [short: string, typeUrl: string])[] = [
   ['SDS', typeUrls.secret],
   ['ECDS', typeUrls.extension],
   ['PCDS', typeUrls.proxyConfig],
+  ['AGENT', typeUrls.agentSettings],
 ];
 
 /** `CDS` for the Cluster type's URL; the URL itself for types that have no such name. */
@@ -71,7 +72,7 @@ function mainStream(proxy: ProxyDelivery): StreamRecord | undefined {
 /** The four types that every proxy has, and others that were sent to it. */
 function typeStatuses(proxy: ProxyDelivery): TypeStatus[] {
   const known = shortNames.filter(([short, url]) =>
-    ['SDS', 'ECDS', 'PCDS'].includes(short) ? proxy.types.has(url) : true,
+    ['SDS', 'ECDS', 'PCDS', 'AGENT'].includes(short) ? proxy.types.has(url) : true,
   );
   const others = [...proxy.types.keys()].filter((url) => !shortNames.some(([, known]) => known === url)).sort();
   return [...known, ...others.map((url) => [url, url] as const)].map(([short, url]) =>

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { ConfigResource } from '../../../events/model.ts';
 import type { WorkloadEntrySpec } from '../../../mesh/config/schemas/workload-entry.ts';
 import type { WorkloadGroupSpec } from '../../../mesh/config/schemas/workload-group.ts';
+import { healthCheckAnnotation } from '../../../mesh/service-entry.ts';
 import type { ProxyContext } from '../translate/proxy-context.ts';
 
 /** A WorkloadEntry resource. */
@@ -14,8 +15,6 @@ export const groupAnnotation = 'istio.io/autoRegistrationGroup';
 export const controllerAnnotation = 'istio.io/workloadController';
 /** When the proxy connected to it, RFC 3339 (Istio's annotation). */
 export const connectedAtAnnotation = 'istio.io/connectedAt';
-/** Says that the workload's health is reported by its proxy (Istio's annotation). */
-export const healthCheckAnnotation = 'proxy.istio.io/health-checks-enabled';
 
 /** Kubernetes' longest name. */
 const maxNameLength = 253;

@@ -1,5 +1,6 @@
 // Prints resources as proto3 JSON with every Any expanded: what `render`, `proxy-config` and `at` show.
 import { type DescMessage, fromBinary, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf';
+import { StructSchema } from '@bufbuild/protobuf/wkt';
 import { ClusterSchema } from '../../../gen/envoy/config/cluster/v3/cluster_pb.js';
 import { TypedExtensionConfigSchema } from '../../../gen/envoy/config/core/v3/extension_pb.js';
 import { ClusterLoadAssignmentSchema } from '../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
@@ -29,6 +30,7 @@ const schemas: Readonly<Record<TypeUrl, DescMessage>> = {
   [typeUrls.secret]: SecretSchema,
   [typeUrls.extension]: TypedExtensionConfigSchema,
   [typeUrls.proxyConfig]: ProxyConfigSchema,
+  [typeUrls.agentSettings]: StructSchema,
 };
 
 /** See the file's first line. */

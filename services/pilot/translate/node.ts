@@ -7,7 +7,7 @@ import { messageOf } from '../../../lib/mesh-error.ts';
 import { checkSchema, isRecord } from '../../../mesh/config/check-schema.ts';
 import type { Report } from '../../../mesh/config/problem.ts';
 import { durationMs } from '../../../mesh/config/quantities.ts';
-import { defaultConfigSchema, type TrafficConfig } from '../../../mesh/config/schemas/proxy-traffic.ts';
+import { type TrafficConfig, trafficConfigSchema } from '../../../mesh/config/schemas/proxy-traffic.ts';
 import { statsCapability } from '../../../mesh/telemetry/metric-tags.ts';
 import { compareNames } from './names.ts';
 import { otelServiceName } from './otel-service-name.ts';
@@ -136,7 +136,7 @@ function readProxyConfig(
   const report: Report = (path, message) => {
     if (!message.startsWith('unknown field')) problems.push(`${path.join('.')}: ${message}`);
   };
-  const proxyConfig = checkSchema(defaultConfigSchema, Object.fromEntries(set), [], { report }) as TrafficConfig;
+  const proxyConfig = checkSchema(trafficConfigSchema, Object.fromEntries(set), [], { report }) as TrafficConfig;
   if (JSON.stringify(proxyConfig).length > maxProxyConfig) problems.push(`longer than ${maxProxyConfig} characters`);
   if (problems.length > 0) throw new NodeProblem(`metadata PROXY_CONFIG: ${problems[0]?.slice(0, 200)}`);
   return Object.values(proxyConfig).every((value) => Object.keys(value ?? {}).length === 0) ? {} : { proxyConfig };

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { type Cluster, ClusterSchema } from '../../../gen/envoy/config/cluster/v3/cluster_pb.js';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
+import { agentSettingsRead, agentSettingsSet } from './agent-settings.ts';
 import { fixedClusters } from './clusters/fixed-clusters.ts';
 import { inboundClusters } from './clusters/inbound-clusters.ts';
 import { ownScope, scopeWith, sidecarOf } from './compute-proxy-scope.ts';
@@ -99,7 +100,9 @@ function ownTranslation({ scope, shared, memo }: Omit<Input, 'filters'>): OwnTra
   const filtersRead = snapshot.config.list('EnvoyFilter');
   const { clusters: sharedClusters } = shared.outbound;
   const drains = context.type === 'router' ? snapshot.gatewayDrains : undefined;
-  const read = [sharedClusters, instances, snapshot.credentials, snapshot.trustBundles, filtersRead, drains];
+  const { credentials, trustBundles } = snapshot;
+  const settingsRead = agentSettingsRead(snapshot);
+  const read = [sharedClusters, instances, credentials, trustBundles, filtersRead, drains, ...settingsRead];
   return memo.latest('own-translation', context, [shared.readToken, ...read], () => {
     const filters = envoyFiltersOf(patchSetOf(snapshot, context, memo), context.type, memo);
     const input = { scope, shared, filters, memo };
@@ -110,6 +113,7 @@ function ownTranslation({ scope, shared, memo }: Omit<Input, 'filters'>): OwnTra
       [typeUrls.secret, secretSet({ scope, memo })],
       [typeUrls.extension, filters.extensions()],
       [typeUrls.proxyConfig, trustBundleSet(scope, memo)],
+      [typeUrls.agentSettings, agentSettingsSet(scope, memo)],
     ]);
     return { sets, credentials: credentialsOf({ scope, memo }), problems: filters.problems() };
   });

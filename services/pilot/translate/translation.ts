@@ -1,5 +1,6 @@
 // What translation gives: per xDS type a set of encoded resources, each encoded once per content and shared by all who need it.
 
+import { agentSettingsTypeUrl } from '../../../mesh/agent-settings.ts';
 import { proxyConfigTypeUrl } from '../../../mesh/deliveries.ts';
 
 /** Type URLs of the xDS resources that Pilot serves (envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol#resource-types). */
@@ -12,6 +13,8 @@ export const typeUrls = {
   extension: 'type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig',
   /** Istio's PCDS: agents, not Envoys, are told the trust bundle by it. */
   proxyConfig: proxyConfigTypeUrl,
+  /** Agents, not Envoys, are told by it how to start their proxy, and what probes its workload. */
+  agentSettings: agentSettingsTypeUrl,
 } as const;
 
 /** One of `typeUrls`. */
