@@ -1,5 +1,6 @@
 // Every traffic case, by area: what the tests run and the reference lists.
 import type { TrafficCase } from './case.ts';
+import { agentCases } from './cases/agents.ts';
 import { connectionPoolCases } from './cases/connection-pool.ts';
 import { connectionSettingCases } from './cases/connection-settings.ts';
 import { destinationRuleCases } from './cases/destination-rule.ts';
@@ -87,6 +88,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'protocol-streams': protocolStreamCases,
   'service-entry': serviceEntryCases,
   'workload-group': workloadGroupCases,
+  agents: agentCases,
   networks: networkCases,
   'dynamic-dns': dynamicDnsCases,
   sidecar: sidecarCases,

@@ -1,5 +1,6 @@
 // One end-to-end check: which fields it proves, the resources that set them, and what requests then see.
 
+import type { AgentOptions } from '../../agent/agent-options.ts';
 import type { ProxyIdentity } from '../../agent/proxy-node.ts';
 import type { CertificateFiles, TestCertificates } from './certificates.ts';
 import type { Answer, Call, Http2Answer } from './client.ts';
@@ -61,6 +62,13 @@ export interface Ports {
   readonly spare: readonly [number, number, number, number, number, number];
 }
 
+/** An agent that a case started. */
+export interface JoinedAgent {
+  stop(): Promise<void>;
+  /** Its Envoy's statistics of this name, as text. */
+  stats(name: string): Promise<string>;
+}
+
 /** The running mesh, as cases use it. */
 export interface CaseMesh extends Place {
   readonly certificates: TestCertificates;
@@ -79,6 +87,8 @@ export interface CaseMesh extends Place {
   tally(count: number, path: string, call?: Partial<Call>): Promise<Readonly<Record<string, number>>>;
   /** Starts a further proxy; resolves when it is connected. The case stops it. */
   join(identity: ProxyIdentity): Promise<{ stop(): Promise<void> }>;
+  /** Starts a further proxy with an agent of its own; resolves when its Envoy is ready. The case stops it. */
+  joinAgent(identity: ProxyIdentity, more?: Partial<AgentOptions>): Promise<JoinedAgent>;
   /** Requests with this `x-key` that have arrived anywhere. */
   seen(key: string): readonly Echo[];
   /** A key that no other request has. */

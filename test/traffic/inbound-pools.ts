@@ -93,6 +93,7 @@ function inside(mesh: CaseMesh): CaseMesh {
     ingress: (path, call) => mesh.ingress(path, call),
     tally: (count, path, call) => mesh.tally(count, path, { ...call, ...to }),
     join: (identity) => mesh.join(identity),
+    joinAgent: (identity, more) => mesh.joinAgent(identity, more),
     seen: (key) => mesh.seen(key),
     newKey: () => mesh.newKey(),
     apply: (...resources) => mesh.apply(...resources),

@@ -2,12 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AgentOptions } from '../../agent/agent-options.ts';
 import { bootstrapOf } from '../../agent/bootstrap.ts';
 import type { ProxyIdentity } from '../../agent/proxy-node.ts';
 import { startEnvoy, type TestEnvoy } from '../support/envoy.ts';
 import { freePorts } from '../support/free-port.ts';
 import { waitFor } from '../support/wait-for.ts';
 import type { CaseMesh, InstanceName, Ports, TrafficCase } from './case.ts';
+import { startCaseAgent } from './case-agent.ts';
 import { makeCertificates, type TestCertificates } from './certificates.ts';
 import { type Call, send, sendHttp2 } from './client.ts';
 import { ConfigSession } from './config-session.ts';
@@ -167,6 +169,10 @@ export class TrafficMesh implements CaseMesh {
       await waitFor(() => count() <= before, { what: `${identity.name} to be gone`, everyMs: 5 });
     };
     return { stop };
+  }
+
+  async joinAgent(identity: ProxyIdentity, more: Partial<AgentOptions> = {}) {
+    return await startCaseAgent(identity, { pilot: this.#parts.controlPlane.pilot, more });
   }
 
   seen(key: string) {

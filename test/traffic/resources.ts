@@ -4,6 +4,7 @@ import type { DestinationRuleSpec } from '../../mesh/config/schemas/destination-
 import type { EnvoyFilterSpec } from '../../mesh/config/schemas/envoy-filter.ts';
 import type { GatewaySpec } from '../../mesh/config/schemas/gateway.ts';
 import type { MeshConfigSpec } from '../../mesh/config/schemas/mesh-config.ts';
+import type { ProxyConfigSpec } from '../../mesh/config/schemas/proxy-config.ts';
 import type { ServiceEntrySpec } from '../../mesh/config/schemas/service-entry.ts';
 import type { SidecarSpec } from '../../mesh/config/schemas/sidecar.ts';
 import type { TelemetrySpec } from '../../mesh/config/schemas/telemetry.ts';
@@ -47,6 +48,11 @@ export const serviceEntry = networking<ServiceEntrySpec>('ServiceEntry');
 export const workloadEntry = networking<WorkloadEntrySpec>('WorkloadEntry');
 /** A WorkloadGroup. */
 export const workloadGroup = networking<WorkloadGroupSpec>('WorkloadGroup');
+/** A ProxyConfig. */
+export const proxyConfig = (name: string, spec: ProxyConfigSpec, more: More = {}): Manifest => ({
+  ...networking<ProxyConfigSpec>('ProxyConfig')(name, spec, more),
+  apiVersion: 'networking.istio.io/v1beta1',
+});
 /** A Sidecar. */
 export const sidecar = networking<SidecarSpec>('Sidecar');
 
