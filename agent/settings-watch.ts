@@ -56,9 +56,9 @@ export class SettingsWatch implements Service {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { pilotAddresses, follow } = this.#options;
+    const { pilotAddresses } = this.#options;
     const address = pilotAddresses[this.#attempts % pilotAddresses.length] ?? pilotAddresses[0];
-    if (follow || this.settings.value === undefined) {
+    if (!this.#isDone) {
       try {
         await this.#ask(address, signal);
       } catch (error) {
@@ -67,6 +67,10 @@ export class SettingsWatch implements Service {
       }
     }
     for await (const _ of new Latest<never>().watch(signal));
+  }
+
+  get #isDone(): boolean {
+    return !this.#options.follow && this.settings.value !== undefined;
   }
 
   async #ask(address: string, signal: AbortSignal): Promise<void> {
@@ -87,12 +91,12 @@ export class SettingsWatch implements Service {
       stream.write(requestOf({ node }));
       for await (const bytes of stream) {
         stream.write(this.#take(bytes as Buffer));
-        if (!this.#options.follow && this.settings.value !== undefined) return;
+        if (this.#isDone) stream.end();
       }
-      throw new MeshError('unavailable', 'ended the stream');
+      if (!this.#isDone) throw new MeshError('unavailable', 'ended the stream');
     } finally {
       signal.removeEventListener('abort', stop);
-      stream.end();
+      stream.cancel();
       client.close();
     }
   }
