@@ -4,7 +4,7 @@ import { resourceOf, snapshotOf } from '../../../mesh/snapshot-fixture.ts';
 import { agentSettingsOf } from './agent-settings.ts';
 import { sidecarContext } from './context-fixture.ts';
 
-const web = { ...sidecarContext('10.0.0.1'), namespace: 'default', labels: { app: 'web' } };
+const web = sidecarContext({ namespace: 'default', labels: { app: 'web' } });
 const tcpSocket = { port: 8080 };
 const config = [
   resourceOf('ProxyConfig', 'b-young', { concurrency: 9 }),
