@@ -23,7 +23,7 @@ export function startProbedApp(
   const server = createServer({ key, cert }, (request, response) => {
     app.asked++;
     const { method, url, headers } = request;
-    app.last = `${method} ${url} ${headers.host} ${headers['x-probe']}`;
+    app.last = [method, url, headers.host, headers['x-probe']].join(' ');
     if (app.state === 'mute') return;
     response.writeHead(url === '/ready' && headers['x-probe'] === 'yes' ? 200 : 404).end();
   });
