@@ -218,6 +218,16 @@ describe('a besieged port', () => {
   }
 
   const names = Object.keys(targets) as (keyof typeof targets)[];
+  /** Ports that are besieged at once. */
+  const groups = [names.filter((name) => !targets[name].tls), names.filter((name) => targets[name].tls)].map(
+    (group) => [group],
+  );
+  const together = async (group: typeof names, siege: (name: keyof typeof targets) => Promise<Release>) => {
+    const crowds = await Promise.all(group.map(siege));
+    return () => {
+      for (const release of crowds) release();
+    };
+  };
   const strangersAt = (name: keyof typeof targets) =>
     (name === 'citadel' ? csrConnectionLimits : defaultConnectionLimits).maxUnproven;
 
@@ -260,12 +270,7 @@ describe('a besieged port', () => {
     const before = descriptors();
     const dribbled = ['admin', 'monitoring', 'agentStatus'] as const;
     await besieged(
-      async () => {
-        const crowds = await Promise.all(dribbled.map((name) => dribble(targets[name], 500)));
-        return () => {
-          for (const release of crowds) release();
-        };
-      },
+      () => together([...dribbled], (name) => dribble(targets[name], 500)),
       async () => {
         await waitFor(() => descriptors() - before < 100, {
           what: 'those who dribble to be cut off',
@@ -275,12 +280,14 @@ describe('a besieged port', () => {
     );
   });
 
-  it.each(names)('%s: survives garbage', async (name) => {
-    await besieged(async () => {
-      await shout(targets[name], 170, garbage);
-      await shout({ ...targets[name], tls: false }, 85, garbage);
-      return undefined;
-    });
+  it.each(groups)('survive garbage: %j', async (group) => {
+    await besieged(() =>
+      together(group, async (name) => {
+        await shout(targets[name], 170, garbage);
+        await shout({ ...targets[name], tls: false }, 85, garbage);
+        return () => {};
+      }),
+    );
   });
 
   it.each(['xds', 'citadel', 'mixer'] as const)(
