@@ -1,8 +1,7 @@
 // `npm test`: runs every test (arguments go to vitest) and closes with `N passed, N failed, N skipped`, naming what was skipped.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { constants, setPriority, tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 interface TestReport {
@@ -17,57 +16,23 @@ interface TestReport {
 const root = resolve(import.meta.dirname, '..');
 const relative = (file: string) => file.replace(`${root}/`, '');
 
-interface VitestRun {
-  readonly report: TestReport;
-  readonly ok: boolean;
-}
-
-interface RunOptions {
-  /** Gives way to what runs beside it. */
-  readonly isHumble?: boolean;
-  /** Says everything at its end, so that it does not talk into what runs beside it. */
-  readonly isQuiet?: boolean;
-}
-
 /** Runs vitest once and reads what it reports. */
-async function runVitest(args: readonly string[], { isHumble, isQuiet }: RunOptions = {}): Promise<VitestRun> {
+function runVitest(args: readonly string[]): { readonly report: TestReport; readonly ok: boolean } {
   const scratch = mkdtempSync(join(tmpdir(), 'periplus-test-'));
   const reportFile = join(scratch, 'report.json');
-  const saidFile = join(scratch, 'said');
-  const said = isQuiet ? openSync(saidFile, 'w') : 'inherit';
-  const child = spawn(
+  const run = spawnSync(
     join(root, 'node_modules/.bin/vitest'),
     ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`, ...args],
-    { cwd: root, stdio: ['inherit', said, said] },
+    { cwd: root, stdio: 'inherit' },
   );
-  if (isHumble && child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
-  const [status] = (await once(child, 'exit')) as [number | null];
-  if (said !== 'inherit') {
-    closeSync(said);
-    console.log(readFileSync(saidFile, 'utf8'));
-  }
   const report = JSON.parse(readFileSync(reportFile, 'utf8')) as TestReport;
   rmSync(scratch, { recursive: true, force: true });
-  return { report, ok: status === 0 };
-}
-
-/** Mostly waits for containers. */
-const composeTest = 'test/compose.test.ts';
-
-/**
- * The unit tests take what processors containers leave; all others one after the other: they measure shares, delays and failures, and want
- * the machine for themselves.
- */
-async function runEverything(): Promise<readonly VitestRun[]> {
-  const together = await Promise.all([
-    runVitest(['--project', 'unit'], { isHumble: true }),
-    runVitest(['--project', 'e2e', composeTest], { isQuiet: true }),
-  ]);
-  return [...together, await runVitest(['--project', 'e2e', '--exclude', composeTest])];
+  return { report, ok: run.status === 0 };
 }
 
 const args = process.argv.slice(2);
-const runs = args.length > 0 ? [await runVitest(args)] : await runEverything();
+// One after the other: the end-to-end tests measure shares, delays and failures, and want the machine for themselves.
+const runs = args.length > 0 ? [runVitest(args)] : [runVitest(['--project', 'unit']), runVitest(['--project', 'e2e'])];
 
 const files = runs.flatMap(({ report }) => report.testResults);
 const broken = files.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);

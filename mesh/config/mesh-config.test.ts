@@ -54,7 +54,7 @@ describe('mesh configuration', () => {
 
   it('warns of what has no effect and of what it does not know', () => {
     const { problems } = check({
-      enableTracing: true,
+      ingressClass: 'x',
       verifyCertificateAtClient: true,
       trustDomian: 'x',
       connectTimeout: 5,
@@ -62,7 +62,7 @@ describe('mesh configuration', () => {
     expect(problems.map(({ severity, path }) => `${severity} ${path}`)).toEqual([
       'warning trustDomian',
       'error connectTimeout',
-      'warning enableTracing',
+      'warning ingressClass',
       'warning verifyCertificateAtClient',
     ]);
   });

@@ -84,6 +84,8 @@ export interface MeshConfig {
   readonly proxySettings?: ProxySettings;
   readonly tracing?: ProxyTracing;
   readonly connectionSettings?: ConnectionSettings;
+  /** Whether `tracing.zipkin` is used where neither a Telemetry nor a default provider speaks of tracing; absent means true. */
+  readonly enableTracing?: boolean;
   /** Of one proxy, from its node's metadata: whether it takes HTTP/1.0, and how long, in ms, connections of HTTP may be idle. */
   readonly acceptsHttp10?: true;
   readonly httpIdleTimeoutMs?: number;
@@ -177,6 +179,7 @@ export function meshConfigOf(spec: MeshConfigResourceSpec, base: MeshConfig = de
     tcpKeepalive: spec.tcpKeepalive,
     h2UpgradePolicy: spec.h2UpgradePolicy,
     enableAutoMtls: spec.enableAutoMtls,
+    enableTracing: spec.enableTracing,
     inboundClusterStatName: spec.inboundClusterStatName || undefined,
     outboundClusterStatName: spec.outboundClusterStatName || undefined,
     dnsRefreshRateMs: ms(spec.dnsRefreshRate),

@@ -41,7 +41,13 @@ const customTag = object({
   environment: object({ name: required(text), defaultValue: text }),
   header: object({ name: required(text), defaultValue: text }),
 });
-const proxyTracing = openObject({ sampling: double, customTags: map(customTag), maxPathTagLength: uint32 });
+const proxyTracing = openObject({
+  sampling: double,
+  customTags: map(customTag),
+  maxPathTagLength: uint32,
+  enableIstioTags: flag,
+  zipkin: openObject({ address: text }),
+});
 const connectionSettings = openObject({
   profile: oneOfNames('SIDECAR', 'EDGE'),
   listenerPerConnectionBufferLimitBytes: int32,

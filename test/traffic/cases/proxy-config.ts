@@ -1,10 +1,12 @@
 // MeshConfig.defaultConfig: headers of requests that are forwarded, the case of headers' names, and tracing where no Telemetry speaks of it.
 import assert from 'node:assert/strict';
+import type { MeshConfigSpec } from '../../../mesh/config/schemas/mesh-config.ts';
 import { peerHeader } from '../../../mesh/telemetry/metric-tags.ts';
 import { OtlpReceiver } from '../../support/otlp-receiver.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import type { TrafficCase } from '../case.ts';
+import type { Place, TrafficCase } from '../case.ts';
 import { exchange } from '../client.ts';
+import { startZipkinReceiver } from '../collectors.ts';
 import { meshConfig, serviceEntry, virtualService } from '../resources.ts';
 import { limits, overHttp, reporting, sendSpansSoon } from './providers.ts';
 
@@ -130,4 +132,36 @@ export const proxyConfigCases: readonly TrafficCase[] = [
       }
     },
   },
+  {
+    name: 'tracing.zipkin: where neither a Telemetry nor a default provider speaks of tracing',
+    proves: [
+      'MeshConfig.enableTracing',
+      ...['zipkin.address', 'enableIstioTags'].map((name) => `MeshConfig.defaultConfig.tracing.${name}`),
+    ],
+    resources: (place) => [
+      ...reporting(place, 'tracing').filter(({ kind }) => kind !== 'ConfigMap'),
+      meshConfig(zipkinAt(place, { enableIstioTags: false })),
+    ],
+    later: (place) => [meshConfig({ ...zipkinAt(place, {}), enableTracing: false })],
+    run: async (mesh, later) => {
+      const receiver = await startZipkinReceiver(mesh.ports.spare[5]);
+      try {
+        await sendSpansSoon(mesh);
+        const isMarked = async () => (await mesh.ingress('/')).echo.headers['x-b3-traceid'] !== undefined;
+        assert.equal(await isMarked(), true);
+        await waitFor(() => receiver.received.length > 0, { what: 'a span', ...limits });
+        assert.equal(receiver.received[0]?.path, '/api/v2/spans');
+        assert.equal(receiver.received[0]?.span.tags['istio.namespace'], undefined);
+        await mesh.apply(...later);
+        assert.equal(await isMarked(), false);
+      } finally {
+        await receiver.stop();
+      }
+    },
+  },
 ];
+
+function zipkinAt(place: Place, more: { readonly enableIstioTags?: boolean }): MeshConfigSpec {
+  const { service, port } = overHttp(place);
+  return { defaultConfig: { tracing: { sampling: 100, zipkin: { address: `${service}:${port}` }, ...more } } };
+}

@@ -111,6 +111,14 @@ describe('tracing', () => {
     expect(tracingChoice([narrow], 'CLIENT', mesh)).toBeUndefined();
   });
 
+  it('is the ProxyConfig’s where nothing else speaks of it', () => {
+    const zipkin = { ...mesh, tracing: { zipkin: { address: 'zipkin.istio-system:9411' }, enableIstioTags: false } };
+    expect(tracingChoice([{}], 'CLIENT', zipkin)).toMatchObject({ enableIstioTags: false });
+    expect(tracingChoice([{}], 'CLIENT', { ...zipkin, enableTracing: false })).toBeUndefined();
+    expect(tracingChoice([{ tracing: [{ randomSamplingPercentage: 1 }] }], 'CLIENT', zipkin)).toBeUndefined();
+    expect(tracingChoice([{ tracing: [to('a')] }], 'CLIENT', zipkin)?.provider).toBe('a');
+  });
+
   it('takes all entries of a Telemetry, each for its side', () => {
     const both: TelemetrySpec = {
       tracing: [

@@ -33,13 +33,28 @@ export function providerName(name: string, { extensionProviders = [] }: MeshConf
   );
 }
 
+/** Name of the provider that `defaultConfig.tracing.zipkin` stands for; no resource can name it so. */
+export const bootstrapTracer = 'defaultConfig.tracing/zipkin';
+
+/** Those of the mesh, and the receiver that Istio's proxies have in their bootstrap. */
+function providersOf({ extensionProviders = [], tracing }: MeshConfig, memo: Memo): readonly ExtensionProvider[] {
+  const address = /^\[?([^\]]+?)\]?:(\d+)$/.exec(tracing?.zipkin?.address ?? '');
+  if (tracing === undefined || address === null) return extensionProviders;
+  const [, service = '', port] = address;
+  const zipkin = { service, port: Number(port) };
+  return [
+    ...extensionProviders,
+    memo.get('bootstrap-tracer', [tracing], (): ExtensionProvider => ({ name: bootstrapTracer, zipkin })),
+  ];
+}
+
 const builtinNames = ['prometheus', builtinLog];
 
 /** Those of `names` that are configured and whose service exists. The same array for all proxies for which it is the same. */
 export function providerTargets(names: readonly string[], { scope, memo }: Lookups): readonly ProviderTarget[] {
   if (names.length === 0) return none;
   const { mesh } = scope.snapshot;
-  const providers = (mesh.extensionProviders ?? []).filter(({ name }) => names.includes(name));
+  const providers = providersOf(mesh, memo).filter(({ name }) => names.includes(name));
   const targets = providers.flatMap((provider) => {
     const server = serverOf(provider);
     if (server === undefined)
@@ -70,7 +85,7 @@ export interface ProviderService {
 
 /** Services of all configured providers: proxies call them whatever Sidecars and exportTo show. The same array while it is the same. */
 export function providerServices({ mesh, registry }: Snapshot, memo: Memo): readonly ProviderService[] {
-  const servers = (mesh.extensionProviders ?? []).flatMap((provider) => [serverOf(provider), samplerOf(provider)]);
+  const servers = providersOf(mesh, memo).flatMap((provider) => [serverOf(provider), samplerOf(provider)]);
   const found = servers.flatMap((server) => {
     const service = server && serviceOf(server, { registry });
     if (server === undefined || service === undefined) return [];
@@ -88,9 +103,10 @@ interface Server {
 
 /** `service` is a hostname, or `NAMESPACE/HOSTNAME`. */
 function serviceOf({ service: name, port }: Server, { registry }: Pick<Snapshot, 'registry'>): Service | undefined {
-  const [namespace, host] = name.includes('/') ? name.split('/') : [undefined, name];
-  return registry
-    .servicesOf(host ?? '')
+  const [namespace, host = ''] = name.includes('/') ? name.split('/') : [undefined, name];
+  // `zipkin.istio-system`, as pods may write it.
+  return ['', '.svc.cluster.local', '.cluster.local']
+    .flatMap((suffix) => registry.servicesOf(host + suffix))
     .find((one) => (namespace === undefined || one.namespace === namespace) && one.ports.some((p) => p.port === port));
 }
 

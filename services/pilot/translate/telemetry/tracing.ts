@@ -14,7 +14,7 @@ import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { compareNames } from '../names.ts';
 import type { TracingChoice } from './effective-telemetry.ts';
 import { formattedTag } from './formatted-tag.ts';
-import type { ProviderTarget } from './providers.ts';
+import { bootstrapTracer, type ProviderTarget } from './providers.ts';
 import type { SpanIdentity } from './span-identity.ts';
 import { tracerOf } from './tracers.ts';
 
@@ -67,7 +67,7 @@ export function tracing(
     customTags: customTags(choice, mesh, identity),
     provider,
     // As in Istio, a gateway's call is a span of its own beside the request's.
-    ...(isGateway ? { spawnUpstreamSpan: true } : {}),
+    ...(isGateway && choice.provider !== bootstrapTracer ? { spawnUpstreamSpan: true } : {}),
   });
   if (choice.disableContextPropagation === true) tracing.$unknown = [noContextPropagation];
   return tracing;
