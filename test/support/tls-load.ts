@@ -80,7 +80,10 @@ function http1Client({ port, host, path = '/', tls, keepsConnections }: TlsLoadO
   return { send, close: () => agent.destroy() };
 }
 
-/** As browsers do it: a session that the server has announced to close gets no new requests. */
+/**
+ * As browsers do it: a session that the server has announced to close gets no new requests, and one that was on its way then is sent
+ * again, for nobody has begun with it (RFC 9113, 8.7).
+ */
 function http2Client({ port, host, path = '/', tls, keepsConnections }: TlsLoadOptions): Client {
   const sessions = new Set<ClientHttp2Session>();
   let kept: ClientHttp2Session | undefined;
@@ -95,8 +98,14 @@ function http2Client({ port, host, path = '/', tls, keepsConnections }: TlsLoadO
       const session = open();
       return await sendOver(session, host, path).finally(() => session.close());
     }
-    if (kept === undefined || kept.closed || kept.destroyed) kept = open();
-    return await sendOver(kept, host, path);
+    const sendKept = () => {
+      if (kept === undefined || kept.closed || kept.destroyed) kept = open();
+      return sendOver(kept, host, path);
+    };
+    return await sendKept().catch((error: unknown) => {
+      if (!String(error).endsWith('NGHTTP2_REFUSED_STREAM')) throw error;
+      return sendKept();
+    });
   };
   return {
     send,

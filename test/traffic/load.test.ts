@@ -88,8 +88,9 @@ function startTlsLoads(port: number) {
   );
 }
 
-async function expectNoFailure(loads: ReturnType<typeof startTlsLoads>): Promise<void> {
-  const results = await Promise.all(loads.map((load) => load.stop()));
+const stopAll = (loads: ReturnType<typeof startTlsLoads>) => Promise.all(loads.map((load) => load.stop()));
+
+function expectNoFailure(results: Awaited<ReturnType<typeof stopAll>>): void {
   expect(results.map(({ statuses, failures }) => ({ statuses: Object.keys(statuses), failures }))).toEqual(
     results.map(() => ({ statuses: ['200'], failures: [] })),
   );
@@ -209,13 +210,14 @@ describe('under 200 requests a second each at sidecar and gateway', () => {
     await mesh.apply(of('renamed', 'web.example.com'), bound('left', 'renamed'));
     await mesh.remove(of('left'));
     await rest();
-    await expectNoFailure(loads);
+    const results = await stopAll(loads);
     // Once nothing is left to drain, a server has its own hosts alone again.
     expect(await at('web.example.com', 'web.example.com')).toBe(200);
     await waitFor(async () => (await at('web.example.com', 'api.example.com')) === 404, {
       what: 'the end of the drain',
     });
     await mesh.remove(of('renamed'), of('right'), bound('renamed'));
+    expectNoFailure(results);
   });
 
   it('a gateway’s credential is renewed again and again; one that is missing keeps nobody else on the port waiting', async () => {
@@ -248,7 +250,8 @@ describe('under 200 requests a second each at sidecar and gateway', () => {
     expect(await status('late.example.com')).toBeUndefined();
     put('late-tls', server);
     await waitFor(async () => (await status('late.example.com')) === 200, { what: 'the late credential' });
-    await expectNoFailure(loads);
+    const results = await stopAll(loads);
     await mesh.remove(of('rotating', ''), of('late', ''), bound);
+    expectNoFailure(results);
   });
 });
