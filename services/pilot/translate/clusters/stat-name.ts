@@ -11,11 +11,16 @@ export interface StatNameParts {
   readonly targetPort: number;
 }
 
+/** Envoy's `alt_stat_name` for `pattern`. The semicolon is Istio's: it ends a name that may hold dots. */
+export function statName(pattern: string, parts: StatNameParts): string {
+  return `${statPrefix(pattern, parts)};`;
+}
+
 /**
- * Envoy's `alt_stat_name` for `pattern` (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig, `inboundClusterStatName`). The
- * semicolon is Istio's: it ends a name that may hold dots.
+ * `pattern` with its variables replaced, as it is the prefix of TCP proxies' statistics
+ * (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshConfig, `inboundClusterStatName`).
  */
-export function statName(pattern: string, { service, port, subset, targetPort }: StatNameParts): string {
+export function statPrefix(pattern: string, { service, port, subset, targetPort }: StatNameParts): string {
   const { hostname, name, namespace, platform } = service;
   const isKubernetes = platform === 'kubernetes';
   const values: Readonly<Record<string, string>> = {
@@ -27,5 +32,5 @@ export function statName(pattern: string, { service, port, subset, targetPort }:
     TARGET_PORT: String(targetPort),
     SUBSET_NAME: subset,
   };
-  return `${pattern.replaceAll(/%([A-Z_]+)%/g, (whole, variable: string) => values[variable] ?? whole)};`;
+  return pattern.replaceAll(/%([A-Z_]+)%/g, (whole, variable: string) => values[variable] ?? whole);
 }

@@ -5,6 +5,7 @@ import type {
   RouteDestination,
   TLSMatchAttributes,
 } from '../../../../mesh/config/schemas/virtual-service.ts';
+import { type StatNameParts, statPrefix } from '../clusters/stat-name.ts';
 import { subsetKey } from '../names.ts';
 import type { NamedService } from '../routes/aliases.ts';
 import { hostsOverlap, isWildcard } from '../routes/hostname.ts';
@@ -108,7 +109,9 @@ function serviceChain(place: L4Place, sniHosts: readonly string[], lookups: Look
   const { service, cidrs } = place;
   const only = service.ports.length === 1 ? service.ports[0]?.port : undefined;
   const cluster = subsetKey('outbound', only ?? place.port, '', service.hostname);
-  const target = { ...toCluster(cluster), rule: destinationRule(service, lookups) };
+  const port = { name: '', port: only ?? place.port };
+  const named = { statPrefix: statPrefixOf(cluster, { service, port, subset: '' }, lookups) };
+  const target = { ...toCluster(cluster), ...named, rule: destinationRule(service, lookups) };
   return { kind: 'l4', sniHosts, cidrs, target, owner: service };
 }
 
@@ -128,9 +131,23 @@ export function routeTarget(
       weight: weight ?? 0,
     }));
   if (destinations.length === 1 && first) {
-    return { statPrefix: clusters[0]?.name ?? '', clusters, subset: first.subset ?? '', rule };
+    const { host, subset = '' } = first;
+    const service = findService(host, lookups);
+    const name = service?.ports.find((one) => one.port === port)?.name ?? '';
+    const named = statPrefixOf(clusters[0]?.name ?? '', { service, port: { name, port }, subset }, lookups);
+    return { statPrefix: named, clusters, subset, rule };
   }
   return { statPrefix: `${owner.name}.${owner.namespace}`, clusters, subset: '', rule };
+}
+
+/** The cluster's name, or what the mesh calls outbound clusters' statistics. */
+function statPrefixOf(
+  cluster: string,
+  { service, port, subset }: Omit<StatNameParts, 'service' | 'targetPort'> & { readonly service: Service | undefined },
+  { scope }: Lookups,
+): string {
+  const pattern = scope.snapshot.mesh.outboundClusterStatName;
+  return pattern && service ? statPrefix(pattern, { service, port, subset, targetPort: 0 }) : cluster;
 }
 
 function sameItems(a: readonly string[], b: readonly string[]): boolean {
