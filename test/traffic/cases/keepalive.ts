@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import type { TcpKeepalive } from '../../../mesh/config/schemas/destination-rule.ts';
 import type { CapturedCase, CapturedMesh, CapturedPlace } from '../captured/mesh.ts';
+import { openSocket, send } from '../client.ts';
+import { assertBetween } from '../expectations.ts';
 import { atLevel, levelNames } from '../policy-levels.ts';
-import { destinationRule, type Manifest, meshConfig, serviceEntry } from '../resources.ts';
+import { destinationRule, type Manifest, meshConfig, serviceEntry, sidecar } from '../resources.ts';
 
 /** Two seconds in all. Linux' defaults would be two hours, then 75 s each time; nine probes would take ten seconds. */
 const keepalive: TcpKeepalive = { time: '1s', interval: '1s', probes: 1 };
@@ -48,6 +50,43 @@ async function afterVanishing(mesh: CapturedMesh, count: number): Promise<readon
   }
 }
 
+/** Ports of ingress listeners by whose settings they have. */
+const inboundPorts = {
+  'ingress.connectionPool': { tcp: 7100, http: 7102 },
+  inboundConnectionPool: { tcp: 7101, http: 7103 },
+} as const;
+const pool = { tcp: { connectTimeout: '300ms', tcpKeepalive: keepalive } };
+
+function ingressOf({ app }: CapturedPlace): Manifest {
+  const listener = (number: number, protocol: 'TCP' | 'HTTP') => ({
+    port: { number, protocol, name: `${protocol.toLowerCase()}-${number}` },
+    defaultEndpoint: `127.0.0.1:${app.port}`,
+  });
+  const { 'ingress.connectionPool': own, inboundConnectionPool: all } = inboundPorts;
+  return sidecar('client', {
+    workloadSelector: { labels: { app: 'client' } },
+    ingress: [
+      { ...listener(own.tcp, 'TCP'), connectionPool: pool },
+      { ...listener(own.http, 'HTTP'), connectionPool: pool },
+      listener(all.tcp, 'TCP'),
+      listener(all.http, 'HTTP'),
+    ],
+    inboundConnectionPool: pool,
+  });
+}
+
+/** A caller's connection through the proxy to the application: resolves when the application has answered. */
+async function callerOf(mesh: CapturedMesh, number: number): Promise<{ readonly closed: Promise<unknown> }> {
+  const socket = openSocket({ address: `${mesh.prefix}.2`, port: number });
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  await new Promise((resolve, reject) => {
+    socket.once('data', resolve);
+    socket.once('error', reject);
+    socket.write('held');
+  });
+  return { closed };
+}
+
 /** See the file's first line. */
 export const keepaliveCases: readonly CapturedCase[] = [
   {
@@ -75,6 +114,32 @@ export const keepaliveCases: readonly CapturedCase[] = [
       assert.deepEqual(await afterVanishing(mesh, 1), ['closed']);
       await mesh.apply(...later);
       assert.deepEqual(await afterVanishing(mesh, 1), ['closed']);
+    },
+  },
+  {
+    name: 'ingress.connectionPool and inboundConnectionPool: connectTimeout and tcpKeepalive towards the application',
+    proves: Object.keys(inboundPorts).flatMap((form) => [
+      `Sidecar.${form}.tcp.connectTimeout`,
+      ...fields.map((field) => `Sidecar.${form}.tcp.tcpKeepalive.${field}`),
+    ]),
+    resources: (place) => [ingressOf(place)],
+    run: async (mesh) => {
+      const listeners = Object.values(inboundPorts);
+      const held = await Promise.all(listeners.map(({ tcp }) => callerOf(mesh, tcp)));
+      const hearAgain = mesh.deafTo({ address: '127.0.0.1', port: mesh.app.port });
+      const deafSince = performance.now();
+      try {
+        for (const { http } of listeners) {
+          const { status, ms } = await send('/', { address: `${mesh.prefix}.2`, port: http, timeoutMs: 9_000 });
+          assert.equal(status, 503);
+          // Without a setting it would be ten seconds.
+          assertBetween(ms, 290, 8_000);
+        }
+        await Promise.all(held.map(({ closed }) => closed));
+        assertBetween(performance.now() - deafSince, 1_000, 9_500);
+      } finally {
+        hearAgain();
+      }
     },
   },
 ];
