@@ -352,6 +352,8 @@ metadata: {name: reviews-v1}
     });
     expect((await run('version')).out).toContain('server   0.0.0-test');
     expect(await run('proxy-status -o json')).toMatchObject({ code: 0, out: '[]\n' });
+    expect(await run('proxy-status -o yaml')).toMatchObject({ code: 0, out: '[]\n' });
+    expect(await run('proxy-config clusters a.default --port http')).toMatchObject({ code: 2 });
     expect(await run('proxy-config routes a.default')).toMatchObject({
       code: 1,
       err: expect.stringContaining('no proxy named "a.default"'),

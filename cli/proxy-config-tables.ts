@@ -43,9 +43,17 @@ function clustersTable(clusters: readonly Message[], style: Style): string {
     const parts = text(cluster.name).split('|');
     const [direction = '', port = '', subset = '', host = ''] =
       parts.length === 4 ? parts : ['', '', '', text(cluster.name)];
-    return [orDash(host), orDash(port), orDash(subset), orDash(direction), orDash(text(cluster.type))];
+    const type = orDash(text(cluster.type));
+    return [orDash(host), orDash(port), orDash(subset), orDash(direction), type, managedBy(cluster)];
   });
-  return table(['SERVICE FQDN', 'PORT', 'SUBSET', 'DIRECTION', 'TYPE'], rows, style);
+  return table(['SERVICE FQDN', 'PORT', 'SUBSET', 'DIRECTION', 'TYPE', 'DESTINATION RULE'], rows, style);
+}
+
+/** `reviews.default`: the resource that shaped a cluster or route, which its metadata names. */
+function managedBy(message: Message): string {
+  const path = text(at(message, 'metadata', 'filterMetadata', 'istio', 'config'));
+  const [, namespace, name] = /^\/apis\/[^/]+\/[^/]+\/namespaces\/([^/]+)\/[^/]+\/([^/]+)$/.exec(path) ?? [];
+  return name === undefined ? '' : `${name}.${namespace}`;
 }
 
 function socketAddress(address: unknown): readonly [address: string, port: string] {
@@ -112,10 +120,11 @@ function routesTable(routes: readonly Message[], style: Style): string {
         domains(host.domains),
         routeMatch(record(entry.match)),
         routeTarget(entry),
+        managedBy(entry),
       ]),
     ),
   );
-  return table(['NAME', 'VHOST NAME', 'DOMAINS', 'MATCH', 'DESTINATION'], rows, style);
+  return table(['NAME', 'VHOST NAME', 'DOMAINS', 'MATCH', 'DESTINATION', 'VIRTUAL SERVICE'], rows, style);
 }
 
 function domains(value: unknown): string {

@@ -47,9 +47,12 @@ export function describeCommand(context: CliContext): Command {
         query,
       );
       if (options.output === 'json') context.io.out(json(answer.items));
-      else context.io.out(answer.items.map((item) => formatDescription(item, context.style)).join('\n'));
+      else if (options.output === 'yaml') {
+        const { printYamlValue } = await import('../../mesh/config/print.ts');
+        context.io.out(printYamlValue(answer.items));
+      } else context.io.out(answer.items.map((item) => formatDescription(item, context.style)).join('\n'));
     });
-  return withExamples(withAt(withOutput(withNamespace(withServer(command)))), [
+  return withExamples(withAt(withOutput(withNamespace(withServer(command)), ['table', 'json', 'yaml'])), [
     ['periplus describe service reviews', 'routes, subsets, policies and endpoints'],
     ['periplus describe service reviews --from prod', 'as clients in the namespace prod see it'],
     ['periplus describe workload reviews-v1 -n default -o json', 'also what its own proxy follows'],

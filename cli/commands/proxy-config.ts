@@ -1,5 +1,5 @@
 // `periplus proxy-config`: the xDS resources of one proxy, now or at a moment.
-import { Argument, type Command } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import type { ProxyConfigAnswer } from '../../services/pilot/admin/routes-proxies.ts';
 import type { ListResponse, ProxyStatus } from '../../services/pilot/admin/schemas.ts';
 import {
@@ -7,15 +7,16 @@ import {
   type CliContext,
   clientOf,
   newCommand,
+  portNumber,
   type SharedOptions,
   withAt,
   withExamples,
   withNamespace,
-  withOutput,
   withServer,
 } from '../context.ts';
-import { json } from '../output.ts';
-import { proxyConfigTable, type ResourceList, resourceLists } from '../proxy-config-tables.ts';
+import { json, type Style } from '../output.ts';
+import { filterProxyResources, type ProxyConfigFilter } from '../proxy-config-filter.ts';
+import { type ProxyResources, proxyConfigTable, type ResourceList, resourceLists } from '../proxy-config-tables.ts';
 import { findProxy } from './proxy-status.ts';
 
 /** The words that istioctl's users type. */
@@ -36,6 +37,11 @@ const listNames: Readonly<Record<string, ResourceList | 'all'>> = {
   a: 'all',
 };
 
+interface ProxyConfigOptions extends Omit<SharedOptions, 'output'>, ProxyConfigFilter {
+  /** `short` is istioctl's word for the table. */
+  readonly output: 'table' | 'short' | 'json' | 'yaml';
+}
+
 /** The command. */
 export function proxyConfigCommand(context: CliContext): Command {
   const command = newCommand('proxy-config')
@@ -46,7 +52,22 @@ export function proxyConfigCommand(context: CliContext): Command {
     )
     .argument('<proxy>', 'NAME.NAMESPACE, NAME or node id')
     .option('--name <name>', 'only the resource of this name')
-    .action(async (type: string, name: string, options: SharedOptions & { readonly name?: string }) => {
+    .option('--fqdn <text>', 'clusters: those whose host holds this')
+    .option('--direction <direction>', 'clusters: inbound or outbound')
+    .option('--subset <text>', 'clusters: those whose subset holds this')
+    .option(
+      '--port <port>',
+      "clusters of this service port; listeners and endpoints by their address's port",
+      portNumber,
+    )
+    .option('--address <address>', 'listeners and endpoints: by IP address or socket path')
+    .option('--type <type>', 'listeners: HTTP, TCP, HTTP+TCP or UNKNOWN')
+    .option('--cluster <name>', 'endpoints: those of this cluster')
+    .option('--status <status>', 'endpoints: by health, such as HEALTHY')
+    .addOption(
+      new Option('-o, --output <format>', 'how to print').choices(['table', 'short', 'json', 'yaml']).default('table'),
+    )
+    .action(async (type: string, name: string, { output, ...options }: ProxyConfigOptions) => {
       const chosen = listNames[type] ?? 'all';
       const client = clientOf(context, options);
       const at = atOf(context, options);
@@ -59,10 +80,18 @@ export function proxyConfigCommand(context: CliContext): Command {
       const answer = await client.get<ProxyConfigAnswer>(`/api/v1/proxies/${encodeURIComponent(proxy.id)}/config`, {
         at,
       });
-      context.io.out(format(context, answer, chosen, options));
+      const resources = filterProxyResources(answer.resources, options);
+      const shown = chosen === 'all' ? { ...answer, resources } : resources[chosen];
+      if (output === 'json') context.io.out(json(shown));
+      else if (output === 'yaml') {
+        const { printYamlValue } = await import('../../mesh/config/print.ts');
+        context.io.out(printYamlValue(shown));
+      } else context.io.out(tables(chosen, resources, context.style));
     });
-  return withExamples(withAt(withOutput(withNamespace(withServer(command)))), [
+  return withExamples(withAt(withNamespace(withServer(command))), [
     ['periplus proxy-config clusters productpage-v1.default', ''],
+    ['periplus proxy-config clusters productpage-v1.default --fqdn reviews --subset v1 -o yaml', 'as with istioctl'],
+    ['periplus proxy-config endpoints productpage-v1.default --status UNHEALTHY', ''],
     [
       'periplus proxy-config routes productpage-v1.default --name 9080 -o json',
       'one RouteConfiguration in proto3 JSON',
@@ -71,23 +100,7 @@ export function proxyConfigCommand(context: CliContext): Command {
   ]);
 }
 
-function format(
-  context: CliContext,
-  answer: ProxyConfigAnswer,
-  chosen: ResourceList | 'all',
-  options: SharedOptions & { readonly name?: string },
-): string {
-  const named = (items: readonly Readonly<Record<string, unknown>>[]) =>
-    options.name === undefined ? items : items.filter((item) => (item.name ?? item.clusterName) === options.name);
-  const resources = {
-    listeners: named(answer.resources.listeners),
-    routes: named(answer.resources.routes),
-    clusters: named(answer.resources.clusters),
-    endpoints: named(answer.resources.endpoints),
-  };
-  if (options.output === 'json') return json(chosen === 'all' ? { ...answer, resources } : resources[chosen]);
-  if (chosen !== 'all') return proxyConfigTable(chosen, resources, context.style);
-  return resourceLists
-    .map((name) => `${context.style.bold(name)}\n${proxyConfigTable(name, resources, context.style)}`)
-    .join('\n');
+function tables(chosen: ResourceList | 'all', resources: ProxyResources, style: Style): string {
+  if (chosen !== 'all') return proxyConfigTable(chosen, resources, style);
+  return resourceLists.map((name) => `${style.bold(name)}\n${proxyConfigTable(name, resources, style)}`).join('\n');
 }

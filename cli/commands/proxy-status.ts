@@ -31,10 +31,13 @@ export function proxyStatusCommand(context: CliContext): Command {
         name === undefined ? items.filter((proxy) => options.all || proxy.connected) : [findProxy(items, name)];
       const shown = found.filter((proxy) => options.namespace === undefined || proxy.namespace === options.namespace);
       if (options.output === 'json') context.io.out(json(shown));
-      else if (shown.length === 0) context.io.err('no proxies are connected\n');
+      else if (options.output === 'yaml') {
+        const { printYamlValue } = await import('../../mesh/config/print.ts');
+        context.io.out(printYamlValue(shown));
+      } else if (shown.length === 0) context.io.err('no proxies are connected\n');
       else context.io.out(formatProxyStatus(shown, context.style));
     });
-  return withExamples(withAt(withOutput(withNamespace(withServer(command)))), [
+  return withExamples(withAt(withOutput(withNamespace(withServer(command)), ['table', 'json', 'yaml'])), [
     ['periplus proxy-status', 'one line a proxy'],
     ['periplus proxy-status productpage-v1.default', 'one proxy'],
     ['periplus proxy-status -o json', 'an array, one object a proxy'],
