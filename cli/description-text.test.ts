@@ -7,7 +7,10 @@ import { formatDescription } from './description-text.ts';
 const web = httpService('web');
 const snapshot = snapshotOf({
   services: [web],
-  endpoints: [endpointAt(web, '10.0.0.1', { labels: { version: 'v1' } })],
+  endpoints: [
+    endpointAt(web, '10.0.0.1', { labels: { version: 'v1' } }),
+    endpointAt(web, '10.0.0.3', { labels: { version: 'v3' } }),
+  ],
   config: [
     resourceOf('Gateway', 'edge', {
       selector: { istio: 'ingressgateway' },
@@ -52,6 +55,8 @@ describe('formatDescription', () => {
       '    warning: subset v2 (version=v2): no endpoint has these labels',
     ])
       expect(lines).toContain(line);
+    expect(lines.find((line) => line.includes('10.0.0.1 '))).toContain('; subsets v1; no proxy');
+    expect(lines.find((line) => line.includes('10.0.0.3 '))).toContain('; warning: matches no subset; no proxy');
     expect(lines.find((line) => line.includes('DestinationRule/default/web: '))).toMatch(
       /; since position 72, .*anna$/,
     );

@@ -51,7 +51,7 @@ function serviceText(service: ServiceDescription, style: Style): string {
     { heading: 'Policies', lines: service.policies.map((policy) => appliedLine(policy, since)) },
     {
       heading: `Endpoints (${healthy} of ${service.endpoints.length} healthy)`,
-      lines: service.endpoints.map(endpointLine),
+      lines: service.endpoints.map((endpoint) => endpointLine(endpoint, service.rule)),
     },
     {
       heading: 'Findings',
@@ -159,9 +159,17 @@ function ruleLines({ merged, policy, subsets, ...applied }: DescribedRule, since
   ];
 }
 
-function endpointLine({ address, ports, health, workload, subsets, proxy }: DescribedEndpoint): string {
+function endpointLine(
+  { address, ports, health, workload, subsets, proxy }: DescribedEndpoint,
+  rule: DescribedRule | undefined,
+): string {
   const at = Object.entries(ports).map(([name, port]) => `${name} ${port}`);
-  const of = [workload, subsets.length > 0 ? `subsets ${subsets.join(', ')}` : '', proxy ? 'has a proxy' : 'no proxy'];
+  const none = (rule?.subsets ?? []).length > 0 ? 'warning: matches no subset' : '';
+  const of = [
+    workload,
+    subsets.length > 0 ? `subsets ${subsets.join(', ')}` : none,
+    proxy ? 'has a proxy' : 'no proxy',
+  ];
   return `${address} ${health} (${at.join(', ')}); ${of.filter((text) => text).join('; ')}`;
 }
 
