@@ -54,6 +54,8 @@ export interface MeshConfig {
   readonly meshMtls?: NonNullable<MeshConfigSpec['meshMTLS']>;
   /** For routes without `retries`; absent: Istio's built-in default. */
   readonly defaultHttpRetryPolicy?: HTTPRetry;
+  /** Port of each sidecar's forward proxy on loopback, where its own metadata names none; absent: none. */
+  readonly proxyHttpPort?: number;
   /** For destinations without their own. */
   readonly defaultConnectionPool?: ConnectionPoolSettings;
   /** For destinations without their own. */
@@ -174,6 +176,7 @@ export function meshConfigOf(spec: MeshConfigResourceSpec, base: MeshConfig = de
     serviceSettings: spec.serviceSettings,
     meshMtls: spec.meshMTLS,
     defaultHttpRetryPolicy: spec.defaultHttpRetryPolicy,
+    proxyHttpPort: spec.proxyHttpPort,
     defaultConnectionPool: spec.defaultTrafficPolicy?.connectionPool,
     defaultOutlierDetection: spec.defaultTrafficPolicy?.outlierDetection,
     tcpKeepalive: spec.tcpKeepalive,

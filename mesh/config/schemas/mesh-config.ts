@@ -22,6 +22,7 @@ import {
   required,
   type Static,
   text,
+  uint32,
 } from './schema.ts';
 import { httpRetrySchema } from './virtual-service.ts';
 
@@ -50,6 +51,7 @@ const used = {
   inboundTrafficPolicy: object({ mode: oneOfNames('PASSTHROUGH', 'LOCALHOST') }),
   serviceSettings: list(object({ settings: object({ clusterLocal: flag }), hosts: list(text) })),
   defaultHttpRetryPolicy: httpRetrySchema,
+  proxyHttpPort: uint32,
   defaultTrafficPolicy: object({ connectionPool: connectionPoolSchema, outlierDetection: outlierDetectionSchema }),
   pathNormalization: object({
     normalization: oneOfNames('DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'),
@@ -86,7 +88,6 @@ export const unusedMeshFields = [
   'ingressControllerMode',
   'ingressSelector',
   'ingressService',
-  'proxyHttpPort',
   'proxyInboundListenPort',
   'proxyListenPort',
   'serviceEntryVisibility',

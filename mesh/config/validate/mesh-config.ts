@@ -24,6 +24,8 @@ export function checkMeshSettings(spec: MeshConfigSpec, place: Place): void {
     place.at('connectTimeout').error(`expected 1ms to 1h, found ${connectTimeout}`);
   if (localityLbSetting) checkLocality(localityLbSetting, place.at('localityLbSetting'));
   if (defaultHttpRetryPolicy) checkRetries(defaultHttpRetryPolicy, place.at('defaultHttpRetryPolicy'));
+  const { proxyHttpPort = 0 } = spec;
+  if (proxyHttpPort > 65_535) place.at('proxyHttpPort').error(`expected 0 to 65535, found ${proxyHttpPort}`);
   const { tls } = spec.outboundTrafficPolicy ?? {};
   const tlsPlace = place.at('outboundTrafficPolicy', 'tls');
   if (tls) checkClientTls(tls, tlsPlace, spec.rootNamespace || defaultRootNamespace);

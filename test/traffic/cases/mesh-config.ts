@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { waitFor } from '../../support/wait-for.ts';
 import type { CaseMesh, Place, TrafficCase } from '../case.ts';
-import { exchange } from '../client.ts';
+import { exchange, send } from '../client.ts';
 import { assertBetween, assertShare, ejection } from '../expectations.ts';
 import { destinationRule, type Manifest, meshConfig, serviceEntry, virtualService } from '../resources.ts';
 import { startMute } from '../silent-servers.ts';
@@ -102,6 +102,18 @@ export const meshConfigCases: readonly TrafficCase[] = [
     run: async (mesh) => {
       assert.equal((await mesh.get('/')).echo.protocol, '2.0');
       assert.equal((await mesh.get('/', { host: 'other' })).echo.protocol, '1.1');
+    },
+  },
+  {
+    name: 'proxyHttpPort: a forward proxy on loopback, for every port by absolute URL',
+    proves: fields('proxyHttpPort'),
+    resources: ({ ports }) => [meshConfig({ proxyHttpPort: ports.spare[0] })],
+    run: async (mesh) => {
+      const call = { address: '127.0.0.1', port: mesh.ports.spare[0] };
+      for (const port of [mesh.ports.http, mesh.ports.alt]) {
+        const host = `echo.default.svc.cluster.local:${port}`;
+        assert.match((await send(`http://${host}/x`, { ...call, host })).echo.instance, /^e/);
+      }
     },
   },
   {

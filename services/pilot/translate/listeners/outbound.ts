@@ -11,14 +11,15 @@ import { encodeOutbound, virtualOutbound } from './outbound-listener.ts';
 import { type OutboundEntry, outboundPlan, type RouteName } from './outbound-plan.ts';
 import { unknownRequestCluster, unknownTrafficCluster } from './outbound-traffic.ts';
 
-/** Route configuration of the forward proxy that HTTP_PROXY_PORT asks for. */
+/** Route configuration of the forward proxy that HTTP_PROXY_PORT or the mesh's proxyHttpPort asks for. */
 const httpProxyRoute = 'http_proxy';
 
 /** The listeners by name; the same map while none of them changes. */
 export function outboundListeners(lookups: Lookups): ReadonlyMap<string, EncodedResource> {
   const { scope, memo } = lookups;
   const { mesh } = scope.snapshot;
-  const { interceptionMode, httpProxyPort } = scope.context;
+  const { interceptionMode } = scope.context;
+  const httpProxyPort = httpProxyPortOf(lookups);
   const plan = outboundPlan(lookups);
   const unknownCluster = unknownTrafficCluster(scope);
   const unknownRequests = unknownRequestCluster(scope);
@@ -29,7 +30,7 @@ export function outboundListeners(lookups: Lookups): ReadonlyMap<string, Encoded
     [plan, mesh, telemetry, unknownCluster, unknownRequests, lookUps, interceptionMode, httpProxyPort],
     () => {
       const options = { mesh, telemetry, unknownCluster, unknownRequests, nameLookUps: lookUps };
-      const entries = httpProxyPort === 0 ? plan : [...plan, httpProxyEntry(lookups)];
+      const entries = httpProxyPort === 0 ? plan : [...plan, httpProxyEntry(httpProxyPort, lookups)];
       const listeners = new Map(entries.map((entry) => [entry.name, encodeOutbound(entry, options, memo)]));
       if (interceptionMode !== 'NONE') {
         const virtual = virtualOutbound({ ...options, isTransparent: interceptionMode === 'TPROXY' });
@@ -44,7 +45,6 @@ export function outboundListeners(lookups: Lookups): ReadonlyMap<string, Encoded
 /** The route configurations that outbound listeners ask for, by name; the first of a name is the one that Envoy would get. */
 export function outboundRouteNames(lookups: Lookups): readonly RouteName[] {
   const plan = outboundPlan(lookups);
-  const { httpProxyPort } = lookups.scope.context;
   const ofPlan = lookups.memo.get('outbound-route-names', [plan], () => {
     const names = new Map<string, RouteName>();
     for (const { chains } of plan) {
@@ -54,7 +54,9 @@ export function outboundRouteNames(lookups: Lookups): readonly RouteName[] {
     }
     return [...names.values()];
   });
-  return httpProxyPort === 0 ? ofPlan : [...ofPlan, httpProxyRouteName(lookups)];
+  if (httpProxyPortOf(lookups) === 0) return ofPlan;
+  const proxy = httpProxyRouteName(lookups);
+  return lookups.memo.get('names-with-http-proxy', [ofPlan, proxy.egress], () => [...ofPlan, proxy]);
 }
 
 /** A forward proxy knows what the catch-all egress listener knows. */
@@ -63,8 +65,12 @@ function httpProxyRouteName({ scope }: Lookups): RouteName {
   return { name: httpProxyRoute, port: 0, egress, onlyHost: undefined };
 }
 
-function httpProxyEntry(lookups: Lookups): OutboundEntry {
-  const port = lookups.scope.context.httpProxyPort;
+/** The proxy's own wish goes before the mesh's; 0: no forward proxy. */
+function httpProxyPortOf({ scope }: Lookups): number {
+  return scope.context.httpProxyPort || (scope.snapshot.mesh.proxyHttpPort ?? 0);
+}
+
+function httpProxyEntry(port: number, lookups: Lookups): OutboundEntry {
   return {
     name: listenerName(localhostAddress, port),
     bind: localhostAddress,
