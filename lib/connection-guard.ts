@@ -117,7 +117,9 @@ export function guardConnections(server: Server, limits: ConnectionLimits = defa
     const useless = setTimeout(() => socket.destroy(), limits.provenMs).unref();
     strangers.add(peer, { socket, address, useless });
     checkBytes();
-    const silent = setTimeout(() => socket.bytesRead === 0 && socket.destroy(), limits.firstByteMs).unref();
+    // Timers come before reading: a loop that was busy for so long has to read first what has come meanwhile.
+    const endSilent = () => setImmediate(() => socket.bytesRead === 0 && socket.destroy());
+    const silent = setTimeout(endSilent, limits.firstByteMs).unref();
     socket.once('close', () => {
       count(address, -1);
       if (open.get(peer) === socket) open.delete(peer);
