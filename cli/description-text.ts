@@ -6,6 +6,7 @@ import type {
   DescribedRoutes,
   DescribedRule,
   LastChange,
+  ReportedHealth,
   ServiceDescription,
   WorkloadDescription,
 } from '../services/pilot/describe/description.ts';
@@ -85,6 +86,7 @@ function workloadText(workload: WorkloadDescription, style: Style): string {
               ({ id, connected, status }) => `${id}: ${connected ? status.join(', ') || 'connected' : 'disconnected'}`,
             ),
     },
+    { heading: 'Health, as its probe says', lines: (workload.health ?? []).map(healthLine) },
     { heading: 'Sidecar', lines: workload.sidecar ? [applied(workload.sidecar)] : [] },
     {
       heading: 'EnvoyFilters, in order',
@@ -136,6 +138,10 @@ function exposureLines({ servers, proxies, ...applied }: DescribedExposure, sinc
     ...proxies.map((id) => `  served by ${id}`),
     ...listening,
   ];
+}
+
+function healthLine({ proxyId, health, reason, position, time }: ReportedHealth): string {
+  return `${proxyId}: ${health}${reason && `, ${reason}`}; since position ${position}, ${time}`;
 }
 
 function certificateLines({ spiffeId, certificate }: WorkloadDescription): readonly string[] {

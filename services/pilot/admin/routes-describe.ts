@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { MeshError } from '../../../lib/mesh-error.ts';
 import type { DeliveriesState } from '../../../mesh/deliveries.ts';
 import type { Snapshot } from '../../../mesh/snapshot.ts';
-import { lastCertificate, lastChanges, namedResources } from '../describe/describe-changes.ts';
+import { lastCertificate, lastChanges, lastHealth, namedResources } from '../describe/describe-changes.ts';
 import { describeService, type SeenProxy } from '../describe/describe-service.ts';
 import { describeWorkload, knownWorkloads } from '../describe/describe-workload.ts';
 import type { ServiceDescription, WorkloadDescription } from '../describe/description.ts';
@@ -80,7 +80,8 @@ export function registerDescribeRoutes(app: FastifyInstance, context: AdminConte
           const { spiffeId } = described;
           const { facts } = context.logs;
           const certificate = spiffeId && (await lastCertificate(facts, spiffeId, snapshot.position));
-          return { ...described, ...(certificate && { certificate }) };
+          const health = await lastHealth(facts, described, snapshot.position);
+          return { ...described, ...(certificate && { certificate }), ...(health.length > 0 && { health }) };
         }),
       );
       return { position: snapshot.position, items };

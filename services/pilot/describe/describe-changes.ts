@@ -3,7 +3,14 @@
 import type { EventLog } from '../../../events/event-log.ts';
 import type { CertificateIssued } from '../../../events/identity-facts.ts';
 import { identitySubject } from '../../../events/identity-facts.ts';
-import type { DescribedCertificate, LastChange, ServiceDescription, WorkloadDescription } from './description.ts';
+import type { WorkloadHealthReported } from '../../../events/registry-facts.ts';
+import type {
+  DescribedCertificate,
+  LastChange,
+  ReportedHealth,
+  ServiceDescription,
+  WorkloadDescription,
+} from './description.ts';
 
 /** The resources that a description names, each once, sorted. */
 export function namedResources(description: ServiceDescription | WorkloadDescription): readonly string[] {
@@ -51,4 +58,22 @@ export async function lastCertificate(
     return { spiffeId, serial, notAfter, position: event.position };
   }
   return undefined;
+}
+
+/** What agents of a workload's proxies last said of its health up to `position`, the proxies in their order. */
+export async function lastHealth(
+  log: Pick<EventLog, 'read'>,
+  { namespace, proxies }: Pick<WorkloadDescription, 'namespace' | 'proxies'>,
+  position: number,
+): Promise<readonly ReportedHealth[]> {
+  const types: readonly WorkloadHealthReported['type'][] = ['io.periplus.registry.workload-health-reported'];
+  const reports: ReportedHealth[] = [];
+  for (const { id } of proxies) {
+    const subject = `registry/proxy/health/${namespace}/${id}`;
+    for await (const event of log.read({ subject, types, to: position, reverse: true, limit: 1 })) {
+      const { health, reason } = event.data as WorkloadHealthReported['data'];
+      reports.push({ proxyId: id, health, reason, position: event.position, time: event.time });
+    }
+  }
+  return reports;
 }

@@ -4,7 +4,7 @@ import { identitySubject } from '../../../events/identity-facts.ts';
 import { openMemoryLogs } from '../../../events/logs/memory.ts';
 import { endpointAt, httpService, type MeshFixture, resourceOf, snapshotOf } from '../../../mesh/snapshot-fixture.ts';
 import { sidecarContext } from '../translate/context-fixture.ts';
-import { lastCertificate, lastChanges } from './describe-changes.ts';
+import { lastCertificate, lastChanges, lastHealth } from './describe-changes.ts';
 import { describeService, type SeenProxy } from './describe-service.ts';
 import { describeWorkload, knownWorkloads } from './describe-workload.ts';
 
@@ -220,8 +220,18 @@ describe('since when a description is true', () => {
       subject: identitySubject(spiffeId),
       data: { serial: '0a', notAfter: '2026-11-23T10:00:00Z' },
     };
+    const reported = {
+      type: 'io.periplus.registry.workload-health-reported',
+      subject: 'registry/proxy/health/default/web-0',
+      data: { health: 'unhealthy', reason: 'answered 500' },
+    };
     await facts.append(
-      [event('1', 'user:anna', {}), event('2', 'user:ben', {}), event('3', 'citadel', issued)].map((one) => ({
+      [
+        event('1', 'user:anna', {}),
+        event('2', 'user:ben', {}),
+        event('3', 'citadel', issued),
+        event('4', 'proxy', reported),
+      ].map((one) => ({
         event: one as never,
       })),
     );
@@ -236,5 +246,10 @@ describe('since when a description is true', () => {
       position: 3,
     });
     expect(await lastCertificate(facts, spiffeId, 2)).toBeUndefined();
+    const proxies = ['web-0', 'web-1'].map((id) => ({ id, connected: true, status: [] }));
+    expect(await lastHealth(facts, { namespace: 'default', proxies }, 4)).toEqual([
+      { proxyId: 'web-0', health: 'unhealthy', reason: 'answered 500', position: 4, time: '2026-11-22T10:00:04Z' },
+    ]);
+    expect(await lastHealth(facts, { namespace: 'default', proxies }, 3)).toEqual([]);
   });
 });

@@ -140,6 +140,16 @@ export interface DescribedProxy {
   readonly status: readonly string[];
 }
 
+/** What a probe said, and since when. */
+export interface ReportedHealth {
+  readonly proxyId: string;
+  readonly health: Health;
+  /** '' when healthy. */
+  readonly reason: string;
+  readonly position: number;
+  readonly time: string;
+}
+
 /** See the file's first line. */
 export interface WorkloadDescription {
   readonly kind: 'workload';
@@ -164,6 +174,8 @@ export interface WorkloadDescription {
   readonly spiffeId?: string;
   /** The newest certificate that this mesh's Citadel issued for it. */
   readonly certificate?: DescribedCertificate;
+  /** What its agents' probes last said; none: nobody probes it. */
+  readonly health?: readonly ReportedHealth[];
   /** Since when the resources above are as they are, and by whom. */
   readonly changes?: readonly LastChange[];
 }
