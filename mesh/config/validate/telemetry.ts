@@ -9,7 +9,9 @@ import { checkPercentage } from './string-match.ts';
 export const validateTelemetry: SpecValidator<TelemetrySpec> = (spec, place) => {
   checkTargets(spec, place);
   if ((spec.tracing?.length ?? 0) > 1)
-    place.at('tracing').warn('several tracing entries: later ones add to earlier ones, each for the side that its match names');
+    place
+      .at('tracing')
+      .warn('several tracing entries: later ones add to earlier ones, each for the side that its match names');
   forEachAt(spec.tracing, place.at('tracing'), checkTracing);
   forEachAt(spec.metrics, place.at('metrics'), checkMetrics);
   forEachAt(spec.accessLogging, place.at('accessLogging'), (logging, at) => {
