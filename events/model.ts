@@ -53,6 +53,10 @@ export interface Service {
   readonly exportTo?: readonly string[];
   /** Which endpoints its callers prefer, where no DestinationRule says; absent: any. */
   readonly trafficDistribution?: 'PreferSameZone' | 'PreferSameNode';
+  /** Where it is reached from outside its cluster: IP addresses or names of its load balancer, and its external IPs. */
+  readonly externalAddresses?: readonly string[];
+  /** Present and true where callers use endpoints on their own node alone (Kubernetes' `internalTrafficPolicy: Local`). */
+  readonly isNodeLocal?: true;
   readonly resolution: Resolution;
   readonly location: 'MESH_INTERNAL' | 'MESH_EXTERNAL';
   /** SANs accepted from its endpoints' certificates. */
@@ -96,6 +100,8 @@ export interface Endpoint {
   readonly serviceAccount?: string;
   /** Name of the workload (pod, allocation, container, WorkloadEntry) it runs in. */
   readonly workload?: string;
+  /** Kubernetes' name of the machine it runs on. */
+  readonly nodeName?: string;
 }
 
 /** A running unit that may have a sidecar: pod, allocation, container, VM. Selected by ServiceEntry.workloadSelector. */

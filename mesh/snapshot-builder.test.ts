@@ -344,3 +344,33 @@ function interleave<T>(list: readonly T[], keyOf: (one: T) => string, dice: Iter
   }
   return result;
 }
+
+describe('gateways of networks', () => {
+  const ports = [{ name: 'tls', port: 15_443, protocol: 'TLS' as const }];
+  const labels = { 'topology.istio.io/network': 'there' };
+  const gateway = httpService('gateway', { ports, labels, externalAddresses: ['192.0.2.1'] });
+  const addressesIn = ({ mesh }: Snapshot) => mesh.networks?.there?.gateways?.map(({ address }) => address);
+
+  it('come and go with their Services, and leave the mesh the same object while they stay', () => {
+    const builder = new SnapshotBuilder();
+    const facts = [
+      serviceRegistered(gateway),
+      serviceRegistered(httpService('other', { externalAddresses: ['192.0.2.9'] })),
+      serviceRegistered({ ...gateway, externalAddresses: ['192.0.2.1', '192.0.2.2'] }),
+      serviceDeregistered(gateway),
+    ];
+    const [one, same, two, none] = record(facts).map((event) => {
+      builder.apply(event);
+      return builder.snapshot();
+    });
+    if (!one || !same || !two || !none) throw new Error('a snapshot is missing');
+    expect([one, same, two, none].map(addressesIn)).toEqual([
+      ['192.0.2.1'],
+      ['192.0.2.1'],
+      ['192.0.2.1', '192.0.2.2'],
+      undefined,
+    ]);
+    expect(same.mesh).toBe(one.mesh);
+    expect(two.mesh).not.toBe(one.mesh);
+  });
+});

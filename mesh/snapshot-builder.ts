@@ -2,7 +2,9 @@
 import type { RecordedEvent } from '../events/envelope.ts';
 import type { ConfigKey, ConfigResource, Endpoint, Health, Service, ServiceKey, Workload } from '../events/model.ts';
 import { configKey } from '../events/model.ts';
+import { compareStrings } from './compare.ts';
 import { defaultMeshConfig, isMeshConfig, type MeshConfig, meshConfigKey, meshConfigOf } from './config/mesh-config.ts';
+import { withServiceGateways } from './config/mesh-networks.ts';
 import { type ConfigMaps, changeConfig, viewOf as configView, emptyConfig } from './config-view.ts';
 import { type MeshState, meshProjection } from './mesh-state.ts';
 import { endpointsOf, serviceOf } from './registry.ts';
@@ -23,6 +25,9 @@ export class SnapshotBuilder {
   readonly #index = new ServiceEntryIndex();
   readonly #meshBase: MeshConfig;
   #mesh: MeshConfig;
+  /** Services that may be gateways of networks, and the mesh configuration that has those gateways. */
+  #reachable: ReadonlyMap<ServiceKey, Service> = new Map();
+  #meshWithGateways: MeshConfig;
   readonly #overridden = new WeakMap<Endpoint, Endpoint>();
   #registry: RegistryMaps = emptyRegistry();
   #config: ConfigMaps = emptyConfig();
@@ -32,6 +37,7 @@ export class SnapshotBuilder {
   constructor(options: { readonly mesh?: MeshConfig } = {}) {
     this.#meshBase = options.mesh ?? defaultMeshConfig;
     this.#mesh = this.#meshBase;
+    this.#meshWithGateways = this.#meshBase;
   }
 
   /** Position of the last event folded; 0 before the first. */
@@ -54,15 +60,18 @@ export class SnapshotBuilder {
   snapshot(): Snapshot {
     const since = this.#last;
     if (since?.position === this.#state.position && since.time === this.#state.time) return since;
+    const meshBefore = this.#mesh;
+    const reachableBefore = this.#reachable;
     const config = this.#takeConfig();
     const registry = this.#takeRegistry(config);
+    if (this.#mesh !== meshBefore || this.#reachable !== reachableBefore) this.#takeGateways(this.#mesh !== meshBefore);
     const { position, time } = this.#state;
     this.#last = {
       position,
       time,
       registry: since && !registry.differs ? since.registry : registryView(this.#registry),
       config: since && config.size === 0 ? since.config : configView(this.#config),
-      mesh: this.#mesh,
+      mesh: this.#meshWithGateways,
       keySets: this.#state.keySets.view,
       bans: this.#state.bans.view,
       trustBundles: this.#state.trust.view,
@@ -117,7 +126,27 @@ export class SnapshotBuilder {
     for (const set of Object.values(touched)) set.clear();
     const differs = services.size + endpoints.size + workloads.size > 0;
     if (differs) this.#registry = changeRegistry(this.#registry, { services, endpoints, workloads });
+    this.#takeReachable(services);
     return { differs, services: new Set(services.keys()), endpoints: new Set(endpoints.keys()) };
+  }
+
+  #takeReachable(services: ReadonlyMap<ServiceKey, Service | undefined>): void {
+    const touched = [...services].filter(([key, now]) => now?.externalAddresses || this.#reachable.has(key));
+    if (touched.length === 0) return;
+    const next = new Map(this.#reachable);
+    for (const [key, now] of touched) {
+      if (now?.externalAddresses) next.set(key, now);
+      else next.delete(key);
+    }
+    this.#reachable = new Map([...next].sort(([a], [b]) => compareStrings(a, b)));
+  }
+
+  /** The same object as before while the gateways are: all that proxies get hangs on it. */
+  #takeGateways(isMeshNew: boolean): void {
+    const networks = withServiceGateways(this.#mesh.networks, this.#reachable.values());
+    if (!isMeshNew && JSON.stringify(networks) === JSON.stringify(this.#meshWithGateways.networks)) return;
+    this.#meshWithGateways =
+      networks === this.#mesh.networks ? this.#mesh : { ...this.#mesh, ...(networks && { networks }) };
   }
 
   #takeWorkloads(touched: ReadonlySet<string>, stale: Set<ServiceKey>): Map<string, Workload | undefined> {

@@ -26,6 +26,18 @@ const services: readonly ApiObject[] = [
     },
     status: { loadBalancer: {} },
   },
+  {
+    metadata: metadata('gw'),
+    spec: {
+      type: 'LoadBalancer',
+      internalTrafficPolicy: 'Local',
+      externalIPs: ['198.51.100.1'],
+      ports: [{ port: 15_443 }],
+    },
+    status: {
+      loadBalancer: { ingress: [{ ip: '192.0.2.1', hostname: 'lb.example', ipMode: 'VIP' }, { hostname: 'b' }] },
+    },
+  },
   { metadata: metadata('out'), spec: { type: 'ExternalName', externalName: 'example.com', ports: [{ port: 443 }] } },
   { metadata: metadata('set'), spec: { clusterIP: 'None', publishNotReadyAddresses: true, ports: [{ port: 1 }] } },
 ];

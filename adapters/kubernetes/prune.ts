@@ -23,7 +23,8 @@ function labelsOf({ metadata }: ApiObject): { labels?: Labels } {
 export function pruneService(object: ApiObject): KubernetesService {
   const { annotations, creationTimestamp } = object.metadata as KubernetesService['metadata'];
   const ours = Object.entries(annotations ?? {}).filter(([name]) => /(?:istio|periplus)\.io\//.test(name));
-  const { spec = {} } = object as unknown as KubernetesService;
+  const { spec = {}, status } = object as unknown as KubernetesService;
+  const ingress = status?.loadBalancer?.ingress ?? [];
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -38,11 +39,16 @@ export function pruneService(object: ApiObject): KubernetesService {
       'clusterIP',
       'clusterIPs',
       'externalName',
+      'externalIPs',
       'publishNotReadyAddresses',
+      'internalTrafficPolicy',
       'trafficDistribution',
       'selector',
       'ports',
     ]),
+    ...(ingress.length > 0 && {
+      status: { loadBalancer: { ingress: ingress.map((at) => defined(at, ['ip', 'hostname'])) } },
+    }),
   };
 }
 

@@ -70,7 +70,13 @@ function fromSlice(slice: KubernetesEndpointSlice, context: Context): ShownEndpo
     // A dual-stack pod is in a slice for each address family under one name.
     const id = name === undefined ? address : slice.addressType === 'IPv6' ? `${name}~${address}` : name;
     const locality = localityOfNode(at.nodeName, context.index) ?? (at.zone ? `/${at.zone}` : undefined);
-    return shown(context, { id, address, ports, health: healthIn(at), ...attributes(pod, locality, context) });
+    return shown(context, {
+      id,
+      address,
+      ports,
+      health: healthIn(at),
+      ...attributes(pod, { locality, nodeName: at.nodeName }, context),
+    });
   });
 }
 
@@ -81,7 +87,8 @@ function fromEndpoints(object: KubernetesEndpoints, context: Context): ShownEndp
       const pod = podOf(at.targetRef, at.ip, context);
       const id = pod?.metadata.name ?? nameOfTarget(at.targetRef) ?? at.ip;
       const locality = localityOfNode(at.nodeName, context.index);
-      return shown(context, { id, address: at.ip, ports, health, ...attributes(pod, locality, context) });
+      const place = { locality, nodeName: at.nodeName };
+      return shown(context, { id, address: at.ip, ports, health, ...attributes(pod, place, context) });
     };
     return [
       ...(subset.addresses ?? []).map((at) => read(at, 'healthy')),
@@ -101,7 +108,7 @@ function fromPod(pod: KubernetesPod, publishNotReady: boolean, context: Context)
   }
   const health = publishNotReady ? 'healthy' : healthOf(pod);
   const id = pod.metadata.name ?? address;
-  return [shown(context, { id, address, ports, health, ...attributes(pod, undefined, context) })];
+  return [shown(context, { id, address, ports, health, ...attributes(pod, {}, context) })];
 }
 
 /** Ports of the endpoints under the names of the service's; one without a number means any port and can't be balanced to. */
@@ -138,17 +145,24 @@ function podOf(target: TargetRef | undefined, address: string, { service, index 
   return named ?? index.podAt(service.namespace, address);
 }
 
-function attributes(pod: KubernetesPod | undefined, fallbackLocality: string | undefined, { index }: Context) {
+/** `at`: where the list of endpoints says they are, for what no pod tells. */
+function attributes(
+  pod: KubernetesPod | undefined,
+  at: { readonly locality?: string | undefined; readonly nodeName?: string | undefined },
+  { index }: Context,
+) {
   const { labels, locality, network, serviceAccount, workload } = pod
     ? traitsOf(pod, index)
     : { labels: {}, locality: undefined, network: index.network, serviceAccount: undefined, workload: undefined };
-  const place = locality ?? fallbackLocality;
+  const place = locality ?? at.locality;
+  const nodeName = pod?.spec?.nodeName || at.nodeName;
   return {
     labels,
     ...(place && { locality: place }),
     ...(network && { network }),
     ...(serviceAccount && { serviceAccount }),
     ...(workload && { workload }),
+    ...(nodeName && { nodeName }),
   };
 }
 

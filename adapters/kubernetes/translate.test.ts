@@ -121,6 +121,16 @@ describe('translateKubernetes', () => {
     ]);
   });
 
+  it.each([
+    ['LoadBalancer', ['192.0.2.1', 'lb.example', '198.51.100.1']],
+    ['ClusterIP', ['198.51.100.1']],
+  ])('knows where a %s is reached from outside, and that it is for its own nodes', (type, externalAddresses) => {
+    const one = service({ type, externalIPs: ['198.51.100.1'], internalTrafficPolicy: 'Local' });
+    const ingress = [{ ip: '192.0.2.1', hostname: 'left-out.example' }, { hostname: 'lb.example' }, {}];
+    const { services } = translate({ services: [{ ...one, status: { loadBalancer: { ingress } } }] });
+    expect(services[0]).toMatchObject({ externalAddresses, isNodeLocal: true });
+  });
+
   it('derives endpoints from the pods that the selector matches when nothing else lists them', () => {
     const { endpoints, shown } = translate({
       services: [
@@ -155,6 +165,7 @@ describe('translateKubernetes', () => {
     ]);
     expect(endpoints[0]).toEqual({
       id: 'a',
+      nodeName: 'n1',
       hostname: 'web.shop.svc.cluster.local',
       namespace: 'shop',
       platform: 'kubernetes',

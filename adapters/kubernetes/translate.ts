@@ -46,6 +46,7 @@ export function serviceOf(object: KubernetesService, origin: Origin): Service {
   const exportTo = listIn(metadata.annotations?.['networking.istio.io/exportTo']);
   const annotations = istioAnnotations(metadata.annotations);
   const trafficDistribution = trafficDistributionOf(spec.trafficDistribution, metadata.annotations);
+  const externalAddresses = externalAddressesOf(object);
   return {
     hostname: `${name}.${namespace}.svc.${origin.domain ?? 'cluster.local'}`,
     name,
@@ -61,10 +62,19 @@ export function serviceOf(object: KubernetesService, origin: Origin): Service {
     ...(externalName && { externalName }),
     ...(exportTo.length > 0 && { exportTo }),
     ...(trafficDistribution && { trafficDistribution }),
+    ...(externalAddresses.length > 0 && { externalAddresses }),
+    ...(spec.internalTrafficPolicy === 'Local' && { isNodeLocal: true as const }),
     resolution: externalName ? 'DNS' : headless ? 'NONE' : 'STATIC',
     location: 'MESH_INTERNAL',
     ...(metadata.creationTimestamp && { createdAt: metadata.creationTimestamp }),
   };
+}
+
+/** Of a load balancer what its controller reports, an IP address before a name; of any Service its external IPs. As istiod takes them. */
+function externalAddressesOf({ spec = {}, status }: KubernetesService): readonly string[] {
+  const ingress = spec.type === 'LoadBalancer' ? (status?.loadBalancer?.ingress ?? []) : [];
+  const balancer = ingress.map(({ ip, hostname }) => ip || hostname || '').filter((address) => address !== '');
+  return [...new Set([...balancer, ...(spec.externalIPs ?? [])])];
 }
 
 function virtualAddresses(spec: {

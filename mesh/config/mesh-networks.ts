@@ -1,7 +1,7 @@
 // Istio's `meshNetworks` document (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1/#MeshNetworks): which network endpoints are on, and the
 // gateways by which each network is reached from the others.
 import { BlockList, isIP } from 'node:net';
-import type { Endpoint } from '../../events/model.ts';
+import type { Endpoint, Service } from '../../events/model.ts';
 import { checkSchema } from './check-schema.ts';
 import type { Path, Report } from './problem.ts';
 import { list, map, object, type Static, text, uint32 } from './schemas/schema.ts';
@@ -22,13 +22,27 @@ export interface NetworkGateway {
   readonly port: number;
   /** `region/zone/subzone`; absent: that of the endpoints behind it. */
   readonly locality?: string;
+  /** Cluster whose Service it is; absent: an address of `meshNetworks`, which is of none. */
+  readonly cluster?: string;
 }
 
-/** Networks by name. */
-export type MeshNetworks = NonNullable<MeshNetworksSpec['networks']>;
+type NetworkSpec = Static<typeof networkSchema>;
+
+/** Networks by name; gateways that Services stand for have the `cluster` that the Service is in. */
+export type MeshNetworks = Readonly<
+  Record<
+    string,
+    Omit<NetworkSpec, 'gateways'> & {
+      readonly gateways?: readonly (Static<typeof gatewaySchema> & { readonly cluster?: string })[];
+    }
+  >
+>;
 
 /** Istio's port of gateways for other networks. */
 const defaultPort = 15_443;
+
+/** Istio's name for the only cluster: what endpoints and Services of none are in. */
+const defaultCluster = 'Kubernetes';
 
 /** Reports what is wrong with the document at `path` and returns it normalised. */
 export function checkMeshNetworks(document: unknown, path: Path, report: Report): MeshNetworksSpec {
@@ -46,10 +60,6 @@ export function checkMeshNetworks(document: unknown, path: Path, report: Report)
         report([...at, 'gateways', i], 'expected one of address and registryServiceName');
       else if (address !== undefined && isIP(address) === 0)
         report([...at, 'gateways', i, 'address'], `expected an IP address, found ${address}: names are not looked up`);
-      if (registryServiceName !== undefined)
-        report([...at, 'gateways', i, 'registryServiceName'], 'is not looked up: give the gateway’s address instead', {
-          severity: 'warning',
-        });
       if (port !== undefined && (port < 1 || port > 65_535))
         report([...at, 'gateways', i, 'port'], `expected 1 to 65535, found ${port}`);
     });
@@ -59,14 +69,14 @@ export function checkMeshNetworks(document: unknown, path: Path, report: Report)
 
 /** The network of an endpoint: its own, else that of its registry (cluster), else that of its address; '' where nothing says. */
 export function networkOf(
-  { network, clusterId = '', address }: Pick<Endpoint, 'network' | 'clusterId' | 'address'>,
+  { network, clusterId, address }: Pick<Endpoint, 'network' | 'clusterId' | 'address'>,
   networks: MeshNetworks = {},
 ): string {
   if (network) return network;
   const all = Object.entries(networks);
   const isOf = (of: (rule: { fromCidr?: string; fromRegistry?: string }) => boolean) =>
     all.find(([, { endpoints = [] }]) => endpoints.some(of))?.[0];
-  const byRegistry = clusterId === '' ? undefined : isOf(({ fromRegistry }) => fromRegistry === clusterId);
+  const byRegistry = isOf(({ fromRegistry }) => fromRegistry === (clusterId || defaultCluster));
   return byRegistry ?? isOf(({ fromCidr }) => fromCidr !== undefined && isWithin(address, fromCidr)) ?? '';
 }
 
@@ -74,10 +84,67 @@ export function networkOf(
 export function gatewaysOf(network: string, networks: MeshNetworks = {}): readonly NetworkGateway[] {
   const gateways = Object.hasOwn(networks, network) ? (networks[network]?.gateways ?? []) : [];
   return gateways
-    .flatMap(({ address, port = defaultPort, locality }) =>
-      address === undefined ? [] : [{ address, port, ...(locality !== undefined && { locality }) }],
+    .flatMap(({ address, port = defaultPort, locality, cluster }) =>
+      address === undefined
+        ? []
+        : [{ address, port, ...(locality !== undefined && { locality }), ...(cluster && { cluster }) }],
     )
     .sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : a.port - b.port));
+}
+
+/** The gateways for endpoints of a cluster: those that the cluster itself has, else all of the network (istiod's selectNetworkGateways). */
+export function gatewaysFor(
+  { network, clusterId }: Pick<Endpoint, 'network' | 'clusterId'>,
+  networks: MeshNetworks,
+): readonly NetworkGateway[] {
+  const all = gatewaysOf(network ?? '', networks);
+  const own = all.filter(({ cluster }) => cluster === (clusterId || defaultCluster));
+  return own.length > 0 ? own : all;
+}
+
+/**
+ * `networks` with the gateways that Services stand for: those labelled with their network, whose port is 15443 or that of their label, and those that
+ * `registryServiceName` names in a network of their own cluster (istiod's networkManager). All sources count alike, each gateway once.
+ * Addresses alone: names of load balancers are not looked up.
+ */
+export function withServiceGateways(
+  networks: MeshNetworks | undefined,
+  services: Iterable<Service>,
+): MeshNetworks | undefined {
+  const merged = new Map(Object.entries(networks ?? {}));
+  for (const service of services) {
+    const cluster = service.clusterId || defaultCluster;
+    const addresses = (service.externalAddresses ?? []).filter((address) => isIP(address) !== 0);
+    for (const { network, port } of servedNetworks(service, cluster, networks)) {
+      const { gateways = [], ...rest } = merged.get(network) ?? {};
+      const isNew = (address: string) =>
+        !gateways.some((known) => known.address === address && known.port === port && known.cluster === cluster);
+      const found = addresses.filter(isNew).map((address) => ({ address, port, cluster }));
+      if (found.length > 0) merged.set(network, { ...rest, gateways: [...gateways, ...found] });
+    }
+  }
+  return merged.size === 0 ? networks : Object.fromEntries(merged);
+}
+
+/** The networks that a Service is a gateway of. A label goes before `registryServiceName`, also where the Service lacks its port. */
+function servedNetworks(
+  { labels, ports, hostname }: Service,
+  cluster: string,
+  networks: MeshNetworks = {},
+): readonly { readonly network: string; readonly port: number }[] {
+  const network = labels['topology.istio.io/network'] ?? '';
+  if (network !== '') {
+    const label = labels['networking.istio.io/gatewayPort'] ?? '';
+    const port = /^\d+$/.test(label) ? Number(label) : defaultPort;
+    return ports.some((offered) => offered.port === port) ? [{ network, port }] : [];
+  }
+  return Object.entries(networks)
+    .filter(([, { endpoints = [] }]) => endpoints.some(({ fromRegistry }) => fromRegistry === cluster))
+    .flatMap(([name, { gateways = [] }]) =>
+      gateways
+        .filter(({ registryServiceName }) => registryServiceName === hostname)
+        .map(({ port = defaultPort }) => ({ network: name, port })),
+    );
 }
 
 function cidrOf(cidr: string): { readonly address: string; readonly bits: number } | undefined {

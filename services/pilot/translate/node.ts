@@ -73,6 +73,7 @@ function readNode(node: Node): ProxyContext {
   const labels = readLabels(metadata);
   const addresses = readAddresses(metadata, address);
   const identity = choice(metadata, 'PERIPLUS_IDENTITY', ['SDS']);
+  const nodeName = text(metadata, 'NODE_NAME');
   const telemetry = choice(metadata, 'PERIPLUS_TELEMETRY', [statsCapability]);
   return {
     type,
@@ -88,6 +89,7 @@ function readNode(node: Node): ProxyContext {
     serviceAccount: text(metadata, 'SERVICE_ACCOUNT'),
     interceptionMode,
     httpProxyPort: readPort(metadata, 'HTTP_PROXY_PORT'),
+    ...(nodeName ? { nodeName } : {}),
     ...(identity ? { identity } : {}),
     ...(telemetry ? { telemetry } : {}),
     ...readProxyConfig(type, metadata),

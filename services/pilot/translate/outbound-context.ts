@@ -57,7 +57,8 @@ function keySetToken({ keySets }: Snapshot, memo: Memo): readonly unknown[] {
  */
 export function outboundContext(snapshot: Snapshot, context: ProxyContext, memo: Memo): ProxyContext {
   const names = labelsRead(snapshot, memo);
-  return memo.latest('outbound-context', context, [names], () => {
+  const readsNode = names.has(hostnameLabel) || readsNodes(snapshot, memo);
+  return memo.latest('outbound-context', context, [names, readsNode], () => {
     const labels = Object.fromEntries(Object.entries(context.labels).filter(([name]) => names.has(name)));
     // Its ProxyConfig and settings of HTTP are in the snapshot's mesh configuration already (proxy-mesh.ts).
     const {
@@ -66,10 +67,23 @@ export function outboundContext(snapshot: Snapshot, context: ProxyContext, memo:
       acceptsHttp10: ___,
       httpIdleTimeoutMs: ____,
       spanService: _____,
+      nodeName,
       ...read
     } = context;
-    const shared: ProxyContext = { ...read, addresses: [], serviceAccount: '', labels };
+    const place = readsNode && nodeName !== undefined ? { nodeName } : {};
+    const shared: ProxyContext = { ...read, ...place, addresses: [], serviceAccount: '', labels };
     return intern(shared, memo);
+  });
+}
+
+const hostnameLabel = 'kubernetes.io/hostname';
+
+/** Whether some service's endpoints depend on the node that their caller is on. */
+function readsNodes({ registry: { services } }: Snapshot, memo: Memo): boolean {
+  return memo.get('reads-nodes', [services], () => {
+    for (const { isNodeLocal, trafficDistribution } of services.values())
+      if (isNodeLocal || trafficDistribution === 'PreferSameNode') return true;
+    return false;
   });
 }
 

@@ -91,10 +91,14 @@ export function outboundEncoder(context: ProxyContext, snapshot: Snapshot, memo:
     },
     loadAssignment: (spec, endpoints) => {
       const use = useOf(spec, mesh);
-      return memo.get('load-assignment', [spec, endpoints, mesh, policies, placeKey(spec, use, proxy)], () => {
-        const assignment = loadAssignment(spec, endpoints, { use, context, mesh, takesTls: takesTlsBy(spec) });
-        return encodeResource(typeUrls.endpoints, spec.name, ClusterLoadAssignmentSchema, assignment);
-      });
+      return memo.get(
+        'load-assignment',
+        [spec, endpoints, mesh, policies, placeKey(spec, use, proxy), nodeKey(spec, context)],
+        () => {
+          const assignment = loadAssignment(spec, endpoints, { use, context, mesh, takesTls: takesTlsBy(spec) });
+          return encodeResource(typeUrls.endpoints, spec.name, ClusterLoadAssignmentSchema, assignment);
+        },
+      );
     },
   };
 }
@@ -111,6 +115,10 @@ function useOf(spec: ClusterSpec, mesh: MeshConfig): LocalityUse {
 
 function tlsKey(tls: ServerTls | undefined): string {
   return tls === undefined ? '' : `${tls.with} ${tls.identities.join()}`;
+}
+
+function nodeKey({ service }: ClusterSpec, { clusterId, nodeName = '' }: ProxyContext): string {
+  return service.isNodeLocal ? `${clusterId} ${nodeName}` : '';
 }
 
 /** What of the proxy the load assignment reads, so that proxies in other places share it where place does not matter. */

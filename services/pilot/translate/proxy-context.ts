@@ -22,6 +22,8 @@ export interface ProxyContext {
   /** `region/zone/subzone`, '' when unknown. */
   readonly locality: string;
   readonly serviceAccount: string;
+  /** Kubernetes' name of the machine it runs on (node metadata NODE_NAME); absent: unknown, or nothing that it is sent depends on it. */
+  readonly nodeName?: string;
   /** Istio's INTERCEPTION_MODE: NONE binds listeners to real ports. */
   readonly interceptionMode: 'REDIRECT' | 'TPROXY' | 'NONE';
   /** Istio's HTTP_PROXY_PORT; 0 when absent. */

@@ -41,7 +41,9 @@ export function loadAssignment(
   const takesTlsAt = (endpoint: Endpoint) => takesTls(endpoint, endpointPort(endpoint, spec.port) ?? 0);
   // Whether what is passed on is the mesh's TLS can't be seen: an endpoint without it would be open to anybody.
   const own = isClusterLocal(spec.service.hostname, mesh) ? ofCluster(endpoints, context) : endpoints;
-  const usable = usableEndpoints(spec, own).filter((endpoint) => !spec.passesTls || takesTlsAt(endpoint));
+  const usable = usableEndpoints(spec, own).filter(
+    (endpoint) => isOnOwnNode(endpoint, spec, context) && (!spec.passesTls || takesTlsAt(endpoint)),
+  );
   const reached = reachedEndpoints(usable, spec.port, { context, mesh, takesTls: takesTlsAt });
   const groups = byLocality(reached);
   return create(ClusterLoadAssignmentSchema, {
@@ -53,6 +55,17 @@ export function loadAssignment(
 /** Endpoints of the proxy's cluster; all where it does not say which that is. */
 function ofCluster(endpoints: readonly Endpoint[], { clusterId }: ProxyContext): readonly Endpoint[] {
   return clusterId === '' ? endpoints : endpoints.filter((endpoint) => (endpoint.clusterId ?? '') === clusterId);
+}
+
+/** Of a node-local service a proxy is given what is on its own node and in its own cluster, or nothing (Kubernetes' internalTrafficPolicy; istiod's NodeLocal). */
+function isOnOwnNode(
+  { nodeName = '', clusterId = '' }: Endpoint,
+  { service, discovery }: ClusterSpec,
+  context: ProxyContext,
+): boolean {
+  if (!service.isNodeLocal || discovery !== 'EDS') return true;
+  const isElsewhere = clusterId !== '' && context.clusterId !== '' && clusterId !== context.clusterId;
+  return !isElsewhere && nodeName === (context.nodeName ?? '');
 }
 
 /** Whether an endpoint takes the mesh's mutual TLS at a port. */

@@ -5,7 +5,7 @@ import { parseLocality } from './locality.ts';
 
 /** The value of a label, topology labels included (istio.io/latest/docs/reference/config/labels); '' when it has none. */
 export function topologyLabel(
-  of: Pick<Endpoint, 'labels' | 'locality' | 'network' | 'clusterId'> | ProxyContext,
+  of: Pick<Endpoint, 'labels' | 'locality' | 'network' | 'clusterId' | 'nodeName'> | ProxyContext,
   label: string,
 ): string {
   const { region, zone, subZone } = parseLocality(of.locality ?? '');
@@ -20,6 +20,8 @@ export function topologyLabel(
       return of.network ?? '';
     case 'topology.istio.io/cluster':
       return of.clusterId ?? '';
+    case 'kubernetes.io/hostname':
+      return of.nodeName ?? of.labels[label] ?? '';
     default:
       return Object.hasOwn(of.labels, label) ? (of.labels[label] ?? '') : '';
   }
