@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConfigResource } from '../../events/model.ts';
-import { defaultMeshConfig } from '../../mesh/config/mesh-config.ts';
 import { endpointAt, httpService, resourceOf, snapshotOf } from '../../mesh/snapshot-fixture.ts';
 import { sidecarContext } from '../../services/pilot/translate/context-fixture.ts';
 import { translationToJson } from '../../services/pilot/translate/json.ts';
@@ -215,14 +214,16 @@ describe('gateways inside the mesh', () => {
     stranger = await (await makeAuthority('foreign')).issue('caller', [spiffe('caller')]);
     await startServers(outside);
     const credential = await outside.issue('client of the gateway', ['client.example.com']);
-    const web = { name: 'web', labels: { app: 'web' }, addresses: ['10.0.0.8'] };
-    const client = { name: 'client', labels: { app: 'client' }, addresses: ['10.0.0.9'] };
+    const network = 'there';
+    const web = { name: 'web', labels: { app: 'web' }, addresses: ['10.0.0.8'], network };
+    const client = { name: 'client', labels: { app: 'client' }, addresses: ['10.0.0.9'], network };
     const gateway = {
       name: 'egress',
       labels: { istio: 'egressgateway' },
       addresses: ['127.0.0.1'],
       namespace: 'istio-system',
       type: 'router',
+      network,
     } as const;
     const far = { name: 'far', labels: { app: 'far' }, addresses: ['10.1.0.9'], network: 'here' };
     for (const { name, ...context } of [web, client, gateway, far])
@@ -277,7 +278,7 @@ describe('gateways inside the mesh', () => {
       ],
     });
     const endpoints = [
-      endpointAt(web, context.network === undefined ? '127.0.0.1' : unreachable, {
+      endpointAt(web, context.network === 'there' ? '127.0.0.1' : unreachable, {
         ports: { http: ports.web },
         labels: { 'security.istio.io/tlsMode': 'istio' },
         network: 'there',
@@ -287,9 +288,14 @@ describe('gateways inside the mesh', () => {
         ports: { https: ports.egress, tls: ports.bytes, pass: ports.pass, wiki: ports.wikiPass },
       }),
     ];
-    const networks = { there: { gateways: [{ address: '127.0.0.1', port: ports.pass }] } };
-    const mesh = { ...defaultMeshConfig, networks };
-    const snapshot = snapshotOf({ services: [web, app, egress], endpoints, config: configOf(ports), mesh });
+    const eastWest = httpService('istio-eastwestgateway', {
+      namespace: 'istio-system',
+      ports: [{ name: 'tls', port: ports.pass, protocol: 'TLS' }],
+      labels: { 'topology.istio.io/network': 'there', 'networking.istio.io/gatewayPort': String(ports.pass) },
+      externalAddresses: ['127.0.0.1'],
+    });
+    const services = [web, app, egress, eastWest];
+    const snapshot = snapshotOf({ services, endpoints, config: configOf(ports) });
     const resources = translationToJson(
       translate(snapshot, sidecarContext({ interceptionMode: 'NONE', identity: 'SDS', ...context }), createMemo()),
     );
