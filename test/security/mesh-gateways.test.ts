@@ -293,6 +293,8 @@ describe('gateways inside the mesh', () => {
       ports: [{ name: 'tls', port: ports.pass, protocol: 'TLS' }],
       labels: { 'topology.istio.io/network': 'there', 'networking.istio.io/gatewayPort': String(ports.pass) },
       externalAddresses: ['127.0.0.1'],
+      // Sidecars without interception would listen on its port, which is the gateway's here.
+      exportTo: ['~'],
     });
     const services = [web, app, egress, eastWest];
     const snapshot = snapshotOf({ services, endpoints, config: configOf(ports) });
