@@ -3,8 +3,10 @@ import { areas } from './all-cases.ts';
 import type { CapturedPlace } from './captured/mesh.ts';
 import type { Claim, Place } from './case.ts';
 import { capturedCases } from './cases/captured.ts';
+import { identityCases } from './cases/identities.ts';
 import { keepaliveCases } from './cases/keepalive.ts';
 import { certificateFiles } from './certificates.ts';
+import type { IdentityPlace } from './identities/mesh.ts';
 import type { Manifest } from './resources.ts';
 
 /** Addresses that stand for those of a run: only the fields count here. */
@@ -38,6 +40,11 @@ const somewhereCaptured: CapturedPlace = {
   app: server,
 };
 
+const somewhereSecured: IdentityPlace = {
+  addresses: { web: '127.0.1.1', vm: '127.0.1.2', stranger: '127.0.1.3' },
+  port: 9080,
+};
+
 interface Case<Where> extends Pick<Claim, 'name' | 'proves'> {
   readonly resources?: (place: Where) => readonly Manifest[];
   readonly later?: (place: Where) => readonly Manifest[];
@@ -54,5 +61,6 @@ function claimsAt<Where>(place: Where, cases: readonly Case<Where>[]): Claim[] {
 /** Claims by area. */
 export const claims: Readonly<Record<string, readonly Claim[]>> = {
   ...Object.fromEntries(Object.entries(areas).map(([area, cases]) => [area, claimsAt(somewhere, cases)])),
+  identities: claimsAt(somewhereSecured, identityCases),
   captured: claimsAt(somewhereCaptured, [...capturedCases, ...keepaliveCases]),
 };

@@ -10,6 +10,7 @@ const places: readonly (readonly [inRule: string, inMesh: string])[] = [
   ['DestinationRule.trafficPolicy.connectionPool.', 'MeshConfig.defaultTrafficPolicy.connectionPool.'],
   ['DestinationRule.trafficPolicy.outlierDetection.', 'MeshConfig.defaultTrafficPolicy.outlierDetection.'],
   ['DestinationRule.trafficPolicy.loadBalancer.localityLbSetting.', 'MeshConfig.localityLbSetting.'],
+  ['DestinationRule.trafficPolicy.loadBalancer.zoneAwareLbSetting.', 'MeshConfig.zoneAwareLbSetting.'],
   ['VirtualService.http.retries.', 'MeshConfig.defaultHttpRetryPolicy.'],
 ];
 
@@ -59,8 +60,9 @@ function withoutPolicy(manifest: Manifest, mesh: Mutable): Manifest {
       ...(outlierDetection && { outlierDetection }),
     };
   }
-  const { localityLbSetting, ...balancer } = loadBalancer ?? {};
+  const { localityLbSetting, zoneAwareLbSetting, ...balancer } = loadBalancer ?? {};
   if (localityLbSetting) mesh.localityLbSetting = localityLbSetting;
+  if (zoneAwareLbSetting) mesh.zoneAwareLbSetting = zoneAwareLbSetting;
   const hasBalancer = Object.keys(balancer).length > 0;
   const policy: TrafficPolicy = { ...rest, ...(hasBalancer && { loadBalancer: balancer }) };
   return { ...manifest, spec: { ...spec, ...(Object.keys(policy).length > 0 && { trafficPolicy: policy }) } };
