@@ -14,6 +14,8 @@ export interface Echo {
   readonly path: string;
   readonly host: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** The instance's own address that was called. */
+  readonly calledAt: string;
   /** Number of the connection that it came over, counted by the instance. */
   readonly connection: number;
   /** How many requests with the same `x-key` have come to all instances, this one included. */
@@ -243,6 +245,7 @@ function echoOf(
     path: request.url ?? '',
     host: String(request.headers[':authority'] ?? request.headers.host ?? ''),
     headers,
+    calledAt: socket.localAddress ?? '',
     connection: connections.number(socket),
     attempt: 1,
     body,

@@ -57,5 +57,6 @@ export const unusedFields: Readonly<Record<string, string>> = {
   'Sidecar.ingress.port.targetPort': 'rejected, as by Istio; defaultEndpoint says where the application is',
   'MeshConfig.outboundTrafficPolicy.tls.credentialName':
     'sidecars fetch credentials only where a DestinationRule selects them, as in Istio; they go on with files',
+  'MeshConfig.meshMTLS.ecdhCurves': 'rejected, as by Istio: the mesh’s TLS has Envoy’s curves',
   'ProxyConfig.image.imageType': 'read by Istio’s sidecar injector; agents here run the Envoy they have',
 };

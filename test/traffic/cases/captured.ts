@@ -1,5 +1,6 @@
 // Captured traffic: what an application sees that knows nothing of its proxy, iptables bringing all it sends and gets there.
 import assert from 'node:assert/strict';
+import { waitFor } from '../../support/wait-for.ts';
 import { type CapturedCase, type CapturedMesh, vips } from '../captured/mesh.ts';
 import { exchange, send } from '../client.ts';
 import type { Echo } from '../echo-server.ts';
@@ -186,6 +187,23 @@ export const capturedCases: readonly CapturedCase[] = [
       const tls = { servername: 'client', rejectUnauthorized: false };
       assert.match(await exchange('x', { address: `${mesh.prefix}.2`, port: mesh.app.tlsPort, tls }), /^app x/);
       assert.ok((await mesh.stat('cluster.InboundPassthroughCluster.upstream_cx_total')) > 0);
+    },
+  },
+  {
+    name: 'inboundTrafficPolicy LOCALHOST: the application is called at loopback, else at its own address',
+    proves: ['MeshConfig.inboundTrafficPolicy.mode'],
+    later: () => [meshConfig({ inboundTrafficPolicy: { mode: 'LOCALHOST' } })],
+    run: async (mesh, later) => {
+      const calledAt = async (expected: string) => {
+        let last = '';
+        await waitFor(async () => (last = (await comesIn(mesh, mesh.app.port)).echo.calledAt) === expected, {
+          what: () => `a call at ${expected}, last ${last}`,
+          limitMs: 10_000,
+        });
+      };
+      await calledAt(`${mesh.prefix}.2`);
+      await mesh.apply(...later);
+      await calledAt('127.0.0.1');
     },
   },
   {

@@ -1,4 +1,5 @@
 // Who a workload is: the service accounts that callers expect of servers, the mesh's trust domains, mutual TLS by default.
+import { waitFor } from '../../support/wait-for.ts';
 import { callerId, type IdentityCase, type IdentityPlace, webHost } from '../identities/mesh.ts';
 import {
   authorizationPolicy,
@@ -109,6 +110,24 @@ export const identityCases: readonly IdentityCase[] = [
       await mesh.answers(webHost, asCaller);
       await mesh.apply(...later);
       await mesh.answers(webHost, refused);
+    },
+  },
+  {
+    name: 'meshMTLS: the least version, and ciphers below TLS 1.3, of the mesh’s mutual TLS',
+    proves: ['minProtocolVersion', 'cipherSuites'].map((field) => `MeshConfig.meshMTLS.${field}`),
+    resources: () => [meshConfig({ meshMTLS: { cipherSuites: ['ECDHE-ECDSA-AES256-GCM-SHA384'] } })],
+    later: () => [meshConfig({ meshMTLS: { minProtocolVersion: 'TLSV1_3' } })],
+    run: async (mesh, later) => {
+      const agreed = async (ciphers: string, expected: string) =>
+        await waitFor(async () => (await mesh.handshake({ maxVersion: 'TLSv1.2', ciphers })) === expected, {
+          what: `${ciphers}: ${expected}`,
+          limitMs: 20_000,
+        });
+      await agreed('ECDHE-ECDSA-AES128-GCM-SHA256', 'none');
+      await agreed('ECDHE-ECDSA-AES256-GCM-SHA384', 'TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384');
+      await mesh.apply(...later);
+      await agreed('ECDHE-ECDSA-AES256-GCM-SHA384', 'none');
+      await mesh.answers(webHost, asCaller);
     },
   },
 ];

@@ -1,5 +1,6 @@
 // The mesh of cases about identities: a caller and servers whose agents have SVIDs of a Citadel, with mutual TLS between their sidecars.
 import { createServer, type Server } from 'node:http';
+import { type ConnectionOptions, connect } from 'node:tls';
 import type { ProxyIdentity } from '../../../agent/proxy-node.ts';
 import { freePorts } from '../../support/free-port.ts';
 import { inboundAddress, MtlsMesh, outboundAddress, servicePort, workloadYaml } from '../../support/mtls-mesh.ts';
@@ -42,6 +43,7 @@ export class IdentityMesh implements IdentityPlace {
   readonly port = servicePort;
   readonly #mesh: MtlsMesh;
   readonly #app: Server;
+  #svid: ReturnType<MtlsMesh['svid']> | undefined;
   readonly #applied = new Map<string, Manifest>();
 
   private constructor(mesh: MtlsMesh, app: Server) {
@@ -113,6 +115,23 @@ export class IdentityMesh implements IdentityPlace {
       return last === expected || String(status) === expected;
     };
     await waitFor(isExpected, { what: () => `${host}: ${expected}, last ${last}`, limitMs: 20_000 });
+  }
+
+  /** What a workload of the mesh that offers `offer` and the server's sidecar agree on: `PROTOCOL CIPHER`; `none` where they do not. */
+  async handshake(offer: Pick<ConnectionOptions, 'maxVersion' | 'ciphers'>): Promise<string> {
+    const {
+      certificateChain: cert,
+      privateKey: key,
+      roots: ca,
+    } = await (this.#svid ??= this.#mesh.svid('default', caller.name));
+    const to = { host: this.addresses.web, port: this.port, ALPNProtocols: ['istio'] };
+    return await new Promise((resolve) => {
+      const socket = connect({ ...to, cert, key, ca, checkServerIdentity: () => undefined, ...offer }, () => {
+        resolve(`${socket.getProtocol()} ${socket.getCipher().name}`);
+        socket.destroy();
+      });
+      socket.on('error', () => resolve('none'));
+    });
   }
 
   async stop(): Promise<void> {
