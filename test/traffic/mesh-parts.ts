@@ -83,7 +83,14 @@ export function meshFacts(servers: Readonly<Record<InstanceName, EchoServer>>, p
   const own = httpService('client', {
     ports: [{ name: 'http', port: ports.client, protocol: 'HTTP', targetPort: servers.app.port }],
   });
+  // Told of by two clusters, of which the first is the proxies'.
+  const shared = httpService('shared', { ports: [http] });
+  const ofCluster = (server: EchoServer, clusterId: string) =>
+    endpointRegistered({ ...endpointOf(shared, server), clusterId });
   return [
+    serviceRegistered(shared),
+    ofCluster(servers.e1, 'Kubernetes'),
+    ofCluster(servers.e2, 'far'),
     ...services.flatMap(({ service, instances }) => [
       serviceRegistered(service),
       ...instances.map((server) => endpointRegistered(endpointOf(service, server))),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Settings } from 'node:http2';
+import { waitFor } from '../../support/wait-for.ts';
 import type { TrafficCase } from '../case.ts';
 import { untilClosed } from '../client.ts';
 import { meshConfig, virtualService } from '../resources.ts';
@@ -91,13 +92,17 @@ export const connectionSettingCases: readonly TrafficCase[] = [
   },
   {
     name: 'connectionSettings: what HTTP/2 clients are granted',
-    proves: ['httpMaxConcurrentStreams', 'http2InitialStreamWindowSize'].map(
+    proves: ['httpMaxConcurrentStreams', 'http2InitialStreamWindowSize', 'http2InitialConnectionWindowSize'].map(
       (field) => `MeshConfig.defaultConfig.connectionSettings.${field}`,
     ),
     resources: () => [
       meshConfig({
         defaultConfig: {
-          connectionSettings: { httpMaxConcurrentStreams: 7, http2InitialStreamWindowSize: 70_000 },
+          connectionSettings: {
+            httpMaxConcurrentStreams: 7,
+            http2InitialStreamWindowSize: 70_000,
+            http2InitialConnectionWindowSize: 100_000,
+          },
         },
       }),
     ],
@@ -105,9 +110,36 @@ export const connectionSettingCases: readonly TrafficCase[] = [
       for (const port of [mesh.ports.http, mesh.ports.gateway]) {
         const session = connect(`http://127.0.0.1:${port}`);
         const [settings] = (await once(session, 'remoteSettings')) as [Settings];
+        const isGranted = () => session.state.remoteWindowSize === 100_000;
+        await waitFor(isGranted, { what: () => `the window, last ${session.state.remoteWindowSize}`, limitMs: 5_000 });
         session.destroy();
         assert.deepEqual([settings.maxConcurrentStreams, settings.initialWindowSize], [7, 70_000]);
       }
+    },
+  },
+  {
+    name: 'connectionSettings: what a gateway buffers; a longer body is not sent a second time',
+    proves: ['MeshConfig.defaultConfig.connectionSettings.listenerPerConnectionBufferLimitBytes'],
+    resources: () => [
+      virtualService('web', {
+        hosts: [host],
+        gateways: ['base'],
+        http: [{ route: [{ destination: { host: 'other' } }], retries: { attempts: 2, retryOn: '5xx' } }],
+      }),
+    ],
+    later: () => [
+      meshConfig({ defaultConfig: { connectionSettings: { listenerPerConnectionBufferLimitBytes: 2_000 } } }),
+    ],
+    run: async (mesh, later) => {
+      const failing = (length: number) => ({
+        method: 'POST',
+        headers: { 'x-key': mesh.newKey(), 'x-fail': '1' },
+        body: 'x'.repeat(length),
+      });
+      assert.equal((await mesh.ingress('/', failing(50_000))).status, 200);
+      await mesh.apply(...later);
+      assert.equal((await mesh.ingress('/', failing(50_000))).status, 503);
+      assert.equal((await mesh.ingress('/', failing(100))).status, 200);
     },
   },
 ];

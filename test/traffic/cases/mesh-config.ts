@@ -43,6 +43,21 @@ const outlierDetection = { consecutive5xxErrors: 100 };
 /** See the file's first line. */
 export const meshConfigCases: readonly TrafficCase[] = [
   {
+    name: 'serviceSettings.clusterLocal: endpoints of the own cluster alone',
+    proves: fields('serviceSettings.settings.clusterLocal', 'serviceSettings.hosts'),
+    later: () => [
+      meshConfig({
+        serviceSettings: [{ settings: { clusterLocal: true }, hosts: ['shared.default.svc.cluster.local'] }],
+      }),
+    ],
+    run: async (mesh, later) => {
+      const answering = async () => Object.keys(await mesh.tally(30, '/', { host: 'shared' })).sort();
+      assert.deepEqual(await answering(), ['e1', 'e2']);
+      await mesh.apply(...later);
+      assert.deepEqual(await answering(), ['e1']);
+    },
+  },
+  {
     name: 'outboundTrafficPolicy REGISTRY_ONLY',
     proves: fields('outboundTrafficPolicy.mode'),
     resources: () => [meshConfig({ outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } })],
