@@ -15,6 +15,20 @@ describe('agentOptionsOf', () => {
     });
   });
 
+  it('takes node metadata from the environment, as Istio’s agents do, but not what flags say', () => {
+    const env = {
+      ISTIO_META_NODE_NAME: 'node-1',
+      ISTIO_META_ENABLE_SELF_DISCOVERY: 'true',
+      ISTIO_META_NAMESPACE: 'x',
+      PATH: '/',
+    };
+    expect(optionsOf({ namespace: 'prod' }, { env }).identity).toMatchObject({
+      namespace: 'prod',
+      metadata: { NODE_NAME: 'node-1', ENABLE_SELF_DISCOVERY: 'true' },
+    });
+    expect(optionsOf({}, { env }).identity.metadata).not.toHaveProperty('NAMESPACE');
+  });
+
   it('reads every flag', () => {
     const options = optionsOf({
       pilot: ['a:1', '[::1]:2'],

@@ -5,6 +5,7 @@ import type { AgentOptions } from '../agent/agent-options.ts';
 import { ensureEnvoy } from '../agent/envoy-binary.ts';
 import type { ProbeOptions } from '../agent/probe.ts';
 import type { ProxyIdentity } from '../agent/proxy-node.ts';
+import { withMetadata } from '../agent/proxy-settings.ts';
 import { createLogger, type LogLevel } from '../lib/logger.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import { type OwnProxyConfig, readProxyConfig } from '../mesh/config/read-proxy-config.ts';
@@ -58,7 +59,7 @@ export function agentOptionsOf(
   flags: ProxyFlags,
   defaults: ProxyDefaults,
 ): Omit<AgentOptions, 'envoy' | 'logger' | 'clock'> {
-  const identity = identityOf(flags, defaults);
+  const identity = withMetadata(identityOf(flags, defaults), { proxyMetadata: setIn(defaults.env) });
   const identitySource = identitySourceOf(flags, { env: {}, ...defaults });
   const defaultPort = identitySource === undefined || flags.xdsPlaintext ? defaultPorts.xds : defaultPorts.xdsMtls;
   const [first = `127.0.0.1:${defaultPort}`, ...others] = (flags.pilot ?? []).map(pilotAddress);
@@ -88,6 +89,11 @@ export function agentOptionsOf(
     ...(proxyConfig !== undefined && { proxyConfig }),
     ...(flags.execProbes !== undefined && { execProbes: flags.execProbes }),
   };
+}
+
+/** Variables that are set: `ISTIO_META_NAME` is node metadata, as for Istio's agents. */
+function setIn(env: ProxyDefaults['env'] = {}): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value ? [[name, value]] : [])));
 }
 
 function identityOf(flags: ProxyFlags, defaults: ProxyDefaults): ProxyIdentity {
