@@ -10,11 +10,12 @@ import { type ConfigResource, configKey } from '../events/model.ts';
 import type { Projection } from '../events/projection.ts';
 import { type BanState, banProjection } from './bans.ts';
 import type { GatewaySpec } from './config/schemas/gateway.ts';
+import type { WorkloadEntrySpec } from './config/schemas/workload-entry.ts';
 import { type ConfigState, configProjection, unapplyFromConfig } from './config-store.ts';
 import { type CredentialState, credentialProjection } from './credentials.ts';
 import { evolveDrained, type GatewayDrainState, noGatewayDrains, releaseHosts } from './gateway-drains.ts';
 import { type KeySetState, keySetProjection } from './key-sets.ts';
-import { type RegistryState, registryProjection, unapplyFromRegistry } from './registry.ts';
+import { forgetReport, type RegistryState, registryProjection, unapplyFromRegistry } from './registry.ts';
 import { type TrustState, trustProjection, unapplyFromTrust } from './trust-bundles.ts';
 import { unapplyFromView } from './versioned.ts';
 
@@ -76,10 +77,13 @@ function evolveConfig(state: MeshState, event: RecordedEvent): void {
     return;
   }
   const { kind, namespace, name } = (event as unknown as ConfigApplied | ConfigDeleted).data;
-  const gateway = () =>
-    state.config.resources.get(configKey({ kind, namespace, name }))?.value as ConfigResource<GatewaySpec> | undefined;
+  const current = () => state.config.resources.get(configKey({ kind, namespace, name }))?.value;
+  const gateway = () => current() as ConfigResource<GatewaySpec> | undefined;
   const before = kind === 'Gateway' ? gateway() : undefined;
+  const entry = kind === 'WorkloadEntry' ? (current() as ConfigResource<WorkloadEntrySpec> | undefined) : undefined;
   configProjection.evolve(state.config, event);
+  const address = entry?.spec.address;
+  if (address && current() === undefined) forgetReport(state.registry, event.position, `${namespace}/${address}`);
   if (before) releaseHosts(state.gatewayDrains, before, gateway(), event.position);
 }
 

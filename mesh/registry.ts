@@ -144,10 +144,13 @@ function putWorkload(
   state.touched.workloads.add(key);
   // The address may go to another workload next, which must not inherit what this one's agent said.
   for (const address of old?.addresses ?? []) {
-    const report = `${of.namespace}/${address}`;
-    if (value?.addresses.includes(address) || !state.reports.get(report)?.value) continue;
-    putReport(state, position, report, undefined);
+    if (!value?.addresses.includes(address)) forgetReport(state, position, `${of.namespace}/${address}`);
   }
+}
+
+/** Of a workload that is gone: who has its address next must not inherit what its agent said. */
+export function forgetReport(state: RegistryState, position: number, key: string): void {
+  if (state.reports.get(key)?.value !== undefined) putReport(state, position, key, undefined);
 }
 
 function putReport(state: RegistryState, position: number, key: string, health: Health | undefined): void {

@@ -165,6 +165,14 @@ describe('SnapshotBuilder', () => {
       expect(health(step(builder, healthReported('default', '10.0.0.1', 'unhealthy')))).toEqual(['unhealthy']);
       expect(health(step(builder, workloadDeregistered(pod)))).toEqual(['healthy']);
     });
+
+    it('is forgotten when the WorkloadEntry of the address is deleted', () => {
+      const entry = resourceOf('WorkloadEntry', 'vm', { address: '10.0.0.1' });
+      const builder = builderOf({ services: [web], endpoints: [webA], config: [entry] });
+      expect(health(step(builder, healthReported('default', '10.0.0.1', 'unhealthy')))).toEqual(['unhealthy']);
+      expect(health(step(builder, configApplied({ ...entry, labels: { a: 'b' } })))).toEqual(['unhealthy']);
+      expect(health(step(builder, configDeleted(entry)))).toEqual(['healthy']);
+    });
   });
 
   describe('quarantine', () => {

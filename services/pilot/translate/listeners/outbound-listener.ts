@@ -109,9 +109,17 @@ export function virtualOutbound(options: OutboundOptions & { readonly isTranspar
       },
     ],
     // What is HTTP goes to the host that it names.
-    ...(options.unknownRequests === unknownCluster ? {} : { listenerFilters: [httpInspector()] }),
+    ...(hasUnknownHttp(options) ? { listenerFilters: [httpInspector()] } : {}),
     ...(isTransparent ? { transparent: true } : {}),
   });
+}
+
+/** Whether HTTP to addresses of no service goes elsewhere than other bytes. */
+function hasUnknownHttp({
+  unknownCluster,
+  unknownRequests,
+}: Pick<OutboundOptions, 'unknownCluster' | 'unknownRequests'>) {
+  return unknownRequests !== unknownCluster;
 }
 
 /** HTTP requests to addresses of no service, where their hosts are looked up (Istio's ALLOW_ANY_DYNAMIC_DNS). */
@@ -122,7 +130,7 @@ function unknownHttpChain({
   unknownRequests,
   nameLookUps,
 }: OutboundOptions): FilterChain[] {
-  if (unknownRequests === unknownCluster) return [];
+  if (!hasUnknownHttp({ unknownCluster, unknownRequests })) return [];
   const name = 'allow_any_dynamic_dns';
   const host = catchAllVirtualHost(unknownRequests, forwardedHeaders(mesh));
   const filter = connectionManagerFilter({
