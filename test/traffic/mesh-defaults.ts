@@ -42,7 +42,10 @@ function moved(one: TrafficCase, proves: readonly string[]): TrafficCase {
 
 function movedAll(manifests: readonly Manifest[]): Manifest[] {
   const mesh: Mutable = {};
-  const rest = manifests.map((manifest) => {
+  // What a case sets of the mesh itself stands beside it.
+  for (const { kind, data } of manifests) if (kind === 'ConfigMap') Object.assign(mesh, JSON.parse(data?.mesh ?? '{}'));
+  const others = manifests.filter(({ kind }) => kind !== 'ConfigMap');
+  const rest = others.map((manifest) => {
     if (manifest.kind === 'DestinationRule') return withoutPolicy(manifest, mesh);
     return manifest.kind === 'VirtualService' ? withoutRetries(manifest, mesh) : manifest;
   });

@@ -5,7 +5,7 @@ import { waitFor } from '../../support/wait-for.ts';
 import type { CaseMesh, Place, TrafficCase } from '../case.ts';
 import { exchange, openSocket, whileOpening } from '../client.ts';
 import { assertBetween } from '../expectations.ts';
-import { destinationRule, type Manifest, serviceEntry } from '../resources.ts';
+import { destinationRule, type Manifest, meshConfig, serviceEntry } from '../resources.ts';
 import { startDeafHttp2, startMute } from '../silent-servers.ts';
 
 const policy = 'DestinationRule.trafficPolicy';
@@ -28,11 +28,18 @@ async function atOnce(mesh: CaseMesh, count: number): Promise<Readonly<Record<st
   return counted;
 }
 
+/** Istio's own default does not repeat a 503. */
+const retried =
+  (resources: (place: Place) => readonly Manifest[]) =>
+  (place: Place): Manifest[] => [
+    ...resources(place),
+    meshConfig({ defaultHttpRetryPolicy: { attempts: 2, retryOn: '5xx' } }),
+  ];
+
 /** Ten requests at once that fail: with two retries each they make 30 attempts. */
 async function attemptsOfTen(mesh: CaseMesh): Promise<number> {
   const key = mesh.newKey();
-  // Istio's default does not repeat a 503.
-  const headers = { 'x-key': key, 'x-fail': '999', 'x-delay-ms': '200', 'x-envoy-retry-on': '5xx' };
+  const headers = { 'x-key': key, 'x-fail': '999', 'x-delay-ms': '200' };
   await Promise.all(Array.from({ length: 10 }, () => mesh.get('/', { ...toOther, headers })));
   return mesh.seen(key).length;
 }
@@ -125,7 +132,7 @@ export const connectionPoolCases: readonly TrafficCase[] = [
   {
     name: 'connectionPool.http.maxRetries',
     proves: [`${pool}.http.maxRetries`],
-    resources: other({ connectionPool: { http: { maxRetries: 1 } } }),
+    resources: retried(other({ connectionPool: { http: { maxRetries: 1 } } })),
     run: async (mesh) => {
       const attempts = await attemptsOfTen(mesh);
       // Two retries each would make 30.
@@ -182,7 +189,7 @@ export const connectionPoolCases: readonly TrafficCase[] = [
   {
     name: 'retryBudget.percent',
     proves: [`${policy}.retryBudget.percent`],
-    resources: other({ retryBudget: { percent: 100, minRetryConcurrency: 1 } }),
+    resources: retried(other({ retryBudget: { percent: 100, minRetryConcurrency: 1 } })),
     run: async (mesh) => {
       const call = { ...toOther, headers: { 'x-delay-ms': '1500' } };
       const others = Promise.all(Array.from({ length: 20 }, () => mesh.get('/', call)));
@@ -194,7 +201,7 @@ export const connectionPoolCases: readonly TrafficCase[] = [
   {
     name: 'retryBudget.budgetInterval: requests of some time before count',
     proves: [`${policy}.retryBudget.budgetInterval`],
-    resources: other({ retryBudget: { percent: 20, minRetryConcurrency: 1, budgetInterval: '30s' } }),
+    resources: retried(other({ retryBudget: { percent: 20, minRetryConcurrency: 1, budgetInterval: '30s' } })),
     run: async (mesh) => {
       await mesh.tally(100, '/', toOther);
       assertBetween(await attemptsOfTen(mesh), 28, 30, 'attempts');
@@ -203,7 +210,7 @@ export const connectionPoolCases: readonly TrafficCase[] = [
   {
     name: 'retryBudget',
     proves: [`${policy}.retryBudget.minRetryConcurrency`],
-    resources: other({ retryBudget: { percent: 0, minRetryConcurrency: 1 } }),
+    resources: retried(other({ retryBudget: { percent: 0, minRetryConcurrency: 1 } })),
     run: async (mesh) => {
       const attempts = await attemptsOfTen(mesh);
       assertBetween(attempts, 11, 20, 'attempts');
