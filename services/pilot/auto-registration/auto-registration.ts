@@ -27,9 +27,10 @@ interface Registration {
   readonly name: string;
   /** Undefined when its proxy was connected before this Pilot started. */
   readonly registrant: Registrant | undefined;
-  /** Open streams of its proxy; without any it is to be removed at `dueMs`. */
+  /** Open streams of its proxy. */
   readonly streams: Set<string>;
-  dueMs: number;
+  /** Whether its proxy has been away for the grace period. Said by the timer: wall clocks jump, and timers come a moment early by them. */
+  isOverdue: boolean;
 }
 
 /** What is known of an entry from the log itself: a snapshot may be behind. */
@@ -76,7 +77,7 @@ export class AutoRegistration implements Service {
     const { namespace, entry: name } = registrant;
     const key = keyOf(namespace, name);
     const streams = this.#registrations.get(key)?.streams ?? new Set();
-    this.#registrations.set(key, { namespace, name, registrant, streams: streams.add(streamId), dueMs: 0 });
+    this.#registrations.set(key, { namespace, name, registrant, streams: streams.add(streamId), isOverdue: false });
     this.#look(key);
   }
 
@@ -118,10 +119,12 @@ export class AutoRegistration implements Service {
   }
 
   #removeLater(key: string, registration: Registration): void {
-    registration.dueMs = this.#clock.nowMs() + this.#graceMs;
     if (this.#signal.aborted) return;
     this.#clock.sleep(this.#graceMs, this.#signal).then(
-      () => this.#look(key),
+      () => {
+        registration.isOverdue = true;
+        this.#look(key);
+      },
       () => {},
     );
   }
@@ -131,7 +134,7 @@ export class AutoRegistration implements Service {
       const { namespace, name } = entry;
       const key = keyOf(namespace, name);
       if (!isControlledBy(entry, this.#controller) || this.#registrations.has(key)) continue;
-      const registration = { namespace, name, registrant: undefined, streams: new Set<string>(), dueMs: 0 };
+      const registration = { namespace, name, registrant: undefined, streams: new Set<string>(), isOverdue: false };
       this.#registrations.set(key, registration);
       this.#removeLater(key, registration);
     }
@@ -147,7 +150,7 @@ export class AutoRegistration implements Service {
     try {
       const { registrant, streams } = registration;
       const isConnected = registrant !== undefined && streams.size > 0;
-      if (!isConnected && this.#clock.nowMs() < registration.dueMs) return true;
+      if (!isConnected && !registration.isOverdue) return true;
       const done = isConnected ? await this.#register(registrant) : await this.#remove(key, registration);
       if (!done) this.#dirty.add(key);
       return done;

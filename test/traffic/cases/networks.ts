@@ -47,7 +47,9 @@ export const networkCases: readonly TrafficCase[] = [
     ],
     run: async (mesh) => {
       // What registered e2 in a case before may only now be gone.
-      await waitFor(async () => (await answering(mesh)) === 'e2', { what: 'e2 alone', limitMs: 10_000 });
+      let seen = '';
+      const isAlone = async () => (seen = await answering(mesh)) === 'e2';
+      await waitFor(isAlone, { what: () => `e2 alone, not ${seen}`, limitMs: 10_000 });
     },
   },
   {
