@@ -1,20 +1,17 @@
 // Tells Pilot how the workload is, by an ADS stream of its own, as Istio's agent does for virtual machines.
-import { create, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf';
-import { type ChannelCredentials, Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js';
-import { NodeSchema } from '../gen/envoy/config/core/v3/base_pb.js';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { type ChannelCredentials, type ClientDuplexStream, credentials } from '@grpc/grpc-js';
 import { DiscoveryRequestSchema } from '../gen/envoy/service/discovery/v3/discovery_pb.js';
 import { StatusSchema } from '../gen/google/rpc/status_pb.js';
 import { Latest } from '../lib/latest.ts';
 import { MeshError } from '../lib/mesh-error.ts';
 import type { Service } from '../lib/service.ts';
-import { agentUserAgent } from '../mesh/deliveries.ts';
-import { mutualTlsChannel } from './identity/mutual-tls.ts';
+import { agentNode, openPilotStream } from './pilot-stream.ts';
 import type { Health } from './probe.ts';
 import type { Json } from './proxy-node.ts';
 
 /** Type of the request that reports health (istio/istio pkg/model `HealthInfoType`); `error_detail` is set when unhealthy. */
 export const healthTypeUrl = 'type.googleapis.com/istio.v1.HealthInformation';
-const method = '/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources';
 /** google.rpc.Code INTERNAL, which Istio's agent sends. */
 const internal = 13;
 
@@ -51,12 +48,7 @@ export class HealthReporter implements Service {
     const address = pilotAddresses[this.#attempts++ % pilotAddresses.length] ?? pilotAddresses[0];
     const security = (await this.#options.credentials?.(signal)) ?? credentials.createInsecure();
     if (signal.aborted) return;
-    const client = new Client(address, security, { 'grpc.keepalive_time_ms': 30_000, ...mutualTlsChannel });
-    const stream = client.makeBidiStreamRequest<Buffer, Buffer>(
-      method,
-      (bytes) => bytes,
-      (bytes) => bytes,
-    );
+    const { client, stream } = openPilotStream(address, security, 'StreamAggregatedResources');
     const ended = new AbortController();
     const failure = endOf(stream, address).finally(() => ended.abort());
     const writing = this.#write(stream, AbortSignal.any([signal, ended.signal]));
@@ -82,8 +74,7 @@ export class HealthReporter implements Service {
 /** The request that reports `health`; the node goes with a stream's first. */
 export function healthRequest(health: Health, node?: Readonly<Record<string, Json>>): Buffer {
   const request = create(DiscoveryRequestSchema, { typeUrl: healthTypeUrl });
-  // Marks the agent's stream among those of its Envoy, which has the same node id.
-  if (node) request.node = fromJson(NodeSchema, { ...node, user_agent_name: agentUserAgent } as JsonValue);
+  if (node) request.node = agentNode(node);
   if (!health.healthy) request.errorDetail = create(StatusSchema, { code: internal, message: health.reason });
   return Buffer.from(toBinary(DiscoveryRequestSchema, request));
 }

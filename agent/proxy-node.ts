@@ -1,5 +1,6 @@
 // Who a proxy is: Envoy's node with Istio's id format and metadata, from which Pilot makes its ProxyContext.
 
+import { defaultCluster } from '../mesh/config/mesh-networks.ts';
 import { statsCapability } from '../mesh/telemetry/metric-tags.ts';
 import { type WorkloadFacts, workloadFacts } from '../mesh/telemetry/workload-facts.ts';
 
@@ -38,9 +39,6 @@ export interface ProxyIdentity {
 export function ownFacts({ name, workloadName = name, namespace, labels, clusterId }: ProxyIdentity): WorkloadFacts {
   return workloadFacts({ workload: workloadName, namespace, labels, cluster: clusterId ?? defaultCluster });
 }
-
-/** Istio's name for the only cluster. */
-const defaultCluster = 'Kubernetes';
 
 /** Istio's node id: `sidecar~IP~NAME.NAMESPACE~NAMESPACE.svc.cluster.local`. */
 export function nodeIdOf(identity: ProxyIdentity): string {

@@ -1,8 +1,7 @@
 // Asks Pilot how to start the proxy and what to probe, by an ADS stream of its own, before Envoy starts and for as long as that may change.
-import { create, fromBinary, fromJson, type JsonValue, toBinary, toJson } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary, toJson } from '@bufbuild/protobuf';
 import { StructSchema } from '@bufbuild/protobuf/wkt';
-import { type ChannelCredentials, Client, type ClientDuplexStream, credentials } from '@grpc/grpc-js';
-import { NodeSchema } from '../gen/envoy/config/core/v3/base_pb.js';
+import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { DiscoveryRequestSchema, DiscoveryResponseSchema } from '../gen/envoy/service/discovery/v3/discovery_pb.js';
 import type { Clock } from '../lib/clock.ts';
 import { Latest } from '../lib/latest.ts';
@@ -11,13 +10,9 @@ import type { Service } from '../lib/service.ts';
 import { agentSettingsName, agentSettingsTypeUrl } from '../mesh/agent-settings.ts';
 import { checkSchema } from '../mesh/config/check-schema.ts';
 import { type AgentSettings, agentSettingsSchema } from '../mesh/config/schemas/agent-settings.ts';
-import { agentUserAgent } from '../mesh/deliveries.ts';
-import { mutualTlsChannel } from './identity/mutual-tls.ts';
+import { agentNode, openPilotStream, refusedCode } from './pilot-stream.ts';
 import type { Json } from './proxy-node.ts';
 
-const method = '/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources';
-/** google.rpc.Code INVALID_ARGUMENT, which Envoy refuses with. */
-const refused = 3;
 /** Longest wait for the first answer, in ms: a proxy whose Pilots are silent starts with what its agent was told itself. */
 const patienceMs = 5_000;
 
@@ -32,8 +27,6 @@ export interface SettingsWatchOptions {
   readonly follow: boolean;
   readonly clock: Clock;
 }
-
-type Stream = ClientDuplexStream<Buffer, Buffer>;
 
 /** See the file's first line. Rejects when the stream ends, to be started again. */
 export class SettingsWatch implements Service {
@@ -76,19 +69,13 @@ export class SettingsWatch implements Service {
   async #ask(address: string, signal: AbortSignal): Promise<void> {
     const security = (await this.#options.credentials(signal)) ?? credentials.createInsecure();
     if (signal.aborted) return;
-    const client = new Client(address, security, { 'grpc.keepalive_time_ms': 30_000, ...mutualTlsChannel });
-    const stream: Stream = client.makeBidiStreamRequest<Buffer, Buffer>(
-      method,
-      (bytes) => bytes,
-      (bytes) => bytes,
-    );
+    const { client, stream } = openPilotStream(address, security, 'StreamAggregatedResources');
     // Reading reports errors; one that comes after it was given up is nobody's.
     stream.on('error', () => {});
     const stop = () => stream.cancel();
     signal.addEventListener('abort', stop, { once: true });
     try {
-      const node = fromJson(NodeSchema, { ...this.#options.node, user_agent_name: agentUserAgent } as JsonValue);
-      stream.write(requestOf({ node }));
+      stream.write(requestOf({ node: agentNode(this.#options.node) }));
       for await (const bytes of stream) {
         stream.write(this.#take(bytes as Buffer));
         if (this.#isDone) stream.end();
@@ -111,7 +98,7 @@ export class SettingsWatch implements Service {
     const report = (_: unknown, message: string) => void problems.push(message);
     const settings = checkSchema(agentSettingsSchema, given, [], { report }) as AgentSettings;
     const [problem] = problems;
-    if (problem !== undefined) return requestOf({ ...answer, errorDetail: { code: refused, message: problem } });
+    if (problem !== undefined) return requestOf({ ...answer, errorDetail: { code: refusedCode, message: problem } });
     this.settings.set(settings);
     this.#firstRound.abort();
     return requestOf(answer);

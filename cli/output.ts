@@ -4,6 +4,12 @@ import { stripVTControlCharacters } from 'node:util';
 /** The forms that `-o` takes; each command says which it has. */
 export type OutputFormat = 'table' | 'json' | 'yaml';
 
+/** `value` as YAML; what writes it is loaded by those who ask for it. */
+export async function yaml(value: unknown): Promise<string> {
+  const { printYamlValue } = await import('../mesh/config/print.ts');
+  return printYamlValue(value);
+}
+
 /** Paints text for a terminal, or leaves it alone. */
 export interface Style {
   readonly bold: (text: string) => string;

@@ -6,6 +6,19 @@ export const agentSettingsTypeUrl = 'type.googleapis.com/google.protobuf.Struct'
 /** Its only name: each agent is sent its own. */
 export const agentSettingsName = 'agent';
 
+/** Of a level what it sets. */
+export function settingsIn({
+  concurrency,
+  proxyMetadata,
+  readinessProbe,
+}: { readonly [Field in keyof ProxySettings]?: ProxySettings[Field] | undefined }): ProxySettings {
+  return {
+    ...(concurrency !== undefined && { concurrency }),
+    ...(proxyMetadata && { proxyMetadata }),
+    ...(readinessProbe && { readinessProbe }),
+  };
+}
+
 /** Merges levels as istiod does (pilot/pkg/model/proxy_config.go): later ones win, variables one by one, a probe as a whole. */
 export function mergeSettings(levels: readonly (ProxySettings | undefined)[]): ProxySettings {
   let merged: ProxySettings = {};

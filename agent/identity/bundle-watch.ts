@@ -1,7 +1,6 @@
 // Hears of a new trust bundle at once: a stream to Pilot over mutual TLS, acknowledged when the workload's Envoy uses the bundle.
-import { create, fromBinary, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf';
-import { type ChannelCredentials, Client } from '@grpc/grpc-js';
-import { NodeSchema } from '../../gen/envoy/config/core/v3/base_pb.js';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { ChannelCredentials } from '@grpc/grpc-js';
 import {
   DeltaDiscoveryRequestSchema,
   type DeltaDiscoveryResponse,
@@ -10,17 +9,12 @@ import {
 import { ProxyConfigSchema } from '../../gen/istio/mesh/v1alpha1/proxy_config_pb.js';
 import { MeshError } from '../../lib/mesh-error.ts';
 import type { Service } from '../../lib/service.ts';
-import { agentUserAgent, proxyConfigTypeUrl } from '../../mesh/deliveries.ts';
+import { proxyConfigTypeUrl } from '../../mesh/deliveries.ts';
+import { agentNode, openPilotStream, refusedCode } from '../pilot-stream.ts';
 import type { Json } from '../proxy-node.ts';
-import { mutualTlsChannel } from './mutual-tls.ts';
 
-const method = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 /** Pilot's name for the mesh's bundle. */
 const bundleName = 'ROOTCA';
-/** google.rpc.Code INVALID_ARGUMENT, which Envoy refuses with. */
-const refused = 3;
-/** A dead connection is noticed within this and grpc's 20 s for the answer. */
-const keepaliveMs = 30_000;
 
 /** What a watch is told. */
 export interface BundleWatchOptions {
@@ -47,12 +41,7 @@ export class BundleWatch implements Service {
     const security = await credentials(signal);
     if (signal.aborted || !security) return;
     const address = pilotAddresses[this.#attempts++ % pilotAddresses.length] ?? pilotAddresses[0];
-    const client = new Client(address, security, { 'grpc.keepalive_time_ms': keepaliveMs, ...mutualTlsChannel });
-    const stream = client.makeBidiStreamRequest<Buffer, Buffer>(
-      method,
-      (bytes) => bytes,
-      (bytes) => bytes,
-    );
+    const { client, stream } = openPilotStream(address, security, 'DeltaAggregatedResources');
     const stop = () => stream.cancel();
     signal.addEventListener('abort', stop, { once: true });
     try {
@@ -72,8 +61,11 @@ export class BundleWatch implements Service {
   }
 
   #request(): Buffer {
-    const node = fromJson(NodeSchema, { ...this.#options.node, user_agent_name: agentUserAgent } as JsonValue);
-    const request = { node, typeUrl: proxyConfigTypeUrl, resourceNamesSubscribe: [bundleName] };
+    const request = {
+      node: agentNode(this.#options.node),
+      typeUrl: proxyConfigTypeUrl,
+      resourceNamesSubscribe: [bundleName],
+    };
     return encoded(request);
   }
 
@@ -87,7 +79,7 @@ export class BundleWatch implements Service {
 }
 
 function answer({ nonce }: DeltaDiscoveryResponse, problem: string | undefined): Buffer {
-  const errorDetail = problem === undefined ? {} : { errorDetail: { code: refused, message: problem } };
+  const errorDetail = problem === undefined ? {} : { errorDetail: { code: refusedCode, message: problem } };
   return encoded({ typeUrl: proxyConfigTypeUrl, responseNonce: nonce, ...errorDetail });
 }
 

@@ -19,7 +19,7 @@ import {
   withServer,
 } from '../context.ts';
 import { exitCodes } from '../failure.ts';
-import { json } from '../output.ts';
+import { json, yaml } from '../output.ts';
 
 interface AnalyzeOptions extends Omit<SharedOptions, 'output'> {
   readonly filename?: readonly string[];
@@ -90,10 +90,8 @@ async function run(context: CliContext, files: readonly string[], options: Analy
   );
   const shown = counted.filter((problem) => reaches(problem, outputThreshold));
   if (output === 'json') context.io.out(json(shown.map(messageObject)));
-  else if (output === 'yaml') {
-    const { printYamlValue } = await import('../../mesh/config/print.ts');
-    context.io.out(printYamlValue(shown.map(messageObject)));
-  } else if (shown.length > 0) context.io.out(formatFindings(shown, context.style));
+  else if (output === 'yaml') context.io.out(await yaml(shown.map(messageObject)));
+  else if (shown.length > 0) context.io.out(formatFindings(shown, context.style));
   else
     context.io.out(
       `${context.style.green('\u2714')} No validation issues found when analyzing ${targetOf(files, namespace)}.\n`,

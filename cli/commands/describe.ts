@@ -15,7 +15,7 @@ import {
   withServer,
 } from '../context.ts';
 import { formatDescription } from '../description-text.ts';
-import { json } from '../output.ts';
+import { json, yaml } from '../output.ts';
 
 /** The words that istioctl's users type. */
 const kinds: Readonly<Record<string, 'service' | 'workload'>> = {
@@ -47,10 +47,8 @@ export function describeCommand(context: CliContext): Command {
         query,
       );
       if (options.output === 'json') context.io.out(json(answer.items));
-      else if (options.output === 'yaml') {
-        const { printYamlValue } = await import('../../mesh/config/print.ts');
-        context.io.out(printYamlValue(answer.items));
-      } else context.io.out(answer.items.map((item) => formatDescription(item, context.style)).join('\n'));
+      else if (options.output === 'yaml') context.io.out(await yaml(answer.items));
+      else context.io.out(answer.items.map((item) => formatDescription(item, context.style)).join('\n'));
     });
   return withExamples(withAt(withOutput(withNamespace(withServer(command)), ['table', 'json', 'yaml'])), [
     ['periplus describe service reviews', 'routes, subsets, policies and endpoints'],

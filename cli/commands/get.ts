@@ -20,7 +20,7 @@ import {
   withServer,
 } from '../context.ts';
 import { type KnownKind, kindOf, knownKinds } from '../kinds.ts';
-import { json } from '../output.ts';
+import { json, yaml } from '../output.ts';
 import {
   configTable,
   endpointRows,
@@ -94,10 +94,8 @@ async function getRegistry(context: CliContext, { kind, name, options }: GetRequ
     throw new MeshError('not-found', `no ${kind.kind} named "${name}"; list them with "periplus get ${kind.kind}"`);
   const plain = kind.kind === 'endpoints' ? endpointRows(items as readonly Endpoint[]) : items;
   if (options.output === 'json') context.io.out(json(plain));
-  else if (options.output === 'yaml') {
-    const { printYamlValue } = await import('../../mesh/config/print.ts');
-    context.io.out(printYamlValue(plain));
-  } else if (items.length === 0) context.io.err(nothingFound(kind.kind, namespace));
+  else if (options.output === 'yaml') context.io.out(await yaml(plain));
+  else if (items.length === 0) context.io.err(nothingFound(kind.kind, namespace));
   else context.io.out(registryTable(kind.kind, items, tableOptions(context, namespace === undefined)));
 }
 

@@ -14,7 +14,7 @@ import {
   withNamespace,
   withServer,
 } from '../context.ts';
-import { json, type Style } from '../output.ts';
+import { json, type Style, yaml } from '../output.ts';
 import { filterProxyResources, type ProxyConfigFilter } from '../proxy-config-filter.ts';
 import { type ProxyResources, proxyConfigTable, type ResourceList, resourceLists } from '../proxy-config-tables.ts';
 import { findProxy } from './proxy-status.ts';
@@ -83,10 +83,8 @@ export function proxyConfigCommand(context: CliContext): Command {
       const resources = filterProxyResources(answer.resources, options);
       const shown = chosen === 'all' ? { ...answer, resources } : resources[chosen];
       if (output === 'json') context.io.out(json(shown));
-      else if (output === 'yaml') {
-        const { printYamlValue } = await import('../../mesh/config/print.ts');
-        context.io.out(printYamlValue(shown));
-      } else context.io.out(tables(chosen, resources, context.style));
+      else if (output === 'yaml') context.io.out(await yaml(shown));
+      else context.io.out(tables(chosen, resources, context.style));
     });
   return withExamples(withAt(withNamespace(withServer(command))), [
     ['periplus proxy-config clusters productpage-v1.default', ''],

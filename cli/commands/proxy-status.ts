@@ -15,7 +15,7 @@ import {
   withOutput,
   withServer,
 } from '../context.ts';
-import { json, orDash, plainStyle, type Style, table } from '../output.ts';
+import { json, orDash, plainStyle, type Style, table, yaml } from '../output.ts';
 
 /** The command. */
 export function proxyStatusCommand(context: CliContext): Command {
@@ -31,10 +31,8 @@ export function proxyStatusCommand(context: CliContext): Command {
         name === undefined ? items.filter((proxy) => options.all || proxy.connected) : [findProxy(items, name)];
       const shown = found.filter((proxy) => options.namespace === undefined || proxy.namespace === options.namespace);
       if (options.output === 'json') context.io.out(json(shown));
-      else if (options.output === 'yaml') {
-        const { printYamlValue } = await import('../../mesh/config/print.ts');
-        context.io.out(printYamlValue(shown));
-      } else if (shown.length === 0) context.io.err('no proxies are connected\n');
+      else if (options.output === 'yaml') context.io.out(await yaml(shown));
+      else if (shown.length === 0) context.io.err('no proxies are connected\n');
       else context.io.out(formatProxyStatus(shown, context.style));
     });
   return withExamples(withAt(withOutput(withNamespace(withServer(command)), ['table', 'json', 'yaml'])), [

@@ -1,5 +1,7 @@
 // Mesh-wide defaults (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1): the fields Periplus acts on, and how Istio's are read.
+
 import type { ConfigResource } from '../../events/model.ts';
+import { settingsIn } from '../agent-settings.ts';
 import { checkSchema, isRecord } from './check-schema.ts';
 import type { MeshNetworks, MeshNetworksSpec } from './mesh-networks.ts';
 import type { Path, Report } from './problem.ts';
@@ -200,10 +202,9 @@ export function meshConfigOf(spec: MeshConfigResourceSpec, base: MeshConfig = de
   });
 }
 
-function settingsOf(config: MeshConfigSpec['defaultConfig']): ProxySettings | undefined {
-  const { concurrency, proxyMetadata } = config ?? {};
-  if (concurrency === undefined && proxyMetadata === undefined) return undefined;
-  return { ...(concurrency !== undefined && { concurrency }), ...(proxyMetadata && { proxyMetadata }) };
+function settingsOf({ concurrency, proxyMetadata }: MeshConfigSpec['defaultConfig'] = {}): ProxySettings | undefined {
+  const set = settingsIn({ concurrency, proxyMetadata });
+  return Object.keys(set).length > 0 ? set : undefined;
 }
 
 function nonEmpty(list: readonly string[] | undefined): readonly string[] | undefined {

@@ -42,7 +42,7 @@ export type MeshNetworks = Readonly<
 const defaultPort = 15_443;
 
 /** Istio's name for the only cluster: what endpoints and Services of none are in. */
-const defaultCluster = 'Kubernetes';
+export const defaultCluster = 'Kubernetes';
 
 /** Reports what is wrong with the document at `path` and returns it normalised. */
 export function checkMeshNetworks(document: unknown, path: Path, report: Report): MeshNetworksSpec {

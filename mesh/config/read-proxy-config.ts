@@ -1,4 +1,5 @@
 // Reads a workload's own ProxyConfig: the text of Istio's annotation proxy.istio.io/config, which agents have in $PROXY_CONFIG.
+import { settingsIn } from '../agent-settings.ts';
 import { checkSchema, isRecord } from './check-schema.ts';
 import { type ProxySettings, proxySettingsSchema } from './schemas/agent-settings.ts';
 import { trafficConfigSchema } from './schemas/proxy-traffic.ts';
@@ -24,16 +25,9 @@ export function readProxyConfig(text: string): OwnProxyConfig | { readonly probl
   const settings = checkSchema(proxySettingsSchema, given, [], { report }) as ProxySettings;
   const traffic = Object.entries(given).filter(([name]) => name in trafficConfigSchema.fields);
   checkSchema(trafficConfigSchema, given, [], { report });
-  const { concurrency, proxyMetadata, readinessProbe } = settings;
-  if ((concurrency ?? 0) < 0) wrong.push(`concurrency: can't be negative, found ${concurrency}`);
+  const { concurrency = 0 } = settings;
+  if (concurrency < 0) wrong.push(`concurrency: can't be negative, found ${concurrency}`);
   const [problem] = wrong;
   if (problem !== undefined) return { problem };
-  return {
-    settings: {
-      ...(concurrency !== undefined && { concurrency }),
-      ...(proxyMetadata && { proxyMetadata }),
-      ...(readinessProbe && { readinessProbe }),
-    },
-    traffic: Object.fromEntries(traffic),
-  };
+  return { settings: settingsIn(settings), traffic: Object.fromEntries(traffic) };
 }

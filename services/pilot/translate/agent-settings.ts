@@ -1,7 +1,7 @@
 // How an agent is to start its proxy, and what it probes: MeshConfig's defaultConfig, ProxyConfigs and its WorkloadGroup, as istiod merges them.
 import { fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { StructSchema } from '@bufbuild/protobuf/wkt';
-import { agentSettingsName, mergeSettings } from '../../../mesh/agent-settings.ts';
+import { agentSettingsName, mergeSettings, settingsIn } from '../../../mesh/agent-settings.ts';
 import type { AgentSettings, ProxySettings } from '../../../mesh/config/schemas/agent-settings.ts';
 import type { ProxyConfigSpec } from '../../../mesh/config/schemas/proxy-config.ts';
 import type { WorkloadGroupSpec } from '../../../mesh/config/schemas/workload-group.ts';
@@ -53,5 +53,5 @@ export function agentSettingsOf(snapshot: Snapshot, context: ProxyContext): Agen
 }
 
 function settingsOf({ concurrency, environmentVariables: proxyMetadata }: ProxyConfigSpec = {}): ProxySettings {
-  return { ...(concurrency !== undefined && { concurrency }), ...(proxyMetadata && { proxyMetadata }) };
+  return settingsIn({ concurrency, proxyMetadata });
 }

@@ -17,12 +17,11 @@ import {
 } from '../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import { FilterConfigSchema as SniFilterConfigSchema } from '../../../gen/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3/sni_dynamic_forward_proxy_pb.js';
 import type { Memo } from './memo.ts';
-
 import type { ProxyScope } from './proxy-scope.ts';
 import { isWildcard } from './routes/hostname.ts';
 
 /** Whose addresses a proxy looks up itself; undefined: nobody's. */
-export type NameLookUps = 'v4' | 'v6' | undefined;
+export type NameLookUps = Cluster_DnsLookupFamily | undefined;
 
 /** Whether requests for the service name hosts that are looked up. */
 export function isLookedUp({ hostname, resolution }: Pick<Service, 'hostname' | 'resolution'>): boolean {
@@ -33,28 +32,25 @@ export function isLookedUp({ hostname, resolution }: Pick<Service, 'hostname' | 
 export function nameLookUps(scope: ProxyScope, memo: Memo): NameLookUps {
   const isAny = scope.outboundTrafficPolicy === 'ALLOW_ANY_DYNAMIC_DNS' && scope.context.type !== 'router';
   const isUsed = isAny || memo.get('name-look-ups', [scope.egress], () => anyLookedUp(scope));
-  return isUsed ? familyOf(scope.context.isIpv6Only) : undefined;
+  return isUsed ? lookUpFamily(scope.context.isIpv6Only) : undefined;
 }
 
 function anyLookedUp({ egress }: ProxyScope): boolean {
   return egress.some(({ services }) => services.some(isLookedUp));
 }
 
-/** Looked up for IPv6 alone where the proxy has nothing else, as in other DNS clusters. */
-export function familyOf(isIpv6Only: boolean | undefined): 'v4' | 'v6' {
-  return isIpv6Only === true ? 'v6' : 'v4';
+/** Names are looked up for IPv6 addresses where the proxy has no others, else for IPv4 ones alone: Istio's default for proxies that have both. */
+export function lookUpFamily(isIpv6Only: boolean | undefined): Cluster_DnsLookupFamily {
+  return isIpv6Only === true ? Cluster_DnsLookupFamily.V6_ONLY : Cluster_DnsLookupFamily.V4_ONLY;
 }
 
 /** One cache for a proxy: what a filter looked up its clusters find, whichever service's they are. Envoy's bound of 1,024 hosts holds. */
-function dnsCache(family: 'v4' | 'v6') {
-  return create(DnsCacheConfigSchema, {
-    name: 'dynamic_forward_proxy',
-    dnsLookupFamily: family === 'v6' ? Cluster_DnsLookupFamily.V6_ONLY : Cluster_DnsLookupFamily.V4_ONLY,
-  });
+function dnsCache(family: Cluster_DnsLookupFamily) {
+  return create(DnsCacheConfigSchema, { name: 'dynamic_forward_proxy', dnsLookupFamily: family });
 }
 
 /** Makes the cluster's endpoints those that its requests name; which names its TLS asks for and accepts its protocol options say, as elsewhere. */
-export function applyForwardProxy(cluster: Cluster, family: 'v4' | 'v6'): void {
+export function applyForwardProxy(cluster: Cluster, family: Cluster_DnsLookupFamily): void {
   const config = create(ClusterConfigSchema, {
     clusterImplementationSpecifier: { case: 'dnsCacheConfig', value: dnsCache(family) },
     // Else Envoy takes no plaintext, and no names of the rule's own.
@@ -70,7 +66,7 @@ export function applyForwardProxy(cluster: Cluster, family: 'v4' | 'v6'): void {
 }
 
 /** Looks up what Host or :authority names, before the router; requests to other clusters pass it by. */
-export function hostLookUpFilter(family: 'v4' | 'v6'): HttpFilter {
+export function hostLookUpFilter(family: Cluster_DnsLookupFamily): HttpFilter {
   const config = create(FilterConfigSchema, {
     implementationSpecifier: { case: 'dnsCacheConfig', value: dnsCache(family) },
   });
@@ -81,7 +77,7 @@ export function hostLookUpFilter(family: 'v4' | 'v6'): HttpFilter {
 }
 
 /** Looks up what SNI names, at the service's port. */
-export function sniLookUpFilter(family: 'v4' | 'v6', port: number): Filter {
+export function sniLookUpFilter(family: Cluster_DnsLookupFamily, port: number): Filter {
   const config = create(SniFilterConfigSchema, {
     dnsCacheConfig: dnsCache(family),
     portSpecifier: { case: 'portValue', value: port },

@@ -46,6 +46,15 @@ const group = (name: string, { port }: IdentityPlace, serviceAccount: string): M
 
 const selecting = (name: string) => ({ workloadSelector: { labels: { group: name } } });
 
+/** The server is who it should be, and with what is applied `later` it is not. */
+const untilRefused =
+  (host: string): IdentityCase['run'] =>
+  async (mesh, later) => {
+    await mesh.answers(host, asCaller);
+    await mesh.apply(...later);
+    await mesh.answers(host, refused);
+  };
+
 /** See the file's first line. */
 export const identityCases: readonly IdentityCase[] = [
   {
@@ -53,22 +62,14 @@ export const identityCases: readonly IdentityCase[] = [
     proves: ['ServiceEntry.endpoints.serviceAccount'],
     resources: (place) => [listed(place, 'id-web')],
     later: (place) => [listed(place, 'somebody-else')],
-    run: async (mesh, later) => {
-      await mesh.answers('listed.example.com', asCaller);
-      await mesh.apply(...later);
-      await mesh.answers('listed.example.com', refused);
-    },
+    run: untilRefused('listed.example.com'),
   },
   {
     name: 'serviceAccount of a WorkloadEntry: who a server has to be',
     proves: ['WorkloadEntry.serviceAccount'],
     resources: (place) => [inside('entry', place, selecting('entry')), entry(place, 'id-web')],
     later: (place) => [entry(place, 'somebody-else')],
-    run: async (mesh, later) => {
-      await mesh.answers('entry.example.com', asCaller);
-      await mesh.apply(...later);
-      await mesh.answers('entry.example.com', refused);
-    },
+    run: untilRefused('entry.example.com'),
   },
   {
     name: 'template.serviceAccount of a WorkloadGroup: who registered workloads have to be',
@@ -106,11 +107,7 @@ export const identityCases: readonly IdentityCase[] = [
       }),
     ],
     later: () => [meshConfig({ trustDomain: 'new.example' })],
-    run: async (mesh, later) => {
-      await mesh.answers(webHost, asCaller);
-      await mesh.apply(...later);
-      await mesh.answers(webHost, refused);
-    },
+    run: untilRefused(webHost),
   },
   {
     name: 'meshMTLS: the least version, and ciphers below TLS 1.3, of the mesh’s mutual TLS',

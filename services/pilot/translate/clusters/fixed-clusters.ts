@@ -15,7 +15,7 @@ import {
 } from '../../../../gen/envoy/config/core/v3/address_pb.js';
 import type { HttpFilter } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
-import { applyForwardProxy, familyOf } from '../dynamic-dns.ts';
+import { applyForwardProxy, lookUpFamily } from '../dynamic-dns.ts';
 import { keepsHeaderCase } from '../listeners/header-case.ts';
 import { allowAnyDynamicDnsCluster } from '../listeners/outbound-traffic.ts';
 import {
@@ -75,20 +75,30 @@ function blackHole(mesh: MeshConfig): Cluster {
 /** Istio's: each address that was ever called has connections of its own, and Envoy's hour would keep very many. */
 const passthroughIdleTimeout = '300s';
 
-function passthrough(name: string, mesh: MeshConfig, filters: readonly HttpFilter[] = []): Cluster {
+/** A cluster whose endpoints its traffic names itself. */
+function named(
+  name: string,
+  mesh: MeshConfig,
+  options: { readonly filters?: readonly HttpFilter[]; readonly upstream?: ReturnType<typeof autoSni> },
+): Cluster {
   const cluster = create(ClusterSchema, {
     name,
-    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
     connectTimeout: durationOfMs(mesh.connectTimeoutMs),
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
   });
   applyConnectionPool(cluster, poolWithDefaults(undefined, mesh));
   applyProtocolOptions(cluster, {
     version: 'downstream',
-    filters,
     keepsHeaderCase: keepsHeaderCase(mesh),
     pool: { http: { idleTimeout: passthroughIdleTimeout } },
+    ...options,
   });
+  return cluster;
+}
+
+function passthrough(name: string, mesh: MeshConfig, filters: readonly HttpFilter[] = []): Cluster {
+  const cluster = named(name, mesh, { filters });
+  cluster.clusterDiscoveryType = { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST };
   return cluster;
 }
 
@@ -98,23 +108,11 @@ function dynamic(
   { isIpv6Only }: Pick<ProxyContext, 'isIpv6Only'>,
   filters: readonly HttpFilter[],
 ): Cluster {
-  const { outboundTrafficTls } = mesh;
-  const cluster = create(ClusterSchema, {
-    name: allowAnyDynamicDnsCluster,
-    connectTimeout: durationOfMs(mesh.connectTimeoutMs),
-    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
-  });
-  const socket = outboundTrafficTls && strangerSocket(outboundTrafficTls, mesh.tlsDefaults);
+  const { outboundTrafficTls: tls, tlsDefaults } = mesh;
+  const cluster = named(allowAnyDynamicDnsCluster, mesh, { filters, ...(tls && { upstream: autoSni({ tls }) }) });
+  const socket = tls && strangerSocket(tls, tlsDefaults);
   if (socket) cluster.transportSocket = socket;
-  applyForwardProxy(cluster, familyOf(isIpv6Only));
-  applyConnectionPool(cluster, poolWithDefaults(undefined, mesh));
-  applyProtocolOptions(cluster, {
-    version: 'downstream',
-    filters,
-    keepsHeaderCase: keepsHeaderCase(mesh),
-    pool: { http: { idleTimeout: passthroughIdleTimeout } },
-    upstream: outboundTrafficTls && autoSni({ tls: outboundTrafficTls }),
-  });
+  applyForwardProxy(cluster, lookUpFamily(isIpv6Only));
   return cluster;
 }
 

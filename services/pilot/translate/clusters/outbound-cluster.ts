@@ -3,7 +3,6 @@ import { create } from '@bufbuild/protobuf';
 import {
   type Cluster,
   Cluster_DiscoveryType,
-  Cluster_DnsLookupFamily,
   Cluster_EdsClusterConfigSchema,
   Cluster_OriginalDstLbConfigSchema,
   ClusterSchema,
@@ -14,7 +13,7 @@ import {
 } from '../../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { TrafficPolicy } from '../../../../mesh/config/schemas/destination-rule.ts';
-import { applyForwardProxy, familyOf } from '../dynamic-dns.ts';
+import { applyForwardProxy, lookUpFamily } from '../dynamic-dns.ts';
 import { preferredNearness } from '../endpoints/locality.ts';
 import { keepsHeaderCase } from '../listeners/header-case.ts';
 import { durationOfMs } from '../routes/duration.ts';
@@ -140,7 +139,7 @@ function applyDiscovery(
   const isNameless = loadAssignment === undefined || loadAssignment.endpoints.length === 0;
   // Envoy wants exactly one name in a LOGICAL_DNS cluster: without any, STRICT_DNS answers "no healthy upstream".
   if (discovery === 'FORWARD_PROXY') {
-    applyForwardProxy(cluster, familyOf(isIpv6Only));
+    applyForwardProxy(cluster, lookUpFamily(isIpv6Only));
     return;
   }
   const type = discovery === 'LOGICAL_DNS' && isNameless ? 'STRICT_DNS' : discovery;
@@ -159,7 +158,7 @@ function applyDiscovery(
   }
   if (discovery === 'STRICT_DNS' || discovery === 'LOGICAL_DNS') {
     cluster.loadAssignment = loadAssignment ?? create(ClusterLoadAssignmentSchema, { clusterName: spec.name });
-    cluster.dnsLookupFamily = isIpv6Only ? Cluster_DnsLookupFamily.V6_ONLY : Cluster_DnsLookupFamily.V4_ONLY;
+    cluster.dnsLookupFamily = lookUpFamily(isIpv6Only);
     cluster.dnsRefreshRate = durationOfMs(mesh.dnsRefreshRateMs ?? dnsRefreshMs);
     cluster.respectDnsTtl = true;
   }

@@ -26,11 +26,11 @@ const replicaSetLabels = ['pod-template-hash', 'rollouts-pod-template-hash'];
 export function localAssignment({ context, instances, snapshot }: ProxyScope, memo: Memo): EncodedResource | undefined {
   if (context.metadata?.[selfDiscovery] !== 'true') return undefined;
   const service = oldest(instances);
-  const endpoints = service === undefined ? [] : snapshot.registry.endpoints(serviceKey(service));
-  return memo.latest('local-cluster', context, [service, endpoints.length, ...endpoints], () => {
+  const endpoints = service && snapshot.registry.endpoints(serviceKey(service));
+  return memo.latest('local-cluster', context, [service, endpoints], () => {
     const assignment = create(ClusterLoadAssignmentSchema, { clusterName: localClusterName });
     const [port] = service?.ports ?? [];
-    if (port !== undefined) {
+    if (port !== undefined && endpoints !== undefined) {
       const beside = endpoints.filter(
         (endpoint) => isBeside(endpoint, context) && endpointPort(endpoint, port) !== undefined,
       );

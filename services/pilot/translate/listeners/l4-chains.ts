@@ -6,9 +6,10 @@ import type {
   TLSMatchAttributes,
 } from '../../../../mesh/config/schemas/virtual-service.ts';
 import { type StatNameParts, statPrefix } from '../clusters/stat-name.ts';
+import { isLookedUp } from '../dynamic-dns.ts';
 import { subsetKey } from '../names.ts';
 import type { NamedService } from '../routes/aliases.ts';
-import { hostsOverlap, isWildcard } from '../routes/hostname.ts';
+import { hostsOverlap } from '../routes/hostname.ts';
 import { destinationCluster, destinationRule, findService, type Lookups } from '../routes/lookups.ts';
 import { isTls, type ListenerPortProtocol } from '../routes/protocol.ts';
 import { meshGateway, type VirtualService } from '../routes/resolve-virtual-service.ts';
@@ -68,8 +69,7 @@ function tlsChains(place: L4Place, virtualServices: readonly VirtualService[], l
 function defaultSniHosts({ service, bind, cidrs }: L4Place): readonly string[] {
   const address = service.addresses[0] ?? wildcardAddress;
   const isShared = address === wildcardAddress && bind === wildcardAddress;
-  const isDynamic = isWildcard(service.hostname) && service.resolution === 'DYNAMIC_DNS';
-  return cidrs.length > 0 || isShared || isDynamic ? [service.hostname, ...(service.aliases ?? [])] : [];
+  return cidrs.length > 0 || isShared || isLookedUp(service) ? [service.hostname, ...(service.aliases ?? [])] : [];
 }
 
 function tcpChains(place: L4Place, virtualServices: readonly VirtualService[], lookups: Lookups): L4Chain[] {

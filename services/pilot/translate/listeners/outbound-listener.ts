@@ -131,8 +131,8 @@ function unknownHttpChain({
   nameLookUps,
 }: OutboundOptions): FilterChain[] {
   if (!hasUnknownHttp({ unknownCluster, unknownRequests })) return [];
-  const name = 'allow_any_dynamic_dns';
   const host = catchAllVirtualHost(unknownRequests, forwardedHeaders(mesh));
+  const { name } = host;
   const filter = connectionManagerFilter({
     class: 'sidecar-outbound',
     statPrefix: `outbound_${virtualOutboundListener}_${name}`,

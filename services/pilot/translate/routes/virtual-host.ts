@@ -1,5 +1,4 @@
 // Virtual hosts, each encoded once and spliced into every route configuration that has it.
-
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import {
   type Route,
