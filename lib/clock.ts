@@ -4,9 +4,12 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   nowMs(): number;
-  /** Resolves after `ms`, or rejects with the signal's reason when it is aborted first. */
+  /** Resolves after `ms` (a millisecond early by `nowMs`, at times), or rejects with the signal's reason when it is aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
+
+/** Node's timers can not be longer, 24 days, and come at once when asked to be. */
+const maxTimerMs = 2 ** 31 - 1;
 
 /** The machine's clock. */
 export const systemClock: Clock = {
@@ -14,14 +17,22 @@ export const systemClock: Clock = {
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
+      let leftMs = ms;
+      let timer: NodeJS.Timeout | undefined;
       const onAbort = () => {
         clearTimeout(timer);
         reject(signal?.reason);
       };
-      const timer = setTimeout(() => {
+      const wait = () => {
+        const stepMs = Math.min(leftMs, maxTimerMs);
+        leftMs -= stepMs;
+        timer = setTimeout(leftMs > 0 ? wait : wake, stepMs);
+      };
+      const wake = () => {
         signal?.removeEventListener('abort', onAbort);
         resolve();
-      }, ms);
+      };
+      wait();
       signal?.addEventListener('abort', onAbort, { once: true });
     }),
 };
