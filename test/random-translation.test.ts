@@ -25,6 +25,7 @@ import { typeUrls } from '../services/pilot/translate/translation.ts';
 import { validateWithEnvoy } from './support/envoy.ts';
 import { randomNumbers } from './support/random-changes.ts';
 import { randomKinds, randomPorts, randomResources } from './support/random-resources.ts';
+import { seedOf } from './support/seed.ts';
 import { staticBootstrap } from './support/static-bootstrap.ts';
 import { certificateFiles } from './traffic/certificates.ts';
 
@@ -32,7 +33,7 @@ const sets = Number(process.env.PERIPLUS_RANDOM_SETS ?? 12);
 /** Starting Envoy to validate takes a second of CPU: every third set is looked at by it. */
 const validatedEvery = 3;
 const resourcesPerSet = 14;
-const seed = Number(process.env.PERIPLUS_SEED ?? 20261122) || 1;
+const seed = seedOf(20261122);
 
 const folder = mkdtempSync(join(tmpdir(), 'periplus-random-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

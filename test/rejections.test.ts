@@ -10,6 +10,7 @@ import { typeUrls } from '../services/pilot/translate/translation.ts';
 import type { TestEnvoy } from './support/envoy.ts';
 import { randomNumbers } from './support/random-changes.ts';
 import { randomKinds, randomPorts, randomResources } from './support/random-resources.ts';
+import { seedOf } from './support/seed.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeCertificates } from './traffic/certificates.ts';
 import { startProxy } from './traffic/mesh.ts';
@@ -18,7 +19,7 @@ import type { Manifest } from './traffic/resources.ts';
 
 /** 1,000 is the promise; a few are drawn in every run. */
 const changes = Number(process.env.PERIPLUS_RANDOM_CHANGES ?? 80);
-const seed = Number(process.env.PERIPLUS_SEED ?? 20261122);
+const seed = seedOf(20261122);
 const envoys = 20;
 
 const folder = mkdtempSync(join(tmpdir(), 'periplus-rejections-'));

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compilePolicies } from '../../mesh/policy/compile-policies.ts';
 import { placeRules } from '../../mesh/policy/lowering/placement.ts';
 import { SnapshotBuilder } from '../../mesh/snapshot-builder.ts';
+import { seedOf } from '../support/seed.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type Answer, PolicyMesh, type Sidecar } from './policy-mesh.ts';
 
@@ -135,7 +136,7 @@ describe('lowered and unlowered rules', () => {
   const mesh = new PolicyMesh();
   let lowered: Sidecar;
   let unlowered: Sidecar;
-  const rules = fc.sample(rule, { seed: Number(process.env.PERIPLUS_SEED ?? 7), numRuns: rulesPerRun });
+  const rules = fc.sample(rule, { seed: seedOf(7), numRuns: rulesPerRun });
   const requests = fc.sample(request, { seed: 11, numRuns: rulesPerRun * requestsPerRule });
 
   beforeAll(async () => {
@@ -259,7 +260,7 @@ describe('lowered and unlowered rules', () => {
     });
     const differences: string[] = [];
     let denied = 0;
-    const queue = fc.sample(sent, { seed: Number(process.env.PERIPLUS_SEED ?? 3), numRuns: 300 }).values();
+    const queue = fc.sample(sent, { seed: seedOf(3), numRuns: 300 }).values();
     const work = async () => {
       for (const { header: one, query } of queue) {
         const path = `/?${query.map(([name, value]) => `${name}=${value.replaceAll(' ', '%20')}`).join('&')}`;

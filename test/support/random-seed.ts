@@ -1,5 +1,5 @@
-// Property tests draw the same values on every run, so that a landing is judged by its change; PERIPLUS_SEED=random draws others.
+// Property tests draw the same values on every run; PERIPLUS_SEED=random draws others, and a failure says which.
 import fc from 'fast-check';
+import { seedOf } from './seed.ts';
 
-const wanted = process.env['PERIPLUS_SEED'] ?? '20261122';
-if (wanted !== 'random') fc.configureGlobal({ ...fc.readConfigureGlobal(), seed: Number(wanted) });
+if (process.env.PERIPLUS_SEED !== 'random') fc.configureGlobal({ ...fc.readConfigureGlobal(), seed: seedOf(20261122) });
