@@ -132,8 +132,9 @@ async function analyzeFiles(
   paths: readonly string[],
   shared: SharedOptions,
 ): Promise<readonly Problem[]> {
-  const [{ analyze }, { factsOf, readMesh, snapshotOfFacts }, { placeFindings }] = await Promise.all([
+  const [{ analyze }, { shownObjects }, { factsOf, readMesh, snapshotOfFacts }, { placeFindings }] = await Promise.all([
     import('../../mesh/config/analyze.ts'),
+    import('../../mesh/config/analyze/shown-objects.ts'),
     import('../offline-mesh.ts'),
     import('../../mesh/config/place-findings.ts'),
   ]);
@@ -141,5 +142,6 @@ async function analyzeFiles(
   const coded = problems.map((problem) =>
     problem.severity === 'error' && problem.path !== '' ? { code: 'IST0106', ...problem } : problem,
   );
-  return [...coded, ...placeFindings(analyze(snapshotOfFacts(factsOf(objects)).snapshot()), objects)];
+  const findings = analyze(snapshotOfFacts(factsOf(objects)).snapshot(), shownObjects(objects));
+  return [...coded, ...placeFindings(findings, objects)];
 }

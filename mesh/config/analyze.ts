@@ -9,6 +9,7 @@ import { indexOf } from './analyze/mesh-index.ts';
 import { analyzeSelectors } from './analyze/selectors.ts';
 import { analyzeServiceEntries } from './analyze/service-entries.ts';
 import { analyzeServices } from './analyze/services.ts';
+import { nothingShown, type ShownObjects } from './analyze/shown-objects.ts';
 import { analyzeTelemetries } from './analyze/telemetries.ts';
 import { analyzeVirtualServices } from './analyze/virtual-services.ts';
 import type { Problem } from './problem.ts';
@@ -16,10 +17,10 @@ import type { Problem } from './problem.ts';
 /**
  * Everything that is valid by itself but does not fit together, as warnings with istioctl's codes; ordered by resource, then path.
  * Conflicts are told to each of the objects, and name the one that wins. What
- * `galley.istio.io/analyze-suppress` of a resource names is left out.
+ * `galley.istio.io/analyze-suppress` of a resource names is left out. `shown`: Kubernetes objects of files that the registry does not hold.
  */
-export function analyze(snapshot: Snapshot): readonly Problem[] {
-  const index = indexOf(snapshot);
+export function analyze(snapshot: Snapshot, shown: ShownObjects = nothingShown): readonly Problem[] {
+  const index = indexOf(snapshot, shown);
   const problems = [
     ...analyzeVirtualServices(index),
     ...analyzeGateways(index),
@@ -32,11 +33,11 @@ export function analyze(snapshot: Snapshot): readonly Problem[] {
     ...analyzeServices(index),
     ...analyzeAnnotations(index),
   ];
-  const quiet = suppressedOnServices(snapshot);
-  const shown = problems.filter((problem) => !isSuppressed(problem, snapshot, quiet));
+  const quiet = suppressedOnObjects(snapshot, shown);
+  const heard = problems.filter((problem) => !isSuppressed(problem, snapshot, quiet));
   const order = (problem: Problem) =>
     `${problem.resource}\u0000${problem.path}\u0000${problem.code}\u0000${problem.message}`;
-  return shown
+  return heard
     .map((problem) => [order(problem), problem] as const)
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
     .map(([, problem]) => problem);
@@ -45,9 +46,13 @@ export function analyze(snapshot: Snapshot): readonly Problem[] {
 /** istioctl's annotation: codes that are not to be reported of a resource, separated by commas, or `*`. */
 const suppressing = 'galley.istio.io/analyze-suppress';
 
-/** By `Service/NAMESPACE/NAME`, of those that have the annotation. */
-function suppressedOnServices({ registry }: Snapshot): ReadonlyMap<string, string> {
+/** By `KIND/NAMESPACE/NAME`, of Kubernetes objects that have the annotation. */
+function suppressedOnObjects({ registry }: Snapshot, shown: ShownObjects): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
+  for (const { kind, namespace, name, metadata } of [...shown.pods, ...shown.namespaces]) {
+    const codes = metadata.annotations?.[suppressing];
+    if (codes !== undefined) found.set(`${kind}/${namespace}/${name}`, codes);
+  }
   for (const { namespace, name, annotations } of registry.services.values()) {
     const codes = annotations?.[suppressing];
     if (codes !== undefined) found.set(`Service/${namespace}/${name}`, codes);

@@ -1,5 +1,4 @@
-// Istio's annotations on Services: names that nobody knows, that are for other kinds, or that are deprecated.
-import type { Service } from '../../../events/model.ts';
+// Istio's annotations on Services, and on Pods and Namespaces of files: names that nobody knows, that are for other kinds, or that are deprecated.
 import { formatPath, type Problem } from '../problem.ts';
 import type { MeshIndex } from './mesh-index.ts';
 
@@ -74,29 +73,44 @@ const known: ReadonlyMap<string, KnownAnnotation> = new Map([
 ]);
 
 /** IST0107 (for another kind), IST0108 (nobody knows it) and IST0135 (deprecated), in istioctl's words. */
-export function analyzeAnnotations({ snapshot }: MeshIndex): readonly Problem[] {
-  return [...snapshot.registry.services.values()].flatMap((service) =>
-    Object.keys(service.annotations ?? {})
+export function analyzeAnnotations({ snapshot, shown }: MeshIndex): readonly Problem[] {
+  const services = [...snapshot.registry.services.values()].map((service): Owner => ({ kind: 'Service', ...service }));
+  const others = [...shown.pods, ...shown.namespaces].map(
+    ({ metadata: { labels, annotations }, ...key }): Owner => ({ ...key, labels, annotations }),
+  );
+  return [...services, ...others].flatMap((owner) =>
+    Object.keys(owner.annotations ?? {})
       .filter((name) => name === 'kubernetes.io/ingress.class' || name.split('/', 1)[0]?.endsWith('istio.io'))
-      .flatMap((name) => findings(name, service)),
+      .flatMap((name) => findings(name, owner)),
   );
 }
 
-function findings(name: string, service: Service): readonly Problem[] {
+/** What may carry annotations. */
+interface Owner {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
+}
+
+function findings(name: string, owner: Owner): readonly Problem[] {
   const annotation = known.get(name);
-  if (annotation === undefined) return [problem(service, name, 'IST0108', `Unknown annotation: ${name}`)];
+  if (annotation === undefined) return [problem(owner, name, 'IST0108', `Unknown annotation: ${name}`)];
   const { kinds, deprecated, instead = '' } = annotation;
   const old = `Annotation "${name}" has been deprecated${instead} and may not work in future Istio versions.`;
-  const isMisplaced = !kinds.includes('Any') && !kinds.includes('Service');
+  const isMisplaced = !kinds.includes('Any') && !kinds.includes(owner.kind);
+  // Who has the label that takes its place keeps it for older versions.
+  const isKept = name === 'sidecar.istio.io/inject' && owner.labels?.[name] !== undefined;
   return [
-    ...(deprecated ? [problem(service, name, 'IST0135', old)] : []),
+    ...(deprecated && !isKept ? [problem(owner, name, 'IST0135', old)] : []),
     ...(isMisplaced
-      ? [problem(service, name, 'IST0107', `Misplaced annotation: ${name} can only be applied to ${kinds.join(', ')}`)]
+      ? [problem(owner, name, 'IST0107', `Misplaced annotation: ${name} can only be applied to ${kinds.join(', ')}`)]
       : []),
   ];
 }
 
-function problem({ namespace, name }: Service, annotation: string, code: string, message: string): Problem {
+function problem({ kind, namespace, name }: Owner, annotation: string, code: string, message: string): Problem {
   const path = formatPath(['metadata', 'annotations', annotation]);
-  return { severity: 'warning', resource: `Service/${namespace}/${name}`, path, code, message };
+  return { severity: 'warning', resource: `${kind}/${namespace}/${name}`, path, code, message };
 }

@@ -33,14 +33,17 @@ export function analyzeDestinationRules(index: MeshIndex): readonly Problem[] {
   });
 }
 
-/** Where a host's endpoints are known: those that proxies look up by name have no labels here. */
+/** Where a host's endpoints are known, or the pods of its services: those that proxies look up by name have no labels here. */
 function emptySubsets(
   rule: ConfigResource<DestinationRuleSpec>,
   services: readonly Service[],
-  { snapshot: { registry } }: MeshIndex,
+  { snapshot: { registry }, shown }: MeshIndex,
 ): readonly Problem[] {
-  const endpoints = services.flatMap((service) => registry.endpoints(serviceKey(service)));
-  if (endpoints.length === 0 || services.some(({ resolution }) => resolution !== 'STATIC')) return [];
+  const known = services.flatMap((service) => registry.endpoints(serviceKey(service)));
+  const pods = services.some(({ selector }) => selector !== undefined) ? shown.pods : [];
+  const endpoints = [...known, ...pods.map(({ metadata }) => ({ labels: metadata.labels ?? {} }))];
+  const isLookedUp = services.some(({ resolution, headless }) => resolution !== 'STATIC' && !headless);
+  if (endpoints.length === 0 || isLookedUp) return [];
   return (rule.spec.subsets ?? []).flatMap(({ name, labels = {} }, i) =>
     endpoints.some((endpoint) => hasLabels(endpoint.labels, labels))
       ? []

@@ -1,12 +1,14 @@
 // Gateways' servers: ports that their proxies' services do not have, certificates that are missing or that several Gateways share.
-import { type ConfigResource, serviceKey } from '../../../events/model.ts';
-import type { Problem } from '../problem.ts';
+import { type ConfigResource, type Service, serviceKey } from '../../../events/model.ts';
+import { credentialOf, entriesOfSecret } from '../../credential-material.ts';
+import type { Path, Problem } from '../problem.ts';
 import type { GatewaySpec, ServerTLSSettings } from '../schemas/gateway.ts';
 import { finding, hasLabels, type MeshIndex, nameOf, selectorText } from './mesh-index.ts';
+import type { ShownObject } from './shown-objects.ts';
 
 type Gateway = ConfigResource<GatewaySpec>;
 
-/** IST0101, IST0138 and IST0162. */
+/** IST0101, IST0138, IST0161 and IST0162. */
 export function analyzeGatewayServers(gateways: readonly Gateway[], index: MeshIndex): readonly Problem[] {
   return [
     ...gateways.flatMap((gateway) => [...unservedPorts(gateway, index), ...missingCredentials(gateway, index)]),
@@ -14,8 +16,9 @@ export function analyzeGatewayServers(gateways: readonly Gateway[], index: MeshI
   ];
 }
 
-/** Of those that proxies have asked for: Pilot looks for no others. */
-function missingCredentials(gateway: Gateway, { snapshot: { credentials } }: MeshIndex): readonly Problem[] {
+/** Of those that proxies have asked for: Pilot looks for no others. Of Secrets in files, where there are any, all that a Gateway names. */
+function missingCredentials(gateway: Gateway, index: MeshIndex): readonly Problem[] {
+  const { credentials } = index.snapshot;
   const named = (name: string) => {
     const plain = name.replace(/^kubernetes:\/\//, '');
     const seen = [...credentials.values()].filter((one) => one.name === plain);
@@ -29,7 +32,7 @@ function missingCredentials(gateway: Gateway, { snapshot: { credentials } }: Mes
         : [{ name: tls?.credentialName ?? '', field: ['credentialName'] }];
     return fields.flatMap(({ name, field }) => {
       const { seen, isMissing } = named(name);
-      if (!isMissing) return [];
+      if (!isMissing) return unusableSecret(gateway, name, { index, path: ['spec', 'servers', i, 'tls', ...field] });
       const why = seen.map(({ namespace, problem = 'it has no certificate' }) => `${namespace}: ${problem}`).join('; ');
       const message = `Referenced credentialName not found: ${JSON.stringify(name)} (${why})`;
       return [finding(gateway, ['spec', 'servers', i, 'tls', ...field], 'IST0101', message)];
@@ -37,16 +40,44 @@ function missingCredentials(gateway: Gateway, { snapshot: { credentials } }: Mes
   });
 }
 
-/** Only where endpoints of the Gateway's proxies are known: others may be reached without any service. */
-function unservedPorts(gateway: Gateway, { snapshot: { registry } }: MeshIndex): readonly Problem[] {
+/** IST0101 and IST0161. A Secret has to be in the namespace of the Gateway's proxies. */
+function unusableSecret(
+  gateway: Gateway,
+  name: string,
+  { index: { shown }, path }: { readonly index: MeshIndex; readonly path: Path },
+): readonly Problem[] {
+  const proxy = shown.pods.find(({ metadata }) => hasLabels(metadata.labels ?? {}, gateway.spec.selector ?? {}));
+  if (name === '' || proxy === undefined || shown.secrets.length === 0) return [];
+  const [namespace, plain] = namespacedName(name, proxy.namespace);
+  const secret = shown.secrets.find((one) => one.namespace === namespace && one.name === plain);
+  if (secret === undefined)
+    return [finding(gateway, path, 'IST0101', `Referenced credentialName not found: ${JSON.stringify(name)}`)];
+  const { observed } = credentialOf({ namespace, name: plain }, entriesOfSecret(secret.secret));
+  if (observed.problem === undefined && observed.certificate !== undefined) return [];
+  const message = `The credential referenced by the Gateway ${gateway.name} in namespace ${namespace} is invalid, which can cause the traffic not to work as expected. (${observed.problem ?? 'it has no certificate'})`;
+  return [finding(gateway, path, 'IST0161', message)];
+}
+
+/** `NAMESPACE/NAME` or `NAME`, with or without `kubernetes://`. */
+function namespacedName(name: string, namespace: string): readonly [string, string] {
+  const [first = '', second] = name.replace(/^kubernetes:\/\//, '').split('/');
+  return second === undefined ? [namespace, first] : [first, second];
+}
+
+/** Only where endpoints of the Gateway's proxies are known, or their pods: others may be reached without any service. */
+function unservedPorts(gateway: Gateway, { snapshot: { registry }, shown }: MeshIndex): readonly Problem[] {
   const selector = gateway.spec.selector ?? {};
-  const ports = [...registry.services.values()].flatMap((service) =>
-    registry
+  const pods = shown.pods.filter(({ metadata }) => hasLabels(metadata.labels ?? {}, selector));
+  const ports = [...registry.services.values()].flatMap((service) => [
+    ...registry
       .endpoints(serviceKey(service))
       .filter(({ labels }) => hasLabels(labels, selector))
       .flatMap((endpoint) => service.ports.flatMap(({ name, port }) => [port, endpoint.ports[name]])),
-  );
-  if (ports.length === 0 || Object.keys(selector).length === 0) return [];
+    ...(pods.some((pod) => isOf(service, pod))
+      ? service.ports.flatMap(({ port, targetPort }) => [port, Number(targetPort)])
+      : []),
+  ]);
+  if ((ports.length === 0 && pods.length === 0) || Object.keys(selector).length === 0) return [];
   return (gateway.spec.servers ?? []).flatMap(({ port: { number } }, i) =>
     ports.includes(number)
       ? []
@@ -59,6 +90,11 @@ function unservedPorts(gateway: Gateway, { snapshot: { registry } }: MeshIndex):
           ),
         ],
   );
+}
+
+/** Whether a Kubernetes service sends to a pod. */
+function isOf({ namespace, selector }: Service, pod: ShownObject): boolean {
+  return namespace === pod.namespace && selector !== undefined && hasLabels(pod.metadata.labels ?? {}, selector);
 }
 
 /** A client that has a connection for one of them may send requests for the other over it, and is answered 404. */

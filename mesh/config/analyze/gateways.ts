@@ -2,11 +2,10 @@
 import type { ConfigResource } from '../../../events/model.ts';
 import type { Problem } from '../problem.ts';
 import { fullHostname, hostsOverlap } from '../resolve-host.ts';
-import { sorted } from '../same-content.ts';
 import type { GatewaySpec, Server } from '../schemas/gateway.ts';
 import type { VirtualServiceSpec } from '../schemas/virtual-service.ts';
 import { analyzeGatewayServers } from './gateway-servers.ts';
-import { finding, groupBy, type MeshIndex, nameOf, selectorText, wins } from './mesh-index.ts';
+import { finding, groupBy, hasLabels, type MeshIndex, nameOf, selectorText, wins } from './mesh-index.ts';
 
 type Gateway = ConfigResource<GatewaySpec>;
 
@@ -17,7 +16,7 @@ export function analyzeGateways(index: MeshIndex): readonly Problem[] {
     .list<VirtualServiceSpec>('VirtualService')
     .flatMap((virtualService) => gatewayReferences(virtualService, index));
   const gateways = config.list<GatewaySpec>('Gateway');
-  return [...references, ...conflictingServers(gateways), ...analyzeGatewayServers(gateways, index)];
+  return [...references, ...conflictingServers(gateways, index), ...analyzeGatewayServers(gateways, index)];
 }
 
 function gatewayReferences(resource: ConfigResource<VirtualServiceSpec>, index: MeshIndex): readonly Problem[] {
@@ -54,13 +53,12 @@ function parseOffer(offer: string, gatewayNamespace: string): { readonly scope: 
   return { scope: first === '.' ? gatewayNamespace : first, name: second };
 }
 
-/** Gateways with one selector share proxies: the older one's server for a host and port is taken. Each of them is told. */
-function conflictingServers(gateways: readonly Gateway[]): readonly Problem[] {
+/** Gateways that share proxies: the older one's server for a host and port is taken. Each of them is told. */
+function conflictingServers(gateways: readonly Gateway[], index: MeshIndex): readonly Problem[] {
   const servers = gateways.flatMap((gateway) =>
     (gateway.spec.servers ?? []).map((server, at) => ({ gateway, server, at })),
   );
-  const keyOf = ({ gateway, server }: { gateway: Gateway; server: Server }) =>
-    JSON.stringify([sorted(gateway.spec.selector ?? {}), server.port.number, server.bind ?? '']);
+  const keyOf = ({ server }: { server: Server }) => JSON.stringify([server.port.number, server.bind ?? '']);
   return [...groupBy(servers, keyOf).values()].flatMap((group) =>
     group.flatMap(({ gateway, server, at }) => {
       const others = group.filter(
@@ -68,7 +66,8 @@ function conflictingServers(gateways: readonly Gateway[]): readonly Problem[] {
           other.gateway !== gateway &&
           server.hosts.some((host) =>
             other.server.hosts.some((offer) => sameOffer(offer, other.gateway, host, gateway)),
-          ),
+          ) &&
+          shareProxies(other.gateway, gateway, index),
       );
       const winner = group.find((one) => one.gateway === gateway || others.includes(one));
       if (others.length === 0 || winner === undefined) return [];
@@ -77,6 +76,13 @@ function conflictingServers(gateways: readonly Gateway[]): readonly Problem[] {
       return [finding(gateway, ['spec', 'servers', at, 'hosts'], 'IST0145', message)];
     }),
   );
+}
+
+/** By one selector, or by a workload that both select. */
+function shareProxies(a: Gateway, b: Gateway, index: MeshIndex): boolean {
+  const [first, second] = [a.spec.selector ?? {}, b.spec.selector ?? {}];
+  if (selectorText(first) === selectorText(second)) return true;
+  return index.workloads().some(({ labels }) => hasLabels(labels, first) && hasLabels(labels, second));
 }
 
 function sameOffer(a: string, gatewayA: Gateway, b: string, gatewayB: Gateway): boolean {

@@ -4,13 +4,15 @@ import type { Snapshot } from '../../snapshot.ts';
 import { formatPath, type Path, type Problem } from '../problem.ts';
 import { fullHostname, hostsOverlap } from '../resolve-host.ts';
 import type { DestinationRuleSpec } from '../schemas/destination-rule.ts';
+import { nothingShown, type ShownObjects } from './shown-objects.ts';
 
 /** See the file's first line. */
 export interface MeshIndex {
   readonly snapshot: Snapshot;
+  readonly shown: ShownObjects;
   /** The services that a host in a resource of `namespace` means and that `namespace` can see; wildcards match on both sides. */
   servicesFor(host: string, namespace: string): readonly Service[];
-  /** Workloads that platforms tell of, and endpoints of services, whose workloads they stand for. */
+  /** Workloads that platforms tell of, endpoints of services, whose workloads they stand for, and pods of files. */
   workloads(): readonly KnownWorkload[];
   /** Names of the subsets that DestinationRules define for a host in a resource of `namespace`. */
   subsetsFor(host: string, namespace: string): ReadonlySet<string>;
@@ -31,8 +33,8 @@ export function hasLabels(
   return Object.entries(selector).every(([key, value]) => labels[key] === value);
 }
 
-/** Indexes a snapshot. */
-export function indexOf(snapshot: Snapshot): MeshIndex {
+/** Indexes a snapshot, and what files show beside it. */
+export function indexOf(snapshot: Snapshot, shown: ShownObjects = nothingShown): MeshIndex {
   const services = [...snapshot.registry.services.values()];
   const wildcards = services.filter((service) => service.hostname.startsWith('*'));
   const subsets = new Map<string, Set<string>>();
@@ -46,12 +48,14 @@ export function indexOf(snapshot: Snapshot): MeshIndex {
   let workloads: readonly KnownWorkload[] | undefined;
   return {
     snapshot,
+    shown,
     workloads: () => {
       workloads ??= [
         ...registry.workloads.values(),
         ...[...registry.services.keys()]
           .flatMap((key) => registry.endpoints(key))
           .map(({ id, workload, namespace, labels }) => ({ name: workload ?? id, namespace, labels })),
+        ...shown.pods.map(({ name, namespace, metadata }) => ({ name, namespace, labels: metadata.labels ?? {} })),
       ];
       return workloads;
     },

@@ -79,11 +79,7 @@ export const analysisMessages: Readonly<Record<string, AnalysisMessage>> = {
   IST0158: none('PodsIstioProxyImageMismatchInNamespace', 'Warning', injection),
   IST0159: found('ConflictingTelemetryWorkloadSelectors', 'Error', 'analyze/selectors.ts'),
   IST0160: found('MultipleTelemetriesWithoutWorkloadSelectors', 'Error', 'analyze/selectors.ts'),
-  IST0161: none(
-    'InvalidGatewayCredential',
-    'Error',
-    "a credential's content is said by `describe` and by the proxies' status",
-  ),
+  IST0161: found('InvalidGatewayCredential', 'Error', 'analyze/gateway-servers.ts'),
   IST0162: found('GatewayPortNotDefinedOnService', 'Warning', 'analyze/gateway-servers.ts'),
   IST0163: none('InvalidExternalControlPlaneConfig', 'Warning', installation),
   IST0164: none('ExternalControlPlaneAddressIsNotAHostname', 'Info', installation),

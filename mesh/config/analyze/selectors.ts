@@ -29,12 +29,13 @@ const telemetries: Claims<TelemetrySpec> = {
   codes: { defaults: 'IST0160', shared: 'IST0159' },
 };
 
-/** IST0110 and IST0111 (Sidecars), IST0159 and IST0160 (Telemetries), IST0127 (AuthorizationPolicies), IST0101 (Sidecars, Gateways). */
+/** IST0110 and IST0111 (Sidecars), IST0159 and IST0160 (Telemetries), IST0127 (AuthorizationPolicies), IST0101 (what none of them finds). */
 export function analyzeSelectors(index: MeshIndex): readonly Problem[] {
   return [
     ...conflicts(sidecars, index),
     ...conflicts(telemetries, index),
     ...policiesForNobody(index),
+    ...policiesForNoNamespace(index),
     ...selectorsOfNobody(index),
   ];
 }
@@ -93,12 +94,16 @@ function sharedWorkloads<Spec>(
   return problems;
 }
 
-/** IST0101: Sidecars and Gateways for workloads that are not there, where workloads of the namespace (of the mesh) are known at all. */
+/**
+ * IST0101: Sidecars, Telemetries and Gateways for workloads that are not there, where workloads of the namespace (of the mesh) are known
+ * at all. Pods that files show are all that there are.
+ */
 function selectorsOfNobody(index: MeshIndex): readonly Problem[] {
   const workloads = index.workloads();
   const { config, registry } = index.snapshot;
+  const showsPods = index.shown.pods.length > 0;
   // Elsewhere a gateway's proxy need not be a workload that a platform tells of.
-  const isKubernetes = [...registry.workloads.values()].some(({ platform }) => platform === 'kubernetes');
+  const isKubernetes = showsPods || [...registry.workloads.values()].some(({ platform }) => platform === 'kubernetes');
   const missing = (
     one: ConfigResource,
     field: string,
@@ -108,7 +113,7 @@ function selectorsOfNobody(index: MeshIndex): readonly Problem[] {
     const known =
       namespace === undefined ? workloads : workloads.filter((workload) => workload.namespace === namespace);
     const isThere = known.some((workload) => hasLabels(workload.labels, labels));
-    if (Object.keys(labels).length === 0 || known.length === 0 || isThere) return [];
+    if (Object.keys(labels).length === 0 || (known.length === 0 && !showsPods) || isThere) return [];
     const message = `Referenced selector not found: ${JSON.stringify(selectorText(labels))}`;
     return [finding(one, ['spec', field], 'IST0101', message)];
   };
@@ -116,6 +121,9 @@ function selectorsOfNobody(index: MeshIndex): readonly Problem[] {
     ...config
       .list<SidecarSpec>('Sidecar')
       .flatMap((one) => missing(one, 'workloadSelector', one.spec.workloadSelector?.labels ?? {}, one.namespace)),
+    ...config
+      .list<TelemetrySpec>('Telemetry')
+      .flatMap((one) => missing(one, 'selector', one.spec.selector?.matchLabels ?? {}, one.namespace)),
     ...(isKubernetes
       ? config.list<GatewaySpec>('Gateway').flatMap((one) => missing(one, 'selector', one.spec.selector ?? {}))
       : []),
@@ -137,4 +145,30 @@ function policiesForNobody(index: MeshIndex): readonly Problem[] {
     const message = `No matching workloads for this resource with the following labels: ${selectorText(labels)}`;
     return [finding(policy, ['spec', 'selector'], 'IST0127', message)];
   });
+}
+
+/** IST0101: namespaces of sources that are not there, where files show namespaces. */
+function policiesForNoNamespace({ snapshot: { config }, shown }: MeshIndex): readonly Problem[] {
+  if (shown.namespaces.length === 0) return [];
+  const isThere = (pattern: string) => shown.namespaces.some(({ name }) => matchesNamespace(name, pattern));
+  return config.list<AuthorizationPolicySpec>('AuthorizationPolicy').flatMap((policy) =>
+    (policy.spec.rules ?? []).flatMap(({ from = [] }, i) =>
+      from.flatMap(({ source }, j) =>
+        (['namespaces', 'notNamespaces'] as const).flatMap((field) =>
+          (source?.[field] ?? []).flatMap((namespace, k) => {
+            if (isThere(namespace)) return [];
+            const path = ['spec', 'rules', i, 'from', j, 'source', field, k];
+            return [finding(policy, path, 'IST0101', `Referenced namespace not found: ${JSON.stringify(namespace)}`)];
+          }),
+        ),
+      ),
+    ),
+  );
+}
+
+/** `*`, `*-suffix`, `prefix-*` or a name, in any case of letters, as istioctl compares them. */
+function matchesNamespace(name: string, pattern: string): boolean {
+  if (pattern.startsWith('*')) return name.endsWith(pattern.slice(1));
+  if (pattern.endsWith('*')) return name.startsWith(pattern.slice(0, -1));
+  return name.toLowerCase() === pattern.toLowerCase();
 }

@@ -1,0 +1,41 @@
+// Kubernetes objects beside the configuration, as files show them: what analyzers know of pods that have no address, namespaces and secrets.
+import type { ParsedObject } from '../parse-object.ts';
+import type { KubernetesNamespace, KubernetesPod, KubernetesSecret, ObjectMetadata } from '../schemas/kubernetes.ts';
+
+/** One object. `namespace` is '' where its kind has none. */
+export interface ShownObject {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly metadata: ObjectMetadata;
+}
+/** A Secret with its content, which must not go into a finding. */
+export interface ShownSecret extends ShownObject {
+  readonly secret: KubernetesSecret;
+}
+
+/** See the file's first line. Where there are pods, they are all that there are, as for `istioctl analyze --use-kube=false`. */
+export interface ShownObjects {
+  readonly pods: readonly ShownObject[];
+  readonly namespaces: readonly ShownObject[];
+  readonly secrets: readonly ShownSecret[];
+}
+
+/** Of a live mesh, where the registry and the credentials speak. */
+export const nothingShown: ShownObjects = { pods: [], namespaces: [], secrets: [] };
+
+/** Those that are among `objects`. */
+export function shownObjects(objects: readonly ParsedObject[]): ShownObjects {
+  const of = <T extends { readonly metadata: ObjectMetadata }>(kind: string) =>
+    objects.flatMap((parsed) => {
+      if (parsed.type !== 'kubernetes' || parsed.kind !== kind) return [];
+      const { namespace, name } = parsed;
+      const object = parsed.object as unknown as T;
+      return [{ kind, namespace, name, metadata: object.metadata, object }];
+    });
+  return {
+    pods: of<KubernetesPod>('Pod'),
+    namespaces: of<KubernetesNamespace>('Namespace'),
+    secrets: of<KubernetesSecret>('Secret').map((shown) => ({ ...shown, secret: shown.object })),
+  };
+}
