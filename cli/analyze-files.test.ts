@@ -48,7 +48,9 @@ describe('analyze of files with Kubernetes objects', () => {
       'IST0101 Sidecar/default/a spec.workloadSelector',
       'IST0101 Telemetry/default/a spec.selector',
     ]);
-    expect(await found(...selecting, pod('nobody', nobody), service('nobody', nobody, [{ name: 'http', port: 80 }]))).toEqual([]);
+    expect(
+      await found(...selecting, pod('nobody', nobody), service('nobody', nobody, [{ name: 'http', port: 80 }])),
+    ).toEqual([]);
     expect(await found(...selecting)).toEqual([]);
   });
 
@@ -92,7 +94,13 @@ describe('analyze of files with Kubernetes objects', () => {
       'IST0145 Gateway/default/b spec.servers[0].hosts',
     ]);
     expect(
-      await found(gateway('a', some), gateway('b', { app: 'other' }), pod('1', some), pod('2', { app: 'other' }), front),
+      await found(
+        gateway('a', some),
+        gateway('b', { app: 'other' }),
+        pod('1', some),
+        pod('2', { app: 'other' }),
+        front,
+      ),
     ).toEqual(['IST0162 Gateway/default/b spec.servers[0].port.number']);
   });
 
