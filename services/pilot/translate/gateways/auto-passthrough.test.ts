@@ -66,6 +66,35 @@ describe('a gateway with AUTO_PASSTHROUGH', () => {
     expect(passing(step(configDeleted(gateway)), typeUrls.cluster)).toEqual([]);
   });
 
+  it('leaves who may pass to the destination; of its rule all counts but the tunnel', () => {
+    const pools = { connectionPool: { tcp: { idleTimeout: '7s' } }, tunnel: { targetHost: 'proxy', targetPort: 3128 } };
+    const ruled = resourceOf('DestinationRule', 'web', { host: 'web', trafficPolicy: pools });
+    const servers = [
+      ...(gateway.spec as { servers: object[] }).servers,
+      { port: { number: 9000, name: 'tcp', protocol: 'TCP' }, hosts: ['*'] },
+    ];
+    const both = resourceOf('Gateway', 'cross-network', { selector: { istio: 'eastwestgateway' }, servers });
+    const tcp = resourceOf('VirtualService', 'web', {
+      hosts: ['web'],
+      gateways: ['cross-network'],
+      tcp: [{ route: [{ destination: { host: 'web', port: { number: 80 } } }] }],
+    });
+    const nobody = resourceOf('AuthorizationPolicy', 'nobody', {});
+    const snapshot = builderOf({ services: [web], config: [both, ruled, tcp, nobody] }).snapshot();
+    const listeners = translate(snapshot, context, createMemo()).resources(typeUrls.listener);
+    const textOf = (listener: string) => {
+      const resource = listeners.get(listener);
+      return JSON.stringify(resource && resourceToJson(resource));
+    };
+    expect(textOf('0.0.0.0_9000')).toContain('network.rbac');
+    expect(textOf('0.0.0.0_9000')).toContain('tunnelingConfig');
+    const passed = textOf('0.0.0.0_15443');
+    expect(passed).toContain(name(''));
+    expect(passed).toContain('"idleTimeout":"7s"');
+    expect(passed).not.toContain('network.rbac');
+    expect(passed).not.toContain('tunnelingConfig');
+  });
+
   it('is none of a sidecar’s business', () => {
     const builder = builderOf({ services: [web], config: [gateway] });
     const sidecar = sidecarContext({ labels: { istio: 'eastwestgateway' } });

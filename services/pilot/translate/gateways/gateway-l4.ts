@@ -1,7 +1,7 @@
 // Byte forwarding at a gateway: VirtualServices' tcp rules, tls rules by SNI, and SNI-named clusters (AUTO_PASSTHROUGH).
 import type { Service } from '../../../../events/model.ts';
 import type { L4MatchAttributes, TLSMatchAttributes } from '../../../../mesh/config/schemas/virtual-service.ts';
-import { routeTarget } from '../listeners/l4-chains.ts';
+import { routeTarget, statPrefixOf } from '../listeners/l4-chains.ts';
 import { type TcpTarget, toCluster } from '../listeners/tcp-proxy.ts';
 import { dnsSrvSubsetKey, isHostWithin } from '../names.ts';
 import { hostsForNamespace, hostsOverlap } from '../routes/hostname.ts';
@@ -85,10 +85,11 @@ function autoPassthrough(placed: GatewayServer, lookups: Lookups): GatewayL4Chai
       const subsets = ['', ...(rule?.subsets ?? []).map(({ name }) => name)];
       return service.ports
         .filter(({ protocol }) => protocol !== 'UDP')
-        .flatMap(({ port }) =>
+        .flatMap(({ name, port }) =>
           subsets.map((subset): GatewayL4Chain => {
             const cluster = dnsSrvSubsetKey('outbound', port, subset, service.hostname);
-            const target = { ...toCluster(cluster), subset };
+            const statPrefix = statPrefixOf(cluster, { service, port: { name, port }, subset }, lookups);
+            const target = { ...toCluster(cluster), statPrefix, subset, rule, withoutTunnel: true as const };
             return { sniHosts: [cluster], applicationProtocols: meshAlpns, target, owner: service };
           }),
         );

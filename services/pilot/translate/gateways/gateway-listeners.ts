@@ -172,8 +172,9 @@ function l4Chains(
       ...chainBase(sniHosts, applicationProtocols),
       filters: [
         ...bansOf(server, security),
-        ...security.networkFilters,
-        tcpProxyFilter(target, { telemetry, place: { side: 'CLIENT' }, reportLogs: security.tcpReportLogs }),
+        // Who may pass is for the destination to say: here nothing is known of the caller.
+        ...(server.tls?.mode === 'AUTO_PASSTHROUGH' ? security.ownNetworkFilters : security.networkFilters),
+        tcpProxyFilter(target, { telemetry, mesh, place: { side: 'CLIENT' }, reportLogs: security.tcpReportLogs }),
       ],
       ...(socket ? { transportSocket: socket } : {}),
     }),

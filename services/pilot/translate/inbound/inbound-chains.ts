@@ -3,6 +3,7 @@ import { BlockList, isIP } from 'node:net';
 import type { ConfigResource, Service } from '../../../../events/model.ts';
 import type { ServerTLSSettings } from '../../../../mesh/config/schemas/gateway.ts';
 import type { IstioIngressListener, SidecarSpec } from '../../../../mesh/config/schemas/sidecar.ts';
+import type { StatNameParts } from '../clusters/stat-name.ts';
 import { wildcardAddress } from '../listeners/address.ts';
 import type { ProxyScope } from '../proxy-scope.ts';
 import { insideTls, type ListenerPortProtocol, listenerKind, parsePortProtocol } from '../routes/protocol.ts';
@@ -24,6 +25,8 @@ export interface InboundChain {
   readonly hostname: string;
   /** The service, as metrics name it; absent for unknown ports. */
   readonly service?: { readonly host: string; readonly name: string; readonly namespace: string };
+  /** What statistics of its connections may call it (the mesh's `inboundClusterStatName`). */
+  readonly statNames: Omit<StatNameParts, 'subset' | 'targetPort'>;
   /** TLS that ends here where mutual TLS is off; `protocol` is what is inside. */
   readonly tls?: ServerTLSSettings;
   /** The Sidecar it came from. */
@@ -40,8 +43,9 @@ export function inboundChains(scope: ProxyScope): readonly InboundChain[] {
 
 function ingressChains(scope: ProxyScope, ingress: readonly IstioIngressListener[]): InboundChain[] {
   const { sidecar, context } = scope;
+  const hostname = sidecar ? `${sidecar.name}.${sidecar.namespace}` : '';
   return ingress.map((listener) => {
-    const port = listener.port.number ?? 0;
+    const { number: port = 0, name = '' } = listener.port;
     const protocol = parsePortProtocol(listener.port.protocol);
     const isDefault = listener.captureMode === undefined || listener.captureMode === 'DEFAULT';
     return {
@@ -51,7 +55,8 @@ function ingressChains(scope: ProxyScope, ingress: readonly IstioIngressListener
       protocol: listener.tls ? insideTls(protocol) : protocol,
       ...(listener.tls ? { tls: listener.tls } : {}),
       bindToPort: isDefault ? context.interceptionMode === 'NONE' : listener.captureMode === 'NONE',
-      hostname: sidecar ? `${sidecar.name}.${sidecar.namespace}` : '',
+      hostname,
+      statNames: { service: { hostname, name: hostname, namespace: '', platform: '' }, port: { name, port } },
       ...serviceAt(port, scope),
       sidecar,
     };
@@ -92,6 +97,7 @@ function serviceChains({ instances, context }: ProxyScope): InboundChain[] {
             bindToPort: false,
             hostname,
             service: named(service),
+            statNames: { service, port: { name, port } },
             sidecar: undefined,
           },
         ];

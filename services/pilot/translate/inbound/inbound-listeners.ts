@@ -9,6 +9,7 @@ import {
 } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
 import { type Listener, ListenerSchema } from '../../../../gen/envoy/config/listener/v3/listener_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
+import { statPrefix } from '../clusters/stat-name.ts';
 import { encodeResource } from '../encode.ts';
 import { serverTlsSocket } from '../gateways/server-tls.ts';
 import { bindAddress, wildcardAddress } from '../listeners/address.ts';
@@ -127,6 +128,10 @@ const unknownPorts: InboundChain = {
   protocol: 'Unsupported',
   bindToPort: false,
   hostname: '',
+  statNames: {
+    service: { hostname: '', name: '', namespace: '', platform: '' },
+    port: { name: virtualInboundListener, port: 0 },
+  },
   sidecar: undefined,
 };
 
@@ -181,10 +186,16 @@ function httpChain(chain: InboundChain, way: InboundWay, { mesh, security, telem
 
 function tcpChain(chain: InboundChain, way: InboundWay, { mesh, security, telemetry }: Place): FilterChain {
   const place = { ...reportOf(chain, way), side: 'SERVER' as const };
-  const report = { telemetry, place, reportLogs: security.tcpReportLogs };
+  const report = { telemetry, mesh, place, reportLogs: security.tcpReportLogs };
   const bans = way.isMeshTls ? security.banFilters : [];
-  const filters = [...bans, ...security.networkFilters, tcpProxyFilter(toCluster(clusterOf(chain)), report)];
+  const target = { ...toCluster(clusterOf(chain)), ...statPrefixOf(chain, mesh) };
+  const filters = [...bans, ...security.networkFilters, tcpProxyFilter(target, report)];
   return filterChain(chain, way, { name: tcpChainName(chain), filters, ...socketOf({ chain, way, mesh, security }) });
+}
+
+/** The mesh's name for statistics of connections, where it has one; else the cluster's. */
+function statPrefixOf({ statNames, targetPort }: InboundChain, { inboundClusterStatName: pattern }: MeshConfig) {
+  return pattern ? { statPrefix: statPrefix(pattern, { ...statNames, subset: '', targetPort }) } : {};
 }
 
 /** The transport socket of a chain on which TLS ends: the mesh's, or the ingress listener's own. */

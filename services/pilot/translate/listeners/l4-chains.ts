@@ -141,7 +141,7 @@ export function routeTarget(
 }
 
 /** The cluster's name, or what the mesh calls outbound clusters' statistics. */
-function statPrefixOf(
+export function statPrefixOf(
   cluster: string,
   { service, port, subset }: Omit<StatNameParts, 'service' | 'targetPort'> & { readonly service: Service | undefined },
   { scope }: Lookups,

@@ -105,7 +105,7 @@ export function virtualOutbound(options: OutboundOptions & { readonly isTranspar
       ...unknownHttpChain(options),
       {
         name: 'virtualOutbound-catchall-tcp',
-        filters: [tcpProxyFilter(toCluster(unknownCluster), clientReport(telemetry))],
+        filters: [tcpProxyFilter(toCluster(unknownCluster), clientReport(options))],
       },
     ],
     // What is HTTP goes to the host that it names.
@@ -158,8 +158,8 @@ function unknownHttpChain({
   ];
 }
 
-function clientReport(telemetry: WorkloadTelemetry): TcpReport {
-  return { telemetry, place: { side: 'CLIENT' } };
+function clientReport({ telemetry, mesh }: OutboundOptions): TcpReport {
+  return { telemetry, mesh, place: { side: 'CLIENT' } };
 }
 
 function filterChain(chain: HttpChain | L4Chain, entry: OutboundEntry, options: OutboundOptions): FilterChain {
@@ -167,7 +167,7 @@ function filterChain(chain: HttpChain | L4Chain, entry: OutboundEntry, options: 
   const match = chainMatch(chain);
   const filters =
     chain.kind === 'l4'
-      ? [...sniLookUp(chain, entry, options), tcpProxyFilter(chain.target, clientReport(telemetry))]
+      ? [...sniLookUp(chain, entry, options), tcpProxyFilter(chain.target, clientReport(options))]
       : [
           connectionManagerFilter({
             class: 'sidecar-outbound',
@@ -211,11 +211,12 @@ function chainMatch(chain: HttpChain | L4Chain): FilterChainMatch | undefined {
   return create(FilterChainMatchSchema, { serverNames, prefixRanges });
 }
 
-function passthroughChain({ telemetry, unknownCluster = blackHoleCluster }: OutboundOptions): FilterChain {
+function passthroughChain(options: OutboundOptions): FilterChain {
+  const { unknownCluster = blackHoleCluster } = options;
   return create(FilterChainSchema, {
     name: 'PassthroughFilterChain',
     filterChainMatch: {},
-    filters: [tcpProxyFilter(toCluster(unknownCluster), clientReport(telemetry))],
+    filters: [tcpProxyFilter(toCluster(unknownCluster), clientReport(options))],
   });
 }
 

@@ -8,7 +8,9 @@ import {
   type TcpProxy,
   TcpProxySchema,
 } from '../../../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.js';
+import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { type MergedRule, subsetOf } from '../destination-rules.ts';
+import { bracketed } from '../routes/domains.ts';
 import { durationOf, durationOfMs } from '../routes/duration.ts';
 import { tcpHashPolicy } from '../routes/hash-policy.ts';
 import type { ReportPlace } from '../telemetry/stats-loggers.ts';
@@ -23,12 +25,16 @@ export interface TcpTarget {
   readonly subset: string;
   /** DestinationRule of the (first) destination: idle timeout, hash policy, tunnel. */
   readonly rule: MergedRule | undefined;
+  /** Whether the rule's tunnel is left out: mutual TLS that is passed on goes as it is. */
+  readonly withoutTunnel?: true;
 }
 
 /** Who reports a TCP proxy's connections, and as what. */
 export interface TcpReport {
   readonly telemetry: WorkloadTelemetry;
   readonly place: ReportPlace;
+  /** Its proxy's: how long, in ms, connections may be idle where no DestinationRule says (node metadata IDLE_TIMEOUT). */
+  readonly mesh: Pick<MeshConfig, 'httpIdleTimeoutMs'>;
   /** Of policies, beside the telemetry's own. */
   readonly reportLogs?: readonly AccessLog[];
 }
@@ -37,12 +43,15 @@ export interface TcpReport {
 export function tcpProxyFilter(target: TcpTarget, report: TcpReport | undefined): Filter {
   const { rule, statPrefix } = target;
   const tcp = rule?.trafficPolicy?.connectionPool?.tcp;
+  const ownIdleMs = report?.mesh.httpIdleTimeoutMs;
+  const ownIdle = ownIdleMs === undefined ? undefined : durationOfMs(ownIdleMs);
+  const idleTimeout = tcp?.idleTimeout === undefined ? ownIdle : durationOf(tcp.idleTimeout);
   const proxy = create(TcpProxySchema, {
     statPrefix,
     clusterSpecifier: clusterSpecifier(target),
     ...(report ? accessLogs(report) : {}),
     hashPolicy: tcpHashPolicy(rule, target.subset),
-    ...(tcp?.idleTimeout === undefined ? {} : { idleTimeout: durationOf(tcp.idleTimeout) }),
+    ...(idleTimeout === undefined ? {} : { idleTimeout }),
     ...(tcp?.maxConnectionDuration === undefined
       ? {}
       : { maxDownstreamConnectionDuration: durationOf(tcp.maxConnectionDuration) }),
@@ -80,10 +89,11 @@ function clusterSpecifier({ clusters }: TcpTarget): TcpProxy['clusterSpecifier']
 }
 
 /** DestinationRule's `tunnel`: bytes go through a CONNECT (or POST) request. */
-function tunneling({ rule, subset }: TcpTarget) {
+function tunneling({ rule, subset, withoutTunnel }: TcpTarget) {
+  if (withoutTunnel) return {};
   const policy = subset ? subsetOf(rule, subset)?.trafficPolicy : rule?.trafficPolicy;
   const tunnel = policy?.tunnel;
   if (tunnel === undefined) return {};
   const { targetHost, targetPort, protocol } = tunnel;
-  return { tunnelingConfig: { hostname: `${targetHost}:${targetPort}`, usePost: protocol === 'POST' } };
+  return { tunnelingConfig: { hostname: `${bracketed(targetHost)}:${targetPort}`, usePost: protocol === 'POST' } };
 }

@@ -32,6 +32,8 @@ export interface WorkloadSecurity {
   readonly tcpReportLogs: readonly AccessLog[];
   /** Come before the TCP proxy. */
   readonly networkFilters: readonly Filter[];
+  /** Those of them that are not Istio's policies. */
+  readonly ownNetworkFilters: readonly Filter[];
   /** Come first of all on chains of the mesh's mutual TLS: connections of banned identities end there. */
   readonly banFilters: readonly Filter[];
   /** Other trust domains whose workloads are known; undefined: none. */
@@ -47,6 +49,7 @@ const noSecurity: WorkloadSecurity = {
   reportLogs: [],
   tcpReportLogs: [],
   networkFilters: [],
+  ownNetworkFilters: [],
   banFilters: [],
   federation: undefined,
   modes: mutualTlsModes([], { rootNamespace: '', namespace: '', labels: {} }),
@@ -66,6 +69,7 @@ export function workloadSecurity(lookups: Lookups): WorkloadSecurity {
     reportLogs: policies.logs,
     tcpReportLogs: policies.tcpLogs,
     networkFilters: [...istio.networkFilters, ...policies.networkFilters],
+    ownNetworkFilters: policies.networkFilters,
   }));
 }
 
@@ -101,6 +105,7 @@ function istioSecurity({ scope, memo }: Lookups): WorkloadSecurity {
           ...rbacHttpFilters(authorization, mesh),
         ],
         networkFilters: [...customNetworkFilters(custom, { mesh, find }), ...rbacNetworkFilters(authorization, mesh)],
+        ownNetworkFilters: [],
         federation,
         banFilters: hasIdentity ? banFilters(bans, mesh) : [],
         modes: mutualTlsModes(peer, { rootNamespace: mesh.rootNamespace, namespace, labels }),
