@@ -67,6 +67,14 @@ describe('mesh configuration', () => {
     ]);
   });
 
+  it('warns of headers that would tell a receiver a variable of the control plane’s own, and of no others', () => {
+    const headers = ['TOKEN', 'PERIPLUS_KEY'].map((envName) => ({ name: 'authorization', envName }));
+    const { problems } = check({ extensionProviders: [{ name: 'z', zipkin: { service: 'z', port: 80, headers } }] });
+    expect(problems.map(({ severity, path }) => `${severity} ${path}`)).toEqual([
+      'warning extensionProviders[0].zipkin.headers[1].envName',
+    ]);
+  });
+
   it('refuses a document that is no object', () => {
     expect(check('text').problems).toHaveLength(1);
   });

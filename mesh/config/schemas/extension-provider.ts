@@ -111,6 +111,10 @@ export interface OtelAlsProvider extends Static<typeof otelAlsSchema> {}
 export interface OpenTelemetryProvider extends Static<typeof openTelemetrySchema> {}
 /** A header that proxies send to a receiver; `envName` names a variable of the control plane's. */
 export type ProviderHeader = Static<typeof headersSchema>[number];
+/** Whether `envName` means a setting of the control plane's own, tokens among them: no business of those who may write the mesh configuration. */
+export function isOwnVariable(envName: string): boolean {
+  return envName.toUpperCase().startsWith('PERIPLUS_');
+}
 /** Where and how a receiver is reached over HTTP. */
 export interface ProviderHttpService extends Static<typeof httpServiceSchema> {}
 /** A receiver of Zipkin's spans. */

@@ -1,7 +1,7 @@
 // Validates Istio's `mesh` document beyond its schema (istio.io/latest/docs/reference/config/istio.mesh.v1alpha1).
 import { StatusCode } from '../../../gen/envoy/type/v3/http_status_pb.js';
 import { durationMs } from '../quantities.ts';
-import type { ExtensionProvider, ProviderHeader } from '../schemas/extension-provider.ts';
+import { type ExtensionProvider, isOwnVariable, type ProviderHeader } from '../schemas/extension-provider.ts';
 import type { MeshConfigSpec } from '../schemas/mesh-config.ts';
 import { isAddress, isDnsLabel, isDnsName } from './hosts.ts';
 import { checkRetries } from './http-policies.ts';
@@ -88,10 +88,11 @@ function checkProvider(provider: ExtensionProvider, place: Place): void {
   checkHeaders(zipkin?.headers, place.at('zipkin', 'headers'));
 }
 
-/** Istio reads `envName` from istiod's environment; a configuration that is replayed can't depend on that. */
+/** Pilot sends the value of its variable `envName`, unless that is one of its own. */
 function checkHeaders(headers: readonly ProviderHeader[] | undefined, place: Place): void {
   forEachAt(headers, place, ({ name, envName }, at) => {
-    if (envName) at.at('envName').warn(`has no effect: ${name} is sent without a value; write it as value`);
+    if (envName && isOwnVariable(envName))
+      at.at('envName').warn(`names a variable of the control plane's own: ${name} is sent without a value`);
   });
 }
 

@@ -49,6 +49,33 @@ const timeoutWith = (config: readonly ConfigResource[], context = sidecarContext
   clusterOf(translate(snapshotOf({ services, config }), context, createMemo()))?.connectTimeout;
 
 describe('EnvoyFilters in translation', () => {
+  it('adds to a gateway what is for gateways or for any, once, and nothing that is for sidecars', () => {
+    const gateway = sidecarContext({ type: 'router', labels: { istio: 'ingressgateway' }, addresses: ['10.0.0.2'] });
+    const contexts = ['SIDECAR_INBOUND', 'SIDECAR_OUTBOUND', 'GATEWAY', 'ANY'] as const;
+    const adding = contexts.flatMap((context) =>
+      (['CLUSTER', 'LISTENER'] as const).map((applyTo) => ({
+        applyTo,
+        match: { context },
+        patch: { operation: 'ADD' as const, value: { name: `added ${context}` } },
+      })),
+    );
+    const config = [filter('x', { configPatches: adding })];
+    const addedTo = (context: typeof gateway) => {
+      const translation = translate(snapshotOf({ services, config }), context, createMemo());
+      return [typeUrls.cluster, typeUrls.listener].map((type) =>
+        translation
+          .resources(type)
+          .names()
+          .filter((name) => name.startsWith('added'))
+          .sort(),
+      );
+    };
+    const forGateways = ['added ANY', 'added GATEWAY'];
+    expect(addedTo(gateway)).toEqual([forGateways, forGateways]);
+    const forSidecars = ['added ANY', 'added SIDECAR_INBOUND', 'added SIDECAR_OUTBOUND'];
+    expect(addedTo(sidecarContext())).toEqual([forSidecars, forSidecars]);
+  });
+
   it('leaves proxies that none selects the very objects that they would have without', () => {
     const memo = createMemo();
     const builder = builderOf({ services });

@@ -36,6 +36,8 @@ export function envoyFiltersOf(patches: PatchSet | undefined, type: ProxyContext
   if (patches === undefined) return noEnvoyFilters;
   const outbound: PatchContext = type === 'router' ? 'GATEWAY' : 'SIDECAR_OUTBOUND';
   const inbound: PatchContext = type === 'router' ? 'GATEWAY' : 'SIDECAR_INBOUND';
+  // Both halves of a gateway are GATEWAY: what is added is added once.
+  const sideOf = (half: Half) => (half === 'shared' ? outbound : type === 'router' ? undefined : inbound);
   const problems: string[] = [...patches.problems];
   const apply = (job: Omit<PatchJob, 'patches'>) => {
     const patched = patchResources({ ...job, patches }, memo);
@@ -45,13 +47,12 @@ export function envoyFiltersOf(patches: PatchSet | undefined, type: ProxyContext
   return {
     clusters: (set, half, origin) => {
       const contextOf = (name: string) => (isInboundCluster(name) ? inbound : outbound);
-      // A gateway's two halves are both outbound: what is added is added once.
-      const side = half === 'own' ? 'SIDECAR_INBOUND' : outbound;
-      return apply({ kind: 'cluster', set, contextOf, side, origin });
+      return apply({ kind: 'cluster', set, contextOf, side: sideOf(half), origin });
     },
     listeners: (set, half, origin) => {
-      const side = half === 'own' ? 'SIDECAR_INBOUND' : outbound;
-      return apply({ kind: 'listener', set, contextOf: () => side, side, origin });
+      const side = sideOf(half);
+      // A gateway has no listeners of its own half.
+      return side === undefined ? set : apply({ kind: 'listener', set, contextOf: () => side, side, origin });
     },
     routes: (set, origin, gatewayPorts) =>
       apply({ kind: 'route', set, contextOf: () => outbound, side: outbound, origin, gatewayPorts }),

@@ -24,8 +24,8 @@ export interface PatchJob {
   readonly patches: PatchSet;
   /** Which side a resource is on. */
   contextOf(name: string): PatchContext;
-  /** The side on which resources are added. */
-  readonly side: PatchContext;
+  /** The side on which resources are added; undefined: none are. */
+  readonly side: PatchContext | undefined;
   /** Objects that tell successive sets of one origin from others: of these the difference alone is patched. */
   readonly origin: readonly unknown[];
   readonly gatewayPorts?: GatewayPorts | undefined;
@@ -86,7 +86,7 @@ function hasPatches({ kind, patches, side }: PatchJob): boolean {
   if (kind === 'cluster') return patches.of('CLUSTER').length > 0;
   const all = patchesOf(kind, patches);
   const inside = kind === 'listener' && side === 'SIDECAR_INBOUND' ? patchesOf('route', patches) : [];
-  return [...all, ...inside].some((patch) => isFor(patch, side));
+  return [...all, ...inside].some((patch) => side !== undefined && isFor(patch, side));
 }
 
 function nextSet(job: PatchJob, holder: Holder, memo: Memo): PatchedResources {
@@ -191,6 +191,7 @@ function named<Message extends { name: string }>(message: Message, name: string,
 
 /** Of two with one name the first stays, and a generated one before both. */
 function addedResources({ kind, patches, side }: PatchJob, memo: Memo): readonly EncodedResource[] {
+  if (side === undefined) return [];
   return memo.get('envoy-filter-added', [patches, kind, side], () => {
     const unique = new Map<string, EncodedResource>();
     const add = (resource: EncodedResource) => unique.has(resource.name) || unique.set(resource.name, resource);

@@ -58,12 +58,7 @@ export interface FileLogOptions {
   readonly filter?: AccessLogFilter | undefined;
 }
 
-/** Access logs of a listener itself: connections that match none of its filter chains (response flag NR). */
-export function listenerAccessLogs(mesh: MeshConfig): AccessLog[] {
-  return meshFileLog(mesh, noRoute);
-}
-
-/** Connections that no chain takes. */
+/** What a listener itself logs: connections that match none of its filter chains (response flag NR). */
 export const noRoute = create(AccessLogFilterSchema, {
   filterSpecifier: { case: 'responseFlagFilter', value: { flags: ['NR'] } },
 });
@@ -71,9 +66,12 @@ export const noRoute = create(AccessLogFilterSchema, {
 /** The log that the mesh's `accessLogFile` asks for, if any. */
 export function meshFileLog(mesh: MeshConfig, filter?: AccessLogFilter): AccessLog[] {
   if (mesh.accessLogFile === '') return [];
-  const { accessLogFile: path, accessLogFormat: text, accessLogEncoding } = mesh;
-  const json = accessLogEncoding === 'JSON' ? (parseFormat(text) ?? jsonFormat) : undefined;
-  return [fileLog({ path, text, json, filter })];
+  return [fileLog({ path: mesh.accessLogFile, ...meshFormat(mesh), filter })];
+}
+
+/** The mesh's `accessLogFormat` in its `accessLogEncoding`. */
+export function meshFormat({ accessLogFormat: text, accessLogEncoding }: MeshConfig) {
+  return { text, json: accessLogEncoding === 'JSON' ? (parseFormat(text) ?? jsonFormat) : undefined };
 }
 
 /** An access log in a file. */

@@ -9,13 +9,20 @@ import {
   TcpGrpcAccessLogConfigSchema,
 } from '../../../../gen/envoy/extensions/access_loggers/grpc/v3/als_pb.js';
 import { OpenTelemetryAccessLogConfigSchema } from '../../../../gen/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.js';
+import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { FileLogProvider, OtelAlsProvider } from '../../../../mesh/config/schemas/extension-provider.ts';
-import { fileLog, textFormat } from '../listeners/access-log.ts';
+import { type FileLogOptions, fileLog, jsonFormat, meshFormat, textFormat } from '../listeners/access-log.ts';
 import { compareNames } from '../names.ts';
 import { accessLog, allOf, whereCel } from './access-log.ts';
 import type { LogChoice } from './effective-access-logs.ts';
 import { logFormatters } from './log-formatters.ts';
 import { builtinLog, grpcServiceOf, type ProviderTarget } from './providers.ts';
+
+/** What loggers are made of beside a Telemetry. */
+export interface LoggerSources {
+  readonly targets: readonly ProviderTarget[];
+  readonly mesh: MeshConfig;
+}
 
 /**
  * Loggers of the providers that the proxy can reach; undefined where none of them is one that logs. As in Istio each is for requests
@@ -23,22 +30,21 @@ import { builtinLog, grpcServiceOf, type ProviderTarget } from './providers.ts';
  */
 export function accessLoggers(
   choices: readonly LogChoice[],
-  targets: readonly ProviderTarget[],
+  { targets, mesh }: LoggerSources,
   restriction?: AccessLogFilter,
 ): readonly AccessLog[] | undefined {
   const loggers = choices.flatMap(({ provider: name, filter: expression, isDisabled }) => {
     const filter = allOf(restriction, expression === undefined ? undefined : whereCel(expression));
     const target = targets.find(({ provider }) => provider.name === name);
-    const isBuiltin = target === undefined && name === builtinLog;
-    const logger = isBuiltin ? fileLogOf({}, filter) : target && loggerOf(target, filter);
+    const file = target?.provider.envoyFileAccessLog ?? (target || name !== builtinLog ? undefined : {});
+    const logger = file ? fileLog(fileOptions(name, file, { mesh, filter })) : target && loggerOf(target, filter);
     return logger === undefined ? [] : [{ logger, isDisabled }];
   });
   return loggers.length === 0 ? undefined : loggers.flatMap((one) => (one.isDisabled ? [] : [one.logger]));
 }
 
 function loggerOf(target: ProviderTarget, filter: AccessLogFilter | undefined): AccessLog | undefined {
-  const { envoyFileAccessLog, envoyHttpAls, envoyTcpAls, envoyOtelAls } = target.provider;
-  if (envoyFileAccessLog) return fileLogOf(envoyFileAccessLog, filter);
+  const { envoyHttpAls, envoyTcpAls, envoyOtelAls } = target.provider;
   if (envoyOtelAls) return otelLog(target, envoyOtelAls, filter);
   if (envoyHttpAls) {
     const config = create(HttpGrpcAccessLogConfigSchema, {
@@ -57,10 +63,17 @@ function loggerOf(target: ProviderTarget, filter: AccessLogFilter | undefined): 
   return undefined;
 }
 
-function fileLogOf({ path, logFormat, omitEmptyValues }: FileLogProvider, filter: AccessLogFilter | undefined) {
-  const json = logFormat?.labels ? (logFormat.labels as JsonObject) : undefined;
-  const text = logFormat?.text ?? '';
-  return fileLog({ path: path || '/dev/stdout', text, json, omitEmptyValues: omitEmptyValues ?? false, filter });
+/** As in Istio the provider named `envoy` writes as the mesh's `accessLogFormat` says, unless it has a format of its own; empty `labels` are Istio's JSON. */
+function fileOptions(
+  name: string,
+  { path, logFormat, omitEmptyValues = false }: FileLogProvider,
+  { mesh, filter }: { readonly mesh: MeshConfig; readonly filter: AccessLogFilter | undefined },
+): FileLogOptions {
+  const common = { path: path || '/dev/stdout', omitEmptyValues, filter };
+  if (name === builtinLog && logFormat === undefined && !omitEmptyValues) return { ...common, ...meshFormat(mesh) };
+  const { text = '', labels } = logFormat ?? {};
+  if (labels === undefined) return { ...common, text };
+  return { ...common, text, json: Object.keys(labels).length > 0 ? (labels as JsonObject) : jsonFormat };
 }
 
 /** Filter state and peer facts that Istio's providers ask for by name. */
@@ -81,7 +94,7 @@ function otelLog(target: ProviderTarget, provider: OtelAlsProvider, filter: Acce
   const { text, labels } = provider.logFormat ?? {};
   const config = create(OpenTelemetryAccessLogConfigSchema, {
     commonConfig: commonConfig(target, provider, 'otel_envoy_accesslog'),
-    body: { value: { case: 'stringValue', value: text || textFormat.trimEnd() } },
+    body: { value: { case: 'stringValue', value: text || textFormat } },
     disableBuiltinLabels: true,
     formatters: logFormatters(provider.logFormat),
     ...(labels ? { attributes: { values: keyValues(labels) } } : {}),

@@ -1,9 +1,10 @@
 // Headers of providers whose value is a variable of the control plane's environment (`envName`): how tokens stay out of configuration.
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
-import type {
-  ExtensionProvider,
-  ProviderHeader,
-  ProviderHttpService,
+import {
+  type ExtensionProvider,
+  isOwnVariable,
+  type ProviderHeader,
+  type ProviderHttpService,
 } from '../../../../mesh/config/schemas/extension-provider.ts';
 import type { Snapshot } from '../../../../mesh/snapshot.ts';
 import type { Memo } from '../memo.ts';
@@ -13,9 +14,6 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Of what shows configuration to people, and of what has no environment: values are empty. */
 export const noEnvironment: Environment = {};
-
-/** Settings of the control plane's own, tokens among them, are no business of those who may write the mesh configuration. */
-const ownPrefix = 'PERIPLUS_';
 
 /** `snapshot` with the values of such headers; the given one where there are none. The same object while both are. */
 export function withHeaderValues(snapshot: Snapshot, environment: Environment, memo: Memo): Snapshot {
@@ -59,6 +57,5 @@ function providerWith(provider: ExtensionProvider, environment: Environment): Ex
 
 function headerWith({ name, value, envName }: ProviderHeader, environment: Environment): ProviderHeader {
   if (envName === undefined) return value === undefined ? { name } : { name, value };
-  const isOwn = envName.toUpperCase().startsWith(ownPrefix);
-  return { name, value: (isOwn ? undefined : environment[envName]) ?? '' };
+  return { name, value: (isOwnVariable(envName) ? undefined : environment[envName]) ?? '' };
 }

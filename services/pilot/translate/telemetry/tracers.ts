@@ -133,7 +133,7 @@ function httpService(
   };
 }
 
-/** Of a header with `envName` the value is empty: what runs the control plane is no part of the configuration. */
+/** Values that `envName` stands for are in already (environment-headers.ts). */
 function headersOf(headers: readonly ProviderHeader[] = []) {
   return headers.map(({ name, value = '' }) => ({ key: name, value }));
 }

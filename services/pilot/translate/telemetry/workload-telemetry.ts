@@ -8,7 +8,7 @@ import type {
 } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { TelemetrySpec } from '../../../../mesh/config/schemas/telemetry.ts';
-import { listenerAccessLogs, meshFileLog, noRoute } from '../listeners/access-log.ts';
+import { meshFileLog, noRoute } from '../listeners/access-log.ts';
 import type { Lookups } from '../routes/lookups.ts';
 import { atType } from './access-log.ts';
 import { accessLoggers } from './access-loggers.ts';
@@ -98,22 +98,23 @@ function namesOf({ logs, tracing: choice }: SideChoices): readonly string[] {
 
 function telemetryOf(sides: Sides, targets: readonly ProviderTarget[], proxy: TracedProxy): WorkloadTelemetry {
   const { mesh } = proxy;
+  const sources = { targets, mesh };
   const reportsOpened = sides.CLIENT.metrics !== undefined || sides.SERVER.metrics !== undefined;
   return {
     connectionReportMs: reportsOpened ? sides.intervalMs : undefined,
     httpLogs: (place) => {
       const { logs, metrics } = sides[place.side];
-      const own = accessLoggers(logs, targets) ?? meshFileLog(mesh);
+      const own = accessLoggers(logs, sources) ?? meshFileLog(mesh);
       return [...own, ...(metrics ? httpStatsLoggers(place, metrics) : [])];
     },
     tcpLogs: (place, forOthers) => {
       const { logs, metrics } = sides[place.side];
       // Where connections are reported several times, people's logs still have them once.
       const filter = reportsOpened || forOthers ? atType(AccessLogType.TcpConnectionEnd) : undefined;
-      const own = accessLoggers(logs, targets, filter) ?? meshFileLog(mesh, filter);
+      const own = accessLoggers(logs, sources, filter) ?? meshFileLog(mesh, filter);
       return [...own, ...(metrics ? connectionLoggers(place, metrics) : [])];
     },
-    listenerLogs: (side) => [...(accessLoggers(sides[side].logs, targets, noRoute) ?? listenerAccessLogs(mesh))],
+    listenerLogs: (side) => [...(accessLoggers(sides[side].logs, sources, noRoute) ?? meshFileLog(mesh, noRoute))],
     httpFilters: (side) => (sides[side].metrics ? peerFilters(side) : []),
     tracing: (side) => tracing(sides[side].tracing, targets, proxy),
     requestId: (side) => requestIdExtension(sides[side].tracing),
