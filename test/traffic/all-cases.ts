@@ -30,6 +30,7 @@ import { protocolStreamCases } from './cases/protocol-streams.ts';
 import { protocolCases } from './cases/protocols.ts';
 import { providerCallCases } from './cases/provider-calls.ts';
 import { providerResourceCases } from './cases/provider-resources.ts';
+import { providerTracerCases } from './cases/provider-tracers.ts';
 import { providerCases } from './cases/providers.ts';
 import { proxyConfigCases } from './cases/proxy-config.ts';
 import { proxyHeaderCases } from './cases/proxy-headers.ts';
@@ -112,6 +113,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   providers: providerCases,
   'provider-calls': providerCallCases,
   'provider-resources': providerResourceCases,
+  'provider-tracers': providerTracerCases,
   'mesh-config': meshConfigCases,
   'proxy-headers': proxyHeaderCases,
   'connection-settings': connectionSettingCases,

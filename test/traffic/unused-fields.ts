@@ -37,6 +37,7 @@ export const unusedFields: Readonly<Record<string, string>> = {
     'Envoy 1.40 gives its gRPC exporter of spans no timeout: calls come without grpc-timeout, whatever the grpc_service says',
   'MeshConfig.extensionProviders.zipkin.timeout':
     'Envoy 1.40 gives Zipkin’s receivers five seconds (runtime tracing.zipkin.request_timeout), whatever the collector_service says',
+  'MeshConfig.extensionProviders.skywalking.accessToken': 'Istio’s control plane does not read it',
   'WorkloadGroup.template.address': 'each workload has the address that its proxy connects with',
   'WorkloadGroup.metadata.annotations': 'annotations of the WorkloadEntries, for people and other programs',
   'EnvoyFilter.configPatches.patch.filterClass': 'Istio’s control plane does not read it',

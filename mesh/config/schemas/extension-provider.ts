@@ -78,8 +78,10 @@ const zipkinSchema = object({
   headers: headersSchema,
   traceContextOption: oneOfNames('USE_B3', 'USE_B3_WITH_W3C_PROPAGATION'),
 });
+const skywalkingSchema = object({ ...server, accessToken: text });
+const datadogSchema = object({ ...server, maxTagLength: uint32 });
 
-/** Schema of one provider; Lightstep, Datadog, Stackdriver, OpenCensus and SkyWalking are accepted and have no effect. */
+/** Schema of one provider; Lightstep, Stackdriver and OpenCensus are accepted and have no effect. */
 export const extensionProviderSchema = openObject({
   name: required(text),
   envoyExtAuthzHttp: httpSchema,
@@ -90,6 +92,8 @@ export const extensionProviderSchema = openObject({
   envoyOtelAls: otelAlsSchema,
   opentelemetry: openTelemetrySchema,
   zipkin: zipkinSchema,
+  skywalking: skywalkingSchema,
+  datadog: datadogSchema,
   prometheus: object({}),
 });
 

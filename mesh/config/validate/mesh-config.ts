@@ -63,6 +63,8 @@ const forms = [
   'envoyOtelAls',
   'opentelemetry',
   'zipkin',
+  'skywalking',
+  'datadog',
 ] as const;
 
 function checkProvider(provider: ExtensionProvider, place: Place): void {

@@ -111,8 +111,8 @@ function serviceOf({ service: name, port }: Server, { registry }: Pick<Snapshot,
 }
 
 function serverOf(provider: ExtensionProvider): Server | undefined {
-  const { envoyHttpAls, envoyTcpAls, envoyOtelAls, opentelemetry, zipkin } = provider;
-  return envoyHttpAls ?? envoyTcpAls ?? envoyOtelAls ?? opentelemetry ?? zipkin;
+  const { envoyHttpAls, envoyTcpAls, envoyOtelAls, opentelemetry, zipkin, skywalking, datadog } = provider;
+  return envoyHttpAls ?? envoyTcpAls ?? envoyOtelAls ?? opentelemetry ?? zipkin ?? skywalking ?? datadog;
 }
 
 function samplerOf({ opentelemetry }: ExtensionProvider): Server | undefined {

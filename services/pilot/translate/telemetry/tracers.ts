@@ -1,10 +1,12 @@
-// Envoy's tracers as MeshConfig's extensionProviders describe them: OpenTelemetry and Zipkin, each with how its receiver is reached.
+// Envoy's tracers as MeshConfig's extensionProviders describe them: OpenTelemetry, Zipkin, SkyWalking and Datadog, each with how its receiver is reached.
 import { create, type DescMessage, type MessageInitShape, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { HeaderValueOption_HeaderAppendAction } from '../../../../gen/envoy/config/core/v3/base_pb.js';
 import { HttpServiceSchema } from '../../../../gen/envoy/config/core/v3/http_service_pb.js';
+import { DatadogConfigSchema } from '../../../../gen/envoy/config/trace/v3/datadog_pb.js';
 import { OpenTelemetryConfigSchema } from '../../../../gen/envoy/config/trace/v3/opentelemetry_pb.js';
+import { SkyWalkingConfigSchema } from '../../../../gen/envoy/config/trace/v3/skywalking_pb.js';
 import {
   ZipkinConfig_CollectorEndpointVersion,
   ZipkinConfigSchema,
@@ -29,9 +31,25 @@ const zipkinTimeoutMs = 5_000;
 
 /** The tracer of a provider; undefined where it is none that traces, or lacks what its sampler needs. */
 export function tracerOf(target: ProviderTarget, { service }: SpanIdentity) {
-  const { opentelemetry, zipkin } = target.provider;
+  const { opentelemetry, zipkin, skywalking, datadog } = target.provider;
   if (opentelemetry) return openTelemetryTracer(target, opentelemetry, service);
-  return zipkin && zipkinTracer(target, zipkin);
+  if (zipkin) return zipkinTracer(target, zipkin);
+  if (skywalking) {
+    // Envoy names the service and the instance itself, as its node is called.
+    const config = create(SkyWalkingConfigSchema, { grpcService: grpcServiceOf(target) });
+    return extension('envoy.tracers.skywalking', SkyWalkingConfigSchema, config);
+  }
+  return datadog && datadogTracer(target, service);
+}
+
+function datadogTracer({ cluster, authority }: ProviderTarget, service: SpanIdentity['service']) {
+  const config = create(DatadogConfigSchema, {
+    collectorCluster: cluster,
+    collectorHostname: authority,
+    // Envoy refuses an empty one.
+    serviceName: service.cluster || 'unknown_service',
+  });
+  return extension('envoy.tracers.datadog', DatadogConfigSchema, config);
 }
 
 function openTelemetryTracer(

@@ -55,19 +55,19 @@ export function tracing(
   if (choice === undefined || target === undefined || choice.disableSpanReporting === true) return undefined;
   const provider = tracerOf(target, identity);
   if (provider === undefined) return undefined;
-  const { opentelemetry, zipkin } = target.provider;
+  const { opentelemetry, zipkin, skywalking, datadog } = target.provider;
+  const { maxTagLength } = opentelemetry ?? zipkin ?? datadog ?? {};
   // A sampler decides about all: it must see all.
   const percentage = opentelemetry?.dynatraceSampler ? 100 : (choice.randomSamplingPercentage ?? samplingOf(mesh));
   const tracing = create(HttpConnectionManager_TracingSchema, {
     clientSampling: { value: 100 },
     randomSampling: { value: percentage },
     overallSampling: { value: 100 },
-    maxPathTagLength:
-      (opentelemetry?.maxTagLength ?? zipkin?.maxTagLength) || mesh.tracing?.maxPathTagLength || defaultMaxTagLength,
+    maxPathTagLength: maxTagLength || mesh.tracing?.maxPathTagLength || defaultMaxTagLength,
     customTags: customTags(choice, mesh, identity),
     provider,
-    // As in Istio, a gateway's call is a span of its own beside the request's.
-    ...(isGateway && choice.provider !== bootstrapTracer ? { spawnUpstreamSpan: true } : {}),
+    // As in Istio, a gateway's call is a span of its own beside the request's; SkyWalking has one of each side everywhere.
+    ...((isGateway && choice.provider !== bootstrapTracer) || skywalking ? { spawnUpstreamSpan: true } : {}),
   });
   if (choice.disableContextPropagation === true) tracing.$unknown = [noContextPropagation];
   return tracing;
