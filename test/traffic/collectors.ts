@@ -115,7 +115,7 @@ export function startStreamReceiver(port: number): Promise<BytesReceiver> {
 function listening<Item>(
   server: Server,
   port: number,
-  { received, close }: { readonly received: readonly Item[]; close(): void },
+  { received, close }: { readonly received: readonly Item[]; readonly close: () => void },
 ): Promise<{ readonly received: readonly Item[]; stop(): Promise<void> }> {
   const stop = () =>
     new Promise<void>((resolve) => {

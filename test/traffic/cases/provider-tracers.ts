@@ -16,9 +16,12 @@ export const providerTracerCases: readonly TrafficCase[] = [
     resources: (place) => reporting(place, 'tracing', { name: 'spans', skywalking: overGrpc(place) }),
     run: async (mesh) => {
       const receiver = await startStreamReceiver(mesh.ports.spare[5]);
-      const urls = urlsIn(receiver.received, /\/a-traced-path/);
-      await isTraced(mesh, urls).finally(() => receiver.stop());
-      assert.ok(receiver.received.every(({ path }) => path === '/skywalking.v3.TraceSegmentReportService/collect'));
+      try {
+        await isTraced(mesh, urlsIn(receiver.received, /\/a-traced-path/));
+        assert.ok(receiver.received.every(({ path }) => path === '/skywalking.v3.TraceSegmentReportService/collect'));
+      } finally {
+        await receiver.stop();
+      }
     },
   },
   {
@@ -28,10 +31,13 @@ export const providerTracerCases: readonly TrafficCase[] = [
       reporting(place, 'tracing', { name: 'spans', datadog: { ...overHttp(place), maxTagLength: 8 } }),
     run: async (mesh) => {
       const receiver = await startHttpReceiver(mesh.ports.spare[5]);
-      const urls = urlsIn(receiver.received, /\/a-trace(?!d)/);
-      await isTraced(mesh, urls).finally(() => receiver.stop());
-      const paths = receiver.received.map(({ path }) => path);
-      assert.ok(paths.includes('/v0.4/traces'), paths.join());
+      try {
+        await isTraced(mesh, urlsIn(receiver.received, /\/a-trace(?!d)/));
+        const paths = receiver.received.map(({ path }) => path);
+        assert.ok(paths.includes('/v0.4/traces'), paths.join());
+      } finally {
+        await receiver.stop();
+      }
     },
   },
 ];
