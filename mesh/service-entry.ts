@@ -232,9 +232,9 @@ function makeEndpoint(
   };
 }
 
-/** The locality that the label `istio-locality` gives: dots stand for slashes, which labels can't have. */
+/** The locality that the label `topology.istio.io/locality` or, as it was called, `istio-locality` gives: dots stand for slashes, which labels can't have. */
 export function localityFromLabel(labels: Labels): string | undefined {
-  const label = labels['istio-locality'];
+  const label = labels['topology.istio.io/locality'] ?? labels['istio-locality'];
   return label?.includes('/') ? label : label?.replaceAll('.', '/');
 }
 

@@ -40,7 +40,7 @@ describe('visible services', () => {
     expect(seen({ services })).toEqual([['default/c', 'default/a', 'default/b']]);
   });
 
-  it("of one hostname are the private one, the platform's own, the oldest", () => {
+  it("of one hostname are the proxy's own namespace's, the platform's own, the one for few, the oldest", () => {
     const host = (namespace: string, over: Partial<Service>) =>
       httpService('web', { hostname: 'web.example.com', namespace, ...over });
     const entry = { platform: 'service-entry' };
@@ -48,9 +48,24 @@ describe('visible services', () => {
     const young = { ...entry, createdAt: '2021-01-01T00:00:00Z' };
     expect(seen({ services: [host('a', young), host('b', old)] })).toEqual([['b/web']]);
     expect(seen({ services: [host('a', { ...young, platform: 'kubernetes' }), host('b', old)] })).toEqual([['a/web']]);
-    expect(seen({ services: [host('default', { ...young, exportTo: ['.'] }), host('b', old)] })).toEqual([
-      ['default/web'],
-    ]);
+    expect(seen({ services: [host('a', { ...young, exportTo: ['default'] }), host('b', old)] })).toEqual([['a/web']]);
+    const forFew = host('a', { ...old, exportTo: ['default'] });
+    expect(seen({ services: [forFew, host('b', { ...young, platform: 'kubernetes' })] })).toEqual([['b/web']]);
+    const own = host('default', young);
+    expect(seen({ services: [own, host('b', old)] })).toEqual([['default/web']]);
+    expect(seen({ services: [own, host('b', { ...old, platform: 'kubernetes' })] })).toEqual([['default/web']]);
+    expect(seen({ services: [own, host('b', old)] }, { namespace: 'third' })).toEqual([['b/web']]);
+    expect(seen({ services: [own, host('b', old)] }, { type: 'router' })).toEqual([['b/web']]);
+  });
+
+  it('are shared by namespaces that have no service of a hostname that others have, too', () => {
+    const web = (namespace: string) => httpService('web', { hostname: 'web.example.com', namespace });
+    const snapshot = snapshotOf({ services: [web('a'), web('b')] });
+    const memo = createMemo();
+    const egress = (namespace: string) => proxyScope(snapshot, sidecarContext({ namespace }), memo).egress;
+    expect(egress('y')).toBe(egress('z'));
+    expect(egress('b')[0]?.services.map(({ namespace }) => namespace)).toEqual(['b']);
+    expect(egress('y')[0]?.services.map(({ namespace }) => namespace)).toEqual(['a']);
   });
 
   it('are the same array for namespaces that see the same', () => {

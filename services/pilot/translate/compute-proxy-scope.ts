@@ -8,7 +8,7 @@ import { compareNames, isHostWithin, resolveHostname } from './names.ts';
 import type { ProxyContext } from './proxy-context.ts';
 import type { EgressScope, ProxyScope } from './proxy-scope.ts';
 import { hostsOverlap } from './routes/hostname.ts';
-import { onePerHostname, visibleServices, visibleVirtualServices } from './visibility.ts';
+import { contestingNamespaces, onePerHostname, visibleServices, visibleVirtualServices } from './visibility.ts';
 
 /** See the file's first line. Its lists keep their identity from snapshot to snapshot while their contents do. */
 export function proxyScope(snapshot: Snapshot, context: ProxyContext, memo: Memo): ProxyScope {
@@ -97,18 +97,23 @@ function egressOf(
   const services = visibleServices(snapshot, context.namespace, memo);
   const virtualServices = visibleVirtualServices(snapshot, context.namespace, memo);
   const egress = sidecar?.spec.egress ?? [];
+  const { namespace } = context;
+  const defaults = snapshot.mesh.defaultServiceExportTo;
   if (sidecar === undefined || egress.length === 0) {
-    const defaults = snapshot.mesh.defaultServiceExportTo;
-    return memo.get('default-egress', [services, virtualServices, defaults, context.type], () => {
-      const listed = context.type === 'router' ? virtualServices : virtualServices.filter(appliesToMesh);
-      const distinct = onePerHostname(services, defaults);
+    const isGateway = context.type === 'router';
+    // Most namespaces see the same services: they share one scope.
+    const own = !isGateway && contestingNamespaces(services, memo).has(namespace) ? namespace : undefined;
+    return memo.get('default-egress', [services, virtualServices, defaults, context.type, own], () => {
+      const listed = isGateway ? virtualServices : virtualServices.filter(appliesToMesh);
+      const distinct = onePerHostname(services, { defaults, namespace: own });
       return [{ listener: undefined, services: distinct, virtualServices: listed }];
     });
   }
-  const { namespace } = context;
-  return memo.get('sidecar-egress', [sidecar, services, virtualServices, namespace], () => {
+  return memo.get('sidecar-egress', [sidecar, services, virtualServices, defaults, namespace], () => {
     const meshWide = virtualServices.filter(appliesToMesh);
-    return egress.map((listener) => egressScope({ listener, services, virtualServices: meshWide }, namespace));
+    return egress.map((listener) =>
+      egressScope({ listener, services, virtualServices: meshWide }, namespace, defaults),
+    );
   });
 }
 
@@ -124,6 +129,7 @@ function appliesToMesh({ spec }: ConfigResource<VirtualServiceSpec>): boolean {
 function egressScope(
   visible: EgressScope & { readonly listener: IstioEgressListener },
   namespace: string,
+  defaults: readonly string[],
 ): EgressScope {
   const { listener } = visible;
   const selectors = listener.hosts.map((host) => hostSelector(host, namespace));
@@ -135,7 +141,7 @@ function egressScope(
     ({ namespace: own, hostname }) =>
       selects(own, (host) => isHostWithin(hostname, host)) && !isExcluded(own, hostname),
   );
-  const services = ownNamespaceFirst(selected, namespace);
+  const services = onePerHostname(selected, { defaults, namespace });
   const virtualServices = visible.virtualServices.filter(({ namespace: own, spec }) =>
     (spec.hosts ?? []).some((text) => {
       const name = resolveHostname(text, own);
@@ -159,18 +165,6 @@ function hostSelector(text: string, ownNamespace: string): HostSelector {
   const named = isExclusion ? scope.slice(1) || '*' : scope;
   const wanted = named === '.' ? ownNamespace : named;
   return { namespaces: (namespace) => wanted === '*' || wanted === namespace, host, isExclusion };
-}
-
-/** Of services that share a hostname the proxy's own namespace's, else a platform's before a ServiceEntry's, else the oldest. */
-function ownNamespaceFirst(services: readonly Service[], namespace: string): readonly Service[] {
-  const rank = (service: Service) =>
-    (service.namespace === namespace ? 0 : 2) + (service.platform === 'service-entry' ? 1 : 0);
-  const chosen = new Map<string, Service>();
-  for (const service of services) {
-    const holder = chosen.get(service.hostname);
-    if (holder === undefined || rank(service) < rank(holder)) chosen.set(service.hostname, service);
-  }
-  return services.filter((service) => chosen.get(service.hostname) === service);
 }
 
 /** A listener with a port serves only services with that port, unless it is a forward proxy's. */

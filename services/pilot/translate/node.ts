@@ -8,6 +8,7 @@ import { checkSchema, isRecord } from '../../../mesh/config/check-schema.ts';
 import type { Report } from '../../../mesh/config/problem.ts';
 import { durationMs } from '../../../mesh/config/quantities.ts';
 import { type TrafficConfig, trafficConfigSchema } from '../../../mesh/config/schemas/proxy-traffic.ts';
+import { localityFromLabel } from '../../../mesh/service-entry.ts';
 import { statsCapability } from '../../../mesh/telemetry/metric-tags.ts';
 import { compareNames } from './names.ts';
 import { otelServiceName } from './otel-service-name.ts';
@@ -213,13 +214,12 @@ function readLabels(metadata: JsonObject): Readonly<Record<string, string>> {
   );
 }
 
-/** Envoy's own locality, else Istio's label, in which dots stand for slashes. */
+/** Envoy's own locality, else that of Istio's label. */
 function readLocality(node: Node, labels: Readonly<Record<string, string>>): string {
   const { region = '', zone = '', subZone = '' } = node.locality ?? {};
   const parts = [region, zone, subZone].map((part) => checkedText('locality', part));
-  const label = labels['istio-locality'] ?? '';
-  const given = parts.some((part) => part !== '') ? parts : label.includes('/') ? label.split('/') : label.split('.');
-  return given.join('/').replace(/\/+$/, '');
+  const given = parts.some((part) => part !== '') ? parts.join('/') : (localityFromLabel(labels) ?? '');
+  return given.replace(/\/+$/, '');
 }
 
 function readPort(metadata: JsonObject, key: string): number {

@@ -50,6 +50,5 @@ function destinationServices(
   const { namespace } = scope.context;
   const defaults = scope.snapshot.mesh.defaultServiceExportTo;
   const wanted = visible.filter((service) => hosts.has(service.hostname));
-  const own = wanted.filter((service) => service.namespace === namespace);
-  return [...own, ...onePerHostname(wanted, defaults)];
+  return onePerHostname(wanted, { defaults, namespace });
 }

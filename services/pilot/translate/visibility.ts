@@ -50,12 +50,18 @@ export function visibleServices(snapshot: Snapshot, namespace: string, memo: Mem
 }
 
 /**
- * Of visible services that share a hostname the one that Istio lets have it: exported to few before exported to all, then a
- * platform's own before a ServiceEntry's (nobody can squat on a platform service's name), then the oldest.
+ * Of visible services that share a hostname the one that Istio lets have it: the proxy's own namespace's (`namespace`; gateways
+ * have none of their own), then a platform's own before a ServiceEntry's (nobody can squat on a platform service's name), then
+ * one exported to few before one exported to all, then the oldest.
  */
-export function onePerHostname(services: readonly Service[], defaults: readonly string[]): readonly Service[] {
+export function onePerHostname(
+  services: readonly Service[],
+  { defaults, namespace }: { readonly defaults: readonly string[]; readonly namespace?: string | undefined },
+): readonly Service[] {
   const rank = (service: Service) =>
-    (exportsToAll(service.exportTo, defaults) ? 2 : 0) + (service.platform === 'service-entry' ? 1 : 0);
+    (service.namespace === namespace ? 0 : 4) +
+    (service.platform === 'service-entry' ? 2 : 0) +
+    (exportsToAll(service.exportTo, defaults) ? 1 : 0);
   const chosen = new Map<string, Service>();
   for (const service of services) {
     const holder = chosen.get(service.hostname);
@@ -63,6 +69,20 @@ export function onePerHostname(services: readonly Service[], defaults: readonly 
   }
   if (chosen.size === services.length) return services;
   return services.filter((service) => chosen.get(service.hostname) === service);
+}
+
+/** Namespaces with a service whose hostname another of `services` has, too: their proxies see their own. */
+export function contestingNamespaces(services: readonly Service[], memo: Memo): ReadonlySet<string> {
+  return memo.get('contesting-namespaces', [services], () => {
+    const first = new Map<string, Service>();
+    const namespaces = new Set<string>();
+    for (const service of services) {
+      const holder = first.get(service.hostname);
+      if (holder === undefined) first.set(service.hostname, service);
+      else namespaces.add(holder.namespace).add(service.namespace);
+    }
+    return namespaces;
+  });
 }
 
 /**

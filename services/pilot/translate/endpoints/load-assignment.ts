@@ -11,7 +11,6 @@ import {
 } from '../../../../gen/envoy/config/endpoint/v3/endpoint_pb.js';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { ClusterSpec } from '../clusters/cluster-spec.ts';
-import { matchesLabels } from '../compute-proxy-scope.ts';
 import { compareNames } from '../names.ts';
 import type { ProxyContext } from '../proxy-context.ts';
 import { isClusterLocal } from './cluster-local.ts';
@@ -19,6 +18,7 @@ import { endpointWeight, isDraining, isResolved, lbEndpoint } from './lb-endpoin
 import { type LocalityUse, parseLocality } from './locality.ts';
 import { type EndpointGroup, prioritise } from './locality-priority.ts';
 import { reachedEndpoints } from './network-gateways.ts';
+import { isInSubset } from './topology-labels.ts';
 
 /** Largest weight Envoy takes for a locality; the sum of all must stay below 2^32. */
 const maxLocalityWeight = 0xffff_ffff;
@@ -86,7 +86,7 @@ function usableEndpoints(spec: ClusterSpec, endpoints: readonly Endpoint[]): rea
       (keepsSessions || !isDraining(endpoint)) &&
       endpointPort(endpoint, port) !== undefined &&
       (discovery !== 'EDS' || isResolved(endpoint.address)) &&
-      matchesLabels(selector, endpoint.labels),
+      isInSubset(selector, endpoint),
   );
   // Envoy takes one name for a logical DNS cluster.
   return discovery === 'LOGICAL_DNS' ? usable.slice(0, 1) : usable;
