@@ -184,13 +184,10 @@ function httpSide({ hostname, cluster }: AuthorizerTarget, http: ExtAuthzHttpPro
   };
 }
 
-function grpcService({ cluster }: AuthorizerTarget, grpc: Pick<ExtAuthzGrpcProvider, 'timeout'>) {
+function grpcService({ cluster, hostname }: AuthorizerTarget, grpc: Pick<ExtAuthzGrpcProvider, 'timeout'>) {
   return {
-    targetSpecifier: {
-      case: 'envoyGrpc' as const,
-      // `|` may not stand in an authority, which would else be the cluster's name.
-      value: { clusterName: cluster, authority: cluster.replaceAll('|', '_.') },
-    },
+    // Without an authority it would be the cluster's name, whose `|` may not stand there.
+    targetSpecifier: { case: 'envoyGrpc' as const, value: { clusterName: cluster, authority: hostname } },
     timeout: timeoutOf(grpc),
   };
 }

@@ -10,6 +10,7 @@ import {
   mayMatchPath,
 } from './evaluate-values.ts';
 import type { PolicyAction } from './policy-polarity.ts';
+import { spiffeScheme } from './principals.ts';
 import { expandPrincipal, expandTrustDomain } from './trust-domains.ts';
 
 /** A request, or a connection where `http` is absent, as the receiving proxy sees it. */
@@ -233,9 +234,10 @@ function attribute(key: string, request: RequestDescription, context: RuleContex
 function hasPrincipal({ principal }: RequestDescription, { trustDomains }: RuleContext): Field['holds'] {
   return (value) => {
     if (principal === undefined) return false;
-    return expandPrincipal(value, trustDomains).some((one) =>
-      matchesWildcard(principal, one.startsWith('*') ? one : `spiffe://${one}`),
-    );
+    if (value === '*') return principal !== '';
+    if (!principal.startsWith(spiffeScheme)) return false;
+    const id = principal.slice(spiffeScheme.length);
+    return expandPrincipal(value, trustDomains).some((one) => matchesWildcard(id, one));
   };
 }
 

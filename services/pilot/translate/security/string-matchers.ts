@@ -17,7 +17,7 @@ export function wildcardOf(value: string): Wildcard {
   return { kind: 'exact', text: value };
 }
 
-/** A matcher for a value with wildcards; `scheme` stands before what is not a suffix, as `spiffe://` before principals. */
+/** A matcher for a value with wildcards; `scheme` stands before all of them, as `spiffe://` before principals. `*` alone is anything. */
 export function wildcardMatcher(
   value: string,
   options: { readonly scheme?: string; readonly ignoreCase?: boolean } = {},
@@ -26,8 +26,10 @@ export function wildcardMatcher(
   if (wildcard.kind === 'any') return regexMatcher('.+');
   const { kind, text } = wildcard;
   const ignoreCase = options.ignoreCase ?? false;
-  const full = kind === 'suffix' ? text : `${options.scheme ?? ''}${text}`;
-  return create(StringMatcherSchema, { ignoreCase, matchPattern: { case: kind, value: full } });
+  const { scheme = '' } = options;
+  // What ends alike but is no identity, such as the subject of a certificate without one, must not pass.
+  if (kind === 'suffix' && scheme !== '') return regexMatcher(`${scheme}.*${quoteRegex(text)}`);
+  return create(StringMatcherSchema, { ignoreCase, matchPattern: { case: kind, value: `${scheme}${text}` } });
 }
 
 /** Matches the whole text against an RE2 expression. */
