@@ -101,6 +101,36 @@ describe('EnvoyFilters in translation', () => {
     expect(one?.resources(typeUrls.cluster).get(name)).toBe(other?.resources(typeUrls.cluster).get(name));
   });
 
+  it('adds under the name of what it removes, and leaves out what would be there twice', () => {
+    const name = 'outbound|80||a.default.svc.cluster.local';
+    const match = { context: 'SIDECAR_OUTBOUND' } as const;
+    const changed = (applyTo: 'CLUSTER' | 'LISTENER', named: string, isRemoved: boolean) => {
+      const of = applyTo === 'CLUSTER' ? { cluster: { name: named } } : { listener: { name: named } };
+      const remove = { applyTo, match: { ...match, ...of }, patch: { operation: 'REMOVE' } } as const;
+      const value = { name: named, ...(applyTo === 'CLUSTER' ? { alt_stat_name: 'own' } : { stat_prefix: 'own' }) };
+      const add = { applyTo, match, patch: { operation: 'ADD', value } } as const;
+      return filter('x', { configPatches: isRemoved ? [remove, add] : [add] });
+    };
+    const memo = createMemo();
+    const builder = builderOf({ services });
+    const read = (type: (typeof types)[number], resource: string) => {
+      const found = translate(builder.snapshot(), sidecarContext(), memo).resources(type).get(resource);
+      return found && resourceToJson(found);
+    };
+    const apply = (config: ConfigResource) =>
+      builder.apply(recorded(configApplied(config as ConfigResource<EnvoyFilterSpec>), builder.position + 1));
+    apply(changed('CLUSTER', name, true));
+    expect(read(typeUrls.cluster, name)).toEqual({ name, altStatName: 'own' });
+    builder.apply(recorded(serviceRegistered(httpService('c')), builder.position + 1));
+    expect(read(typeUrls.cluster, name)).toEqual({ name, altStatName: 'own' });
+    apply(changed('CLUSTER', name, false));
+    expect(read(typeUrls.cluster, name)).toMatchObject({ name, type: 'EDS' });
+    apply(changed('LISTENER', '0.0.0.0_80', true));
+    expect(read(typeUrls.listener, '0.0.0.0_80')).toEqual({ name: '0.0.0.0_80', statPrefix: 'own' });
+    apply(changed('LISTENER', '0.0.0.0_80', false));
+    expect(read(typeUrls.listener, '0.0.0.0_80')).toHaveProperty('filterChains');
+  });
+
   it('patches only what changed, with the same bytes as from the start', () => {
     const memo = createMemo();
     const builder = builderOf({ services, config: [timeout('x', 3)] });

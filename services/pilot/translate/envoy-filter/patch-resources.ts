@@ -104,7 +104,12 @@ function nextSet(job: PatchJob, holder: Holder, memo: Memo): PatchedResources {
     if (problems.length > 0) holder.problemsByName.set(resource.name, problems);
     else holder.problemsByName.delete(resource.name);
   }
-  for (const added of addedResources(job, memo)) if (set.get(added.name) === undefined) results.set(added.name, added);
+  for (const added of addedResources(job, memo)) {
+    const generated = set.get(added.name);
+    // As in Istio, REMOVE and ADD under one name replace what is generated.
+    const isFree = generated === undefined || patchOnce(generated, job, memo).patched === undefined;
+    if (isFree) results.set(added.name, added);
+  }
   return {
     set: patchedSet(holder.patched?.set ?? emptySet, results),
     problems: [...new Set([...holder.problemsByName.values()].flat())].sort(),
@@ -189,7 +194,7 @@ function named<Message extends { name: string }>(message: Message, name: string,
   return message;
 }
 
-/** Of two with one name the first stays, and a generated one before both. */
+/** Of two with one name the first stays, and a generated one that is not removed before both. */
 function addedResources({ kind, patches, side }: PatchJob, memo: Memo): readonly EncodedResource[] {
   if (side === undefined) return [];
   return memo.get('envoy-filter-added', [patches, kind, side], () => {
