@@ -28,7 +28,7 @@ describe('ServiceEntry', () => {
           'ext',
           {
             hosts: ['API.example.com', '*.example.org'],
-            addresses: ['192.0.2.0/24'],
+            addresses: ['192.0.2.0/24', '198.51.100.1/32', '2001:db8::1/128', '2001:db8::/32'],
             ports: [http, { number: 443, name: 'tls', protocol: 'tls', targetPort: 8443 }, { number: 9, name: 'odd' }],
             exportTo: ['.'],
             subjectAltNames: ['spiffe://x'],
@@ -43,7 +43,7 @@ describe('ServiceEntry', () => {
       name: 'api.example.com',
       namespace: 'default',
       platform: 'service-entry',
-      addresses: ['192.0.2.0/24'],
+      addresses: ['192.0.2.0/24', '198.51.100.1', '2001:db8::1', '2001:db8::/32'],
       ports: [
         { name: 'http', port: 80, protocol: 'HTTP' },
         { name: 'tls', port: 443, protocol: 'TLS', targetPort: 8443 },

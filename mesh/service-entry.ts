@@ -1,4 +1,5 @@
 // Services and endpoints that a ServiceEntry stands for (istio.io/latest/docs/reference/config/networking/service-entry); memoised by object.
+import { isIP } from 'node:net';
 import type { ConfigResource, Endpoint, Service, ServicePort, Workload } from '../events/model.ts';
 import type { ServiceEntrySpec } from './config/schemas/service-entry.ts';
 import type { WorkloadEntrySpec } from './config/schemas/workload-entry.ts';
@@ -150,6 +151,12 @@ function selectorFrom(labels: Labels | undefined): Labels | undefined {
   return labels && Object.keys(labels).length > 0 ? labels : undefined;
 }
 
+/** A range of one address is that address: it gets a listener of its own, as in Istio. */
+function singleAddress(address: string): string {
+  const [host = '', bits] = address.split('/');
+  return bits === (isIP(host) === 6 ? '128' : '32') ? host : address;
+}
+
 function serviceOfHost(entry: ServiceEntry, hostname: string): Service {
   const { spec } = entry;
   const selector = selectorOf(entry);
@@ -159,7 +166,7 @@ function serviceOfHost(entry: ServiceEntry, hostname: string): Service {
     name: hostname,
     namespace: entry.namespace,
     platform: serviceEntryPlatform,
-    addresses: spec.addresses ?? [],
+    addresses: (spec.addresses ?? []).map(singleAddress),
     ports: (spec.ports ?? []).map((port) => ({
       name: port.name,
       port: port.number,

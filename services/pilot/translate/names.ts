@@ -55,9 +55,9 @@ export function dnsSrvSubsetKey(direction: TrafficDirection, port: number, subse
   return `${direction}_.${port}_.${subset}_.${hostname}`;
 }
 
-/** Name of a listener bound to an address and port: `0.0.0.0_9080`; Unix sockets keep their path. */
+/** Name of a listener bound to an address or a Unix socket, and a port: `0.0.0.0_9080`, `unix:///run/egress.sock_0`. */
 export function listenerName(bind: string, port: number): string {
-  return bind.startsWith('/') || bind.startsWith('unix:') ? bind : `${bind}_${port}`;
+  return `${bind}_${port}`;
 }
 
 /** Full hostname of a name in a resource's spec: names without a dot belong to the resource's namespace (Istio's ResolveShortnameToFQDN). */

@@ -11,7 +11,7 @@ import { type Listener, ListenerSchema } from '../../../../gen/envoy/config/list
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { type NameLookUps, nameLookUps } from '../dynamic-dns.ts';
 import { encodeResource } from '../encode.ts';
-import { bindAddress, wildcardAddress } from '../listeners/address.ts';
+import { bindAddress, wildcardOf } from '../listeners/address.ts';
 import { connectionManagerFilter } from '../listeners/connection-manager.ts';
 import { listenerBufferLimit } from '../listeners/connection-settings.ts';
 import { proxyProtocol, rawBuffer, tlsInspector } from '../listeners/listener-filters.ts';
@@ -37,6 +37,8 @@ interface Place {
   readonly security: WorkloadSecurity;
   readonly telemetry: WorkloadTelemetry;
   readonly nameLookUps: NameLookUps;
+  /** Every address of the gateway. */
+  readonly wildcard: string;
 }
 
 /** The listeners by name; a port without any chain has none. */
@@ -49,6 +51,7 @@ export function gatewayListeners(lookups: Lookups): ReadonlyMap<string, EncodedR
   const security = workloadSecurity(lookups);
   const telemetry = workloadTelemetry(lookups);
   const lookUps = nameLookUps(lookups.scope, memo);
+  const wildcard = wildcardOf(context);
   const merged = mergedGateways(lookups);
   const encoded = merged.ports.flatMap((port) => {
     if (isUnprivileged && port.port < firstUnprivilegedPort) return [];
@@ -57,9 +60,9 @@ export function gatewayListeners(lookups: Lookups): ReadonlyMap<string, EncodedR
     const objects = l4.flat().flatMap(({ owner, target }) => [owner, target.rule]);
     const resource = memo.get(
       'gateway-listener',
-      [port, mesh, security, telemetry, ...objects, content, lookUps],
+      [port, mesh, security, telemetry, ...objects, content, lookUps, wildcard],
       () => {
-        const listener = gatewayListener(port, l4, { mesh, security, telemetry, nameLookUps: lookUps });
+        const listener = gatewayListener(port, l4, { mesh, security, telemetry, nameLookUps: lookUps, wildcard });
         return listener && encodeResource(typeUrls.listener, listener.name, ListenerSchema, listener);
       },
     );
@@ -77,7 +80,7 @@ function gatewayListener(
   l4: readonly ReturnType<typeof gatewayL4Chains>[],
   place: Place,
 ): Listener | undefined {
-  const bind = port.bind || wildcardAddress;
+  const bind = port.bind || place.wildcard;
   const name = listenerName(bind, port.port);
   const firstPlain = port.servers.find(({ protocol }) => isHttp(protocol));
   const all = port.servers.flatMap((server, index) => {

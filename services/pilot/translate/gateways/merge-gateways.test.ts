@@ -43,7 +43,7 @@ describe('mergeGateways', () => {
   });
 
   it('given TLS servers for different names, keeps both; for one name, the first', () => {
-    const servers = [https('one', ['a.com']), https('two', ['b.com']), https('three', ['a.com'])];
+    const servers = [https('one', ['a.com']), https('two', ['b.com']), https('three', ['*/a.com'])];
     expect(merged([gateway('a', ...servers)]).routes).toEqual([
       'https.443.one.a.default 1',
       'https.443.two.a.default 1',

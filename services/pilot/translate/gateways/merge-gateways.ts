@@ -11,7 +11,7 @@ export type Gateway = ConfigResource<GatewaySpec>;
 
 /** One server of one Gateway, at the port it is really on. */
 export interface GatewayServer {
-  /** Hosts have `./` spelled out. */
+  /** Hosts have `./` spelled out and no `*/`. */
   readonly server: Server;
   /** `namespace/name`: VirtualServices bind to it. */
   readonly gateway: string;
@@ -113,7 +113,7 @@ export function mergeGateways(gateways: readonly Gateway[], targets: ReadonlyMap
 
 function placeServer(gateway: Gateway, server: Server, port: number): GatewayServer {
   const protocol = parsePortProtocol(server.port.protocol);
-  const hosts = server.hosts.map((host) => (host.startsWith('./') ? `${gateway.namespace}${host.slice(1)}` : host));
+  const hosts = server.hosts.map((host) => hostIn(host, gateway.namespace));
   return {
     server: { ...server, hosts },
     gateway: `${gateway.namespace}/${gateway.name}`,
@@ -121,6 +121,12 @@ function placeServer(gateway: Gateway, server: Server, port: number): GatewaySer
     routeName: routeNameOf(gateway, server, protocol, port),
     sniHosts: server.tls && !isHttp(protocol) ? sniHostsOf(hosts) : [],
   };
+}
+
+/** `./host` is for the Gateway's own namespace; `*/host` is for all, as `host` is. */
+function hostIn(host: string, namespace: string): string {
+  if (host.startsWith('./')) return `${namespace}${host.slice(1)}`;
+  return host.startsWith('*/') ? host.slice('*/'.length) : host;
 }
 
 /** `http.8080`, or `https.443.NAME.GATEWAY.NAMESPACE` where TLS ends here; '' for bytes. */

@@ -4,7 +4,8 @@ import type { ConfigResource, Service } from '../../../../events/model.ts';
 import type { ServerTLSSettings } from '../../../../mesh/config/schemas/gateway.ts';
 import type { IstioIngressListener, SidecarSpec } from '../../../../mesh/config/schemas/sidecar.ts';
 import type { StatNameParts } from '../clusters/stat-name.ts';
-import { wildcardAddress } from '../listeners/address.ts';
+import { wildcardOf } from '../listeners/address.ts';
+import type { ProxyContext } from '../proxy-context.ts';
 import type { ProxyScope } from '../proxy-scope.ts';
 import { insideTls, type ListenerPortProtocol, listenerKind, parsePortProtocol } from '../routes/protocol.ts';
 import { compareAge } from '../visibility.ts';
@@ -49,7 +50,7 @@ function ingressChains(scope: ProxyScope, ingress: readonly IstioIngressListener
     const protocol = parsePortProtocol(listener.port.protocol);
     const isDefault = listener.captureMode === undefined || listener.captureMode === 'DEFAULT';
     return {
-      bind: listener.bind || ownAddress(context.addresses),
+      bind: listener.bind || ownAddress(context),
       targetPort: port,
       port,
       protocol: listener.tls ? insideTls(protocol) : protocol,
@@ -86,7 +87,7 @@ function serviceChains({ instances, context }: ProxyScope): InboundChain[] {
       service.ports.flatMap(({ name, port, protocol }) => {
         const targetPort = endpoint.ports[name];
         if (targetPort === undefined || listenerKind(protocol) === undefined) return [];
-        const bind = wildcardAddress;
+        const bind = wildcardOf(context);
         const { hostname } = service;
         return [
           {
@@ -106,8 +107,8 @@ function serviceChains({ instances, context }: ProxyScope): InboundChain[] {
 }
 
 /** The proxy's address as others reach it, or all of them where it has only loopback ones. */
-function ownAddress(addresses: readonly string[]): string {
-  return addresses.find((address) => isGlobalUnicast(address)) ?? wildcardAddress;
+function ownAddress(context: ProxyContext): string {
+  return context.addresses.find((address) => isGlobalUnicast(address)) ?? wildcardOf(context);
 }
 
 const notUnicast = new BlockList();

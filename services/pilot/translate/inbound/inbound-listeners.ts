@@ -12,7 +12,7 @@ import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import { statPrefix } from '../clusters/stat-name.ts';
 import { encodeResource } from '../encode.ts';
 import { serverTlsSocket } from '../gateways/server-tls.ts';
-import { bindAddress, wildcardAddress } from '../listeners/address.ts';
+import { bindAddress, wildcardAddress, wildcardOf } from '../listeners/address.ts';
 import { connectionManagerFilter } from '../listeners/connection-manager.ts';
 import {
   exceptOnPorts,
@@ -52,6 +52,8 @@ interface Place {
   readonly mesh: MeshConfig;
   readonly security: WorkloadSecurity;
   readonly telemetry: WorkloadTelemetry;
+  /** Every address of the proxy. */
+  readonly wildcard: string;
 }
 
 /** The inbound listeners by name; the same map while nothing they read changes. */
@@ -63,16 +65,18 @@ export function inboundListeners({ scope, memo }: Lookups): ReadonlyMap<string, 
   const isEmpty = !scope.ingress && scope.instances.length === 0;
   const security = workloadSecurity({ scope, memo });
   const telemetry = workloadTelemetry({ scope, memo });
+  const wildcard = wildcardOf(scope.context);
   const deps = [
     isEmpty ? undefined : source,
     mesh,
     security,
     telemetry,
     interceptionMode,
+    wildcard,
     isEmpty ? '' : addresses.join(),
   ];
   return memo.get('inbound-listeners', deps, () => {
-    const place = { mesh, security, telemetry };
+    const place = { mesh, security, telemetry, wildcard };
     const chains = inboundChains(scope);
     const listeners = chains.filter(({ bindToPort }) => bindToPort).map((chain) => boundListener(chain, place));
     if (interceptionMode !== 'NONE') {
@@ -103,7 +107,7 @@ function virtualInbound(chains: readonly InboundChain[], place: Place, isTranspa
   return create(ListenerSchema, {
     ...common(filterChains, place),
     name: virtualInboundListener,
-    address: bindAddress(wildcardAddress, virtualInboundPort),
+    address: bindAddress(place.wildcard, virtualInboundPort),
     listenerFilters: [originalDestination(), ...(isTransparent ? [originalSource()] : []), ...inspectors(filterChains)],
     ...(isTransparent ? { transparent: true } : {}),
   });

@@ -7,11 +7,22 @@ import {
   type CidrRange,
   CidrRangeSchema,
 } from '../../../../gen/envoy/config/core/v3/address_pb.js';
+import type { ProxyContext } from '../proxy-context.ts';
 
-/** Every IPv4 address. */
+/** Every IPv4 address; of a service: none of its own. */
 export const wildcardAddress = '0.0.0.0';
+
+type IpVersion = Pick<ProxyContext, 'isIpv6Only'>;
+
+/** Every address of a proxy, of IPv6 where it has no others: what its listeners bind to and are named by, as Istio's. */
+export function wildcardOf({ isIpv6Only }: IpVersion): string {
+  return isIpv6Only ? '::' : wildcardAddress;
+}
+
 /** The address that proxies without interception listen on for their application. */
-export const localhostAddress = '127.0.0.1';
+export function localhostOf({ isIpv6Only }: IpVersion): string {
+  return isIpv6Only ? '::1' : '127.0.0.1';
+}
 
 /** Where to bind: `unix:///path` (port is then ignored) or an IP address. */
 export function bindAddress(bind: string, port: number): Address {

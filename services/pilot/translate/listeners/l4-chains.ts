@@ -14,7 +14,7 @@ import { destinationCluster, destinationRule, findService, type Lookups } from '
 import { isTls, type ListenerPortProtocol } from '../routes/protocol.ts';
 import { meshGateway, type VirtualService } from '../routes/resolve-virtual-service.ts';
 import { isSubset } from '../routes/route-match.ts';
-import { wildcardAddress } from './address.ts';
+import { wildcardAddress, wildcardOf } from './address.ts';
 import { type TcpTarget, toCluster } from './tcp-proxy.ts';
 
 /** See the file's first line. */
@@ -62,13 +62,13 @@ function tlsChains(place: L4Place, virtualServices: readonly VirtualService[], l
       }
     }
   }
-  return chains.length > 0 ? chains : [serviceChain(place, defaultSniHosts(place), lookups)];
+  return chains.length > 0 ? chains : [serviceChain(place, defaultSniHosts(place, wildcardOf(lookups.scope.context)), lookups)];
 }
 
 /** SNI tells services apart where their address does not: a range, or no address of its own. */
-function defaultSniHosts({ service, bind, cidrs }: L4Place): readonly string[] {
+function defaultSniHosts({ service, bind, cidrs }: L4Place, wildcard: string): readonly string[] {
   const address = service.addresses[0] ?? wildcardAddress;
-  const isShared = address === wildcardAddress && bind === wildcardAddress;
+  const isShared = address === wildcardAddress && bind === wildcard;
   return cidrs.length > 0 || isShared || isLookedUp(service) ? [service.hostname, ...(service.aliases ?? [])] : [];
 }
 

@@ -2,12 +2,13 @@
 import { isIP } from 'node:net';
 import { type Service, serviceKey } from '../../../../events/model.ts';
 import { virtualInboundPort, virtualOutboundPort } from '../names.ts';
+import type { ProxyContext } from '../proxy-context.ts';
 import type { EgressScope } from '../proxy-scope.ts';
 import { isAlias, type NamedService, withAliases } from '../routes/aliases.ts';
 import type { Lookups } from '../routes/lookups.ts';
 import { isHttp, type ListenerPortProtocol, listenerKind, parsePortProtocol } from '../routes/protocol.ts';
 import type { VirtualService } from '../routes/resolve-virtual-service.ts';
-import { isUnixSocket, localhostAddress, wildcardAddress } from './address.ts';
+import { isUnixSocket, localhostOf, wildcardAddress, wildcardOf } from './address.ts';
 
 /** One service at one port of one listener. */
 export interface Candidate {
@@ -39,7 +40,8 @@ export function* candidates(
 ): Generator<Candidate> {
   const egress = lookups.scope.egress[index];
   if (egress === undefined) return;
-  const { bind, bindToPort } = binding(egress, lookups.scope.context.interceptionMode === 'NONE');
+  const { context } = lookups.scope;
+  const { bind, bindToPort } = binding(egress, context);
   const listenerPort = egress.listener?.port;
   for (const service of withAliases(egress.services, lookups.memo)) {
     // A listener for another name would take what is meant for any address: connections go to its target's.
@@ -54,7 +56,7 @@ export function* candidates(
         ]
       : service.ports;
     for (const port of ports) {
-      if (isReserved(bind, port)) continue;
+      if (isReserved(bind, port, wildcardOf(context))) continue;
       for (const address of addressesFor(service, port, bind, lookups)) {
         yield { egress: index, service, port, bindToPort, virtualServices, ...address };
       }
@@ -63,14 +65,14 @@ export function* candidates(
 }
 
 /** A bind of '' means: the service's own address. Without interception, or with captureMode NONE, ports are real. */
-function binding({ listener }: EgressScope, isNone: boolean): { bind: string; bindToPort: boolean } {
+function binding({ listener }: EgressScope, context: ProxyContext): { bind: string; bindToPort: boolean } {
   const bind = listener?.bind ?? '';
-  const bindToPort = isNone || listener?.captureMode === 'NONE' || isUnixSocket(bind);
-  return { bind: bind === '' && bindToPort ? localhostAddress : bind, bindToPort };
+  const bindToPort = context.interceptionMode === 'NONE' || listener?.captureMode === 'NONE' || isUnixSocket(bind);
+  return { bind: bind === '' && bindToPort ? localhostOf(context) : bind, bindToPort };
 }
 
-function isReserved(bind: string, { port, protocol }: CandidatePort): boolean {
-  const isWildcard = bind === wildcardAddress || (bind === '' && isHttp(protocol));
+function isReserved(bind: string, { port, protocol }: CandidatePort, wildcard: string): boolean {
+  const isWildcard = bind === wildcard || (bind === '' && isHttp(protocol));
   return isWildcard && reservedPorts.has(port);
 }
 
@@ -81,7 +83,8 @@ interface Bound {
 
 function addressesFor(service: Service, port: CandidatePort, bind: string, lookups: Lookups): readonly Bound[] {
   if (bind !== '') return [{ bind, cidrs: [] }];
-  if (listenerKind(port.protocol) === 'http') return [{ bind: wildcardAddress, cidrs: [] }];
+  const wildcard = wildcardOf(lookups.scope.context);
+  if (listenerKind(port.protocol) === 'http') return [{ bind: wildcard, cidrs: [] }];
   if (hasInstanceListeners(service)) {
     const instances = instanceAddresses(service, port, lookups);
     // What lists no endpoints and selects none is meant for any address; otherwise they are yet to come.
@@ -91,11 +94,12 @@ function addressesFor(service: Service, port: CandidatePort, bind: string, looku
       return instances.filter((address) => address !== own).map((address) => ({ bind: address, cidrs: [] }));
     }
   }
-  const addresses = service.addresses.length > 0 ? service.addresses : [wildcardAddress];
+  const listed = service.addresses.length > 0 ? service.addresses : [wildcardAddress];
+  const addresses = listed.map((address) => (address === wildcardAddress ? wildcard : address));
   const ranges = addresses.filter((address) => address.includes('/'));
   return [
     ...addresses.filter((address) => !address.includes('/')).map((address) => ({ bind: address, cidrs: [] })),
-    ...(ranges.length > 0 ? [{ bind: wildcardAddress, cidrs: ranges }] : []),
+    ...(ranges.length > 0 ? [{ bind: wildcard, cidrs: ranges }] : []),
   ];
 }
 

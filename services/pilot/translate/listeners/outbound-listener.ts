@@ -19,7 +19,7 @@ import { durationOfMs } from '../routes/duration.ts';
 import { catchAllVirtualHost, forwardedHeaders } from '../routes/virtual-host.ts';
 import type { WorkloadTelemetry } from '../telemetry/workload-telemetry.ts';
 import { type EncodedResource, typeUrls } from '../translation.ts';
-import { bindAddress, cidrRange, wildcardAddress } from './address.ts';
+import { bindAddress, cidrRange } from './address.ts';
 import { connectionManagerFilter } from './connection-manager.ts';
 import type { L4Chain } from './l4-chains.ts';
 import { httpInspector, plaintextHttpAlpns, rawBuffer, tlsInspector } from './listener-filters.ts';
@@ -86,11 +86,13 @@ export function outboundListener(entry: OutboundEntry, options: OutboundOptions)
 }
 
 /** The listener that intercepted outbound connections arrive at; it hands each to the listener of its original destination. */
-export function virtualOutbound(options: OutboundOptions & { readonly isTransparent: boolean }): Listener {
+export function virtualOutbound(
+  options: OutboundOptions & { readonly bind: string; readonly isTransparent: boolean },
+): Listener {
   const { telemetry, unknownCluster = blackHoleCluster, isTransparent } = options;
   return create(ListenerSchema, {
     name: virtualOutboundListener,
-    address: bindAddress(wildcardAddress, virtualOutboundPort),
+    address: bindAddress(options.bind, virtualOutboundPort),
     useOriginalDst: true,
     trafficDirection: TrafficDirection.OUTBOUND,
     maxConnectionsToAcceptPerSocketEvent,

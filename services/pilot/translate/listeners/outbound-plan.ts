@@ -2,7 +2,7 @@
 import { listenerName } from '../names.ts';
 import { type Lookups, ruleLabels } from '../routes/lookups.ts';
 import { isHttp, type ListenerPortProtocol, listenerKind } from '../routes/protocol.ts';
-import { canonicalRange, wildcardAddress } from './address.ts';
+import { canonicalRange, wildcardOf } from './address.ts';
 import { type L4Chain, l4Chains } from './l4-chains.ts';
 import { type Candidate, candidates } from './outbound-candidates.ts';
 import { headlessEndpoints, l4Labels, l4VirtualServices } from './outbound-inputs.ts';
@@ -54,7 +54,7 @@ export function outboundPlan(lookups: Lookups): readonly OutboundEntry[] {
   const ownAddress = headless.length > 0 ? context.addresses[0] : undefined;
   const isNone = context.interceptionMode === 'NONE';
   const rules = snapshot.config.list('DestinationRule');
-  const deps = [...inputs, headless, rules, snapshot.mesh, isNone, ownAddress, context.namespace, labels];
+  const deps = [...inputs, headless, rules, snapshot.mesh, isNone, ownAddress, context.namespace, labels, context.isIpv6Only];
   return memo.get('outbound-plan', deps, () => {
     const entries = new Map<string, MutableEntry>();
     scope.egress.forEach((egress, index) => {
@@ -102,17 +102,18 @@ function newChains(
   lookups: Lookups,
 ): { chains: (HttpChain | L4Chain)[]; protocol: ListenerPortProtocol } {
   const { protocol } = candidate.port;
+  const wildcard = wildcardOf(lookups.scope.context);
   if (kind === 'tcp') return { chains: withoutOverlaps(l4Of(candidate, lookups)), protocol };
   // A wildcard listener also gets what is no HTTP at all, on its way to hosts outside the registry.
-  const isDetected = protocol !== 'HTTP_PROXY' && (kind === 'auto' || candidate.bind === wildcardAddress);
-  const http: HttpChain = { kind: 'http', rds: routeName(candidate, kind), protocol, isDetected };
+  const isDetected = protocol !== 'HTTP_PROXY' && (kind === 'auto' || candidate.bind === wildcard);
+  const http: HttpChain = { kind: 'http', rds: routeName(candidate, kind, wildcard), protocol, isDetected };
   const chains = kind === 'auto' ? withoutOverlaps([...l4Of(candidate, lookups), http]) : [http];
   return { chains, protocol: isDetected ? 'Unsupported' : protocol };
 }
 
-function routeName({ bind, port, service, egress }: Candidate, kind: 'http' | 'auto'): RouteName {
+function routeName({ bind, port, service, egress }: Candidate, kind: 'http' | 'auto', wildcard: string): RouteName {
   if (port.port === 0) return { name: bind, port: 0, egress, onlyHost: undefined };
-  if (kind === 'auto' && bind !== wildcardAddress) {
+  if (kind === 'auto' && bind !== wildcard) {
     const onlyHost = service.hostname;
     return { name: `${onlyHost}:${port.port}`, port: port.port, egress, onlyHost };
   }

@@ -6,7 +6,7 @@ import { listenerName, virtualOutboundListener } from '../names.ts';
 import type { Lookups } from '../routes/lookups.ts';
 import { workloadTelemetry } from '../telemetry/workload-telemetry.ts';
 import { type EncodedResource, typeUrls } from '../translation.ts';
-import { localhostAddress } from './address.ts';
+import { localhostOf, wildcardOf } from './address.ts';
 import { encodeOutbound, virtualOutbound } from './outbound-listener.ts';
 import { type OutboundEntry, outboundPlan, type RouteName } from './outbound-plan.ts';
 import { unknownRequestCluster, unknownTrafficCluster } from './outbound-traffic.ts';
@@ -25,15 +25,16 @@ export function outboundListeners(lookups: Lookups): ReadonlyMap<string, Encoded
   const unknownRequests = unknownRequestCluster(scope);
   const lookUps = nameLookUps(scope, memo);
   const telemetry = workloadTelemetry(lookups);
+  const bind = wildcardOf(scope.context);
   return memo.get(
     'outbound-listeners',
-    [plan, mesh, telemetry, unknownCluster, unknownRequests, lookUps, interceptionMode, httpProxyPort],
+    [plan, mesh, telemetry, unknownCluster, unknownRequests, lookUps, interceptionMode, httpProxyPort, bind],
     () => {
       const options = { mesh, telemetry, unknownCluster, unknownRequests, nameLookUps: lookUps };
       const entries = httpProxyPort === 0 ? plan : [...plan, httpProxyEntry(httpProxyPort, lookups)];
       const listeners = new Map(entries.map((entry) => [entry.name, encodeOutbound(entry, options, memo)]));
       if (interceptionMode !== 'NONE') {
-        const virtual = virtualOutbound({ ...options, isTransparent: interceptionMode === 'TPROXY' });
+        const virtual = virtualOutbound({ ...options, bind, isTransparent: interceptionMode === 'TPROXY' });
         const encoded = encodeResource(typeUrls.listener, virtualOutboundListener, ListenerSchema, virtual);
         listeners.set(virtualOutboundListener, encoded);
       }
@@ -71,9 +72,10 @@ function httpProxyPortOf({ scope }: Lookups): number {
 }
 
 function httpProxyEntry(port: number, lookups: Lookups): OutboundEntry {
+  const bind = localhostOf(lookups.scope.context);
   return {
-    name: listenerName(localhostAddress, port),
-    bind: localhostAddress,
+    name: listenerName(bind, port),
+    bind,
     port,
     bindToPort: true,
     chains: [{ kind: 'http', rds: httpProxyRouteName(lookups), protocol: 'HTTP_PROXY', isDetected: false }],
