@@ -11,7 +11,7 @@ export type Gateway = ConfigResource<GatewaySpec>;
 
 /** One server of one Gateway, at the port it is really on. */
 export interface GatewayServer {
-  /** Hosts have `./` spelled out and no `*/`. */
+  /** Hosts have `./` spelled out, and no `*` for a namespace. */
   readonly server: Server;
   /** `namespace/name`: VirtualServices bind to it. */
   readonly gateway: string;
@@ -123,7 +123,7 @@ function placeServer(gateway: Gateway, server: Server, port: number): GatewaySer
   };
 }
 
-/** `./host` is for the Gateway's own namespace; `*/host` is for all, as `host` is. */
+/** `./host` is for the Gateway's own namespace; a host with `*` for its namespace is for all, as one without is. */
 function hostIn(host: string, namespace: string): string {
   if (host.startsWith('./')) return `${namespace}${host.slice(1)}`;
   return host.startsWith('*/') ? host.slice('*/'.length) : host;
