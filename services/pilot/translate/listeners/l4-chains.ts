@@ -62,7 +62,9 @@ function tlsChains(place: L4Place, virtualServices: readonly VirtualService[], l
       }
     }
   }
-  return chains.length > 0 ? chains : [serviceChain(place, defaultSniHosts(place, wildcardOf(lookups.scope.context)), lookups)];
+  return chains.length > 0
+    ? chains
+    : [serviceChain(place, defaultSniHosts(place, wildcardOf(lookups.scope.context)), lookups)];
 }
 
 /** SNI tells services apart where their address does not: a range, or no address of its own. */

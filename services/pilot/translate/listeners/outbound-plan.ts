@@ -54,7 +54,17 @@ export function outboundPlan(lookups: Lookups): readonly OutboundEntry[] {
   const ownAddress = headless.length > 0 ? context.addresses[0] : undefined;
   const isNone = context.interceptionMode === 'NONE';
   const rules = snapshot.config.list('DestinationRule');
-  const deps = [...inputs, headless, rules, snapshot.mesh, isNone, ownAddress, context.namespace, labels, context.isIpv6Only];
+  const deps = [
+    ...inputs,
+    headless,
+    rules,
+    snapshot.mesh,
+    isNone,
+    ownAddress,
+    context.namespace,
+    labels,
+    context.isIpv6Only,
+  ];
   return memo.get('outbound-plan', deps, () => {
     const entries = new Map<string, MutableEntry>();
     scope.egress.forEach((egress, index) => {
