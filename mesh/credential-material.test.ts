@@ -27,6 +27,11 @@ describe('credentialOf', () => {
     });
     const generic = credentialOf(key, { cert: pair.certificate, key: pair.privateKey, cacert: pair.certificate });
     expect(tls).toEqual(generic);
+    const both = { cert: pair.certificate, key: pair.privateKey, 'tls.crt': 'no', 'tls.key': 'no', 'ca.crt': 'no' };
+    expect(credentialOf(key, { ...both, cacert: pair.certificate }).observed).toEqual(tls.observed);
+    expect(credentialOf(key, { cert: pair.certificate, 'tls.key': pair.privateKey }).observed).toMatchObject({
+      problem: 'the certificate is missing',
+    });
     expect(tls.observed).toMatchObject({ certificate: { notAfter: '2030-01-01T00:00:00.000Z' } });
     expect(tls.observed.certificate?.fingerprint).toMatch(/^[0-9a-f]{64}$/);
     expect(tls.material.authorities?.bundle).toContain('BEGIN CERTIFICATE');

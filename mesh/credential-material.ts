@@ -37,13 +37,14 @@ const pemCertificate = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-
 
 /**
  * What the entries of a Secret mean, under Istio's names for them (istio.io/latest/docs/tasks/traffic-management/ingress/secure-ingress/#key-formats):
- * `tls.crt`, `tls.key`, `ca.crt`, `ca.crl`, or `cert`, `key`, `cacert`, `crl`. Values are text; what can't be used is said without quoting it.
+ * `cert`, `key`, `cacert`, `crl`, or `tls.crt`, `tls.key`, `ca.crt`, `ca.crl`; the first where there are both, and never half of each. Values
+ * are text; what can't be used is said without quoting it.
  */
 export function credentialOf(key: CredentialKey, entries: Readonly<Record<string, string>>): FoundCredential {
   const problems: string[] = [];
-  const certificate = readPair(entries['tls.crt'] ?? entries.cert, entries['tls.key'] ?? entries.key, problems);
-  const authorities = readAuthorities(entries['ca.crt'] ?? entries.cacert, problems);
-  const revocations = authorities && readRevocations(entries['ca.crl'] ?? entries.crl, problems);
+  const certificate = readPair(...pairIn(entries), problems);
+  const authorities = readAuthorities(entries.cacert || entries['ca.crt'], problems);
+  const revocations = authorities && readRevocations(entries.cacert ? entries.crl : entries['ca.crl'], problems);
   if (!certificate && !authorities && problems.length === 0)
     problems.push('it has neither tls.crt and tls.key nor ca.crt');
   const material: CredentialMaterial = {
@@ -60,6 +61,12 @@ export function credentialOf(key: CredentialKey, entries: Readonly<Record<string
     ...(problems.length > 0 && { problem: problems.join('; ') }),
   };
   return { material, observed };
+}
+
+function pairIn(entries: Readonly<Record<string, string>>): [chain: string | undefined, key: string | undefined] {
+  const { cert, key, 'tls.crt': chain, 'tls.key': privateKey } = entries;
+  if (cert && key) return [cert, key];
+  return chain || privateKey ? [chain, privateKey] : [cert, key];
 }
 
 function readPair(chain: string | undefined, privateKey: string | undefined, problems: string[]) {
