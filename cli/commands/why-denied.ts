@@ -72,7 +72,8 @@ export function whyDeniedCommand(context: CliContext): Command {
         token?.ok && described.http ? { ...described, http: { ...described.http, claims: token.claims } } : described;
       const answer = request === described ? first : await ask(request);
       if (token && !token.ok && described.http) {
-        context.io.out(options.output === 'json' ? json({ ...answer, token }) : explainRefusedToken(token));
+        const words = answer.verdict.by === 'CUSTOM' ? explain(answer, request) : explainRefusedToken(token, answer);
+        context.io.out(options.output === 'json' ? json({ ...answer, token }) : words);
         context.exitCode = exitCodes.rejected;
         return;
       }
@@ -134,11 +135,14 @@ async function tokenVerdict(
   return explainToken(text.trim().replace(/^Bearer +/i, ''), answer.tokenRules, io.clock.nowMs());
 }
 
-function explainRefusedToken({ status, reason, rule }: Extract<TokenVerdict, { readonly ok: false }>): string {
+function explainRefusedToken(
+  { status, reason, rule }: Extract<TokenVerdict, { readonly ok: false }>,
+  answer: WhyDeniedAnswer,
+): string {
   const where = rule
     ? `RequestAuthentication/${rule.namespace}/${rule.policy} jwtRules[${rule.rule}]`
     : 'RequestAuthentication';
-  return `denied (${status}) by ${where}: the token is refused: ${reason}\n`;
+  return `${[...askedLines(answer), `denied (${status}) by ${where}: the token is refused: ${reason}`].join('\n')}\n`;
 }
 
 /** The verdict in words. */
@@ -157,7 +161,7 @@ export function explain(answer: WhyDeniedAnswer, request: RequestDescription): s
     );
     return `${[...lines, ...dryRunLines(answer)].join('\n')}\n`;
   }
-  for (const ask of verdict.asks) lines.push(`asked first: authorizer ${ask.provider}, because of ${place(ask)}`);
+  lines.push(...askedLines(answer));
   if (verdict.by === 'none') lines.push('allowed: no policy denies it, and no ALLOW policy applies to the workload');
   else if (verdict.decisive) {
     lines.push(`${verdict.allowed ? 'allowed' : 'denied'} by ${verdict.by} ${place(verdict.decisive)}`);
@@ -166,6 +170,11 @@ export function explain(answer: WhyDeniedAnswer, request: RequestDescription): s
     for (const missed of verdict.missed) lines.push(`  ${place(missed, 'does not match')}`);
   }
   return `${[...lines, ...dryRunLines(answer)].join('\n')}\n`;
+}
+
+/** CUSTOM comes before everything, tokens too. */
+function askedLines({ verdict }: WhyDeniedAnswer): readonly string[] {
+  return verdict.asks.map((ask) => `asked first: authorizer ${ask.provider}, because of ${place(ask)}`);
 }
 
 function dryRunLines({ dryRuns }: WhyDeniedAnswer): readonly string[] {

@@ -179,6 +179,12 @@ describe('why-denied says what a real Envoy does', () => {
       [none, 401, /algorithm "none" is not taken/],
       ['nonsense', 401, /no JWT/],
     ];
+    // CUSTOM comes before the token, as its authorizer may be who brings it.
+    expect(await both('/custom', 'nonsense')).toEqual({
+      status: 403,
+      code: 1,
+      out: expect.stringMatching(/denied by CUSTOM AuthorizationPolicy\/default\/gone/),
+    });
     for (const [token, status, says] of cases) {
       const found = await both('/private', token);
       expect(found, String(says)).toEqual({ status, code: status === 200 ? 0 : 1, out: expect.stringMatching(says) });

@@ -22,7 +22,7 @@ import { type AuthorizationPolicy, actionOf, policiesOf } from './select-policie
 
 /** See the file's first line. The same object while nothing it was made from changes. */
 export interface WorkloadSecurity {
-  /** Come before all other HTTP filters: tokens first, then CUSTOM, AUDIT, DENY, ALLOW. */
+  /** Come before all other HTTP filters: CUSTOM first, as its authorizer may be who brings the token; then tokens, AUDIT, DENY, ALLOW. */
   readonly httpFilters: readonly HttpFilter[];
   /** What clients are told where the policies' own filters refuse. */
   readonly denialReplies: readonly ResponseMapper[];
@@ -100,8 +100,8 @@ function istioSecurity({ scope, memo }: Lookups): WorkloadSecurity {
         reportLogs: [],
         tcpReportLogs: [],
         httpFilters: [
-          ...(tokens ? [tokens] : []),
           ...customHttpFilters(custom, { mesh, find }),
+          ...(tokens ? [tokens] : []),
           ...rbacHttpFilters(authorization, mesh),
         ],
         networkFilters: [...customNetworkFilters(custom, { mesh, find }), ...rbacNetworkFilters(authorization, mesh)],
