@@ -36,6 +36,8 @@ export interface MeshConfig {
   readonly accessLogFile: string;
   readonly accessLogFormat: string;
   readonly accessLogEncoding: 'TEXT' | 'JSON';
+  /** True: connections that no filter chain takes are logged nowhere; absent: as all others. */
+  readonly disableEnvoyListenerLog?: boolean;
   /** Milliseconds to wait for the first bytes when detecting a protocol; 0 waits for ever. */
   readonly protocolDetectionTimeoutMs: number;
   readonly connectTimeoutMs: number;
@@ -166,6 +168,7 @@ export function meshConfigOf(spec: MeshConfigResourceSpec, base: MeshConfig = de
     accessLogFile: spec.accessLogFile,
     accessLogFormat: spec.accessLogFormat,
     accessLogEncoding: spec.accessLogEncoding,
+    disableEnvoyListenerLog: spec.disableEnvoyListenerLog,
     protocolDetectionTimeoutMs: ms(spec.protocolDetectionTimeout),
     connectTimeoutMs: ms(spec.connectTimeout),
     defaultServiceExportTo: nonEmpty(spec.defaultServiceExportTo),

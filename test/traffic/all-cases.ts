@@ -21,6 +21,7 @@ import { httpMatchRuleCases } from './cases/http-match-rules.ts';
 import { httpPolicyCases } from './cases/http-policy.ts';
 import { httpRetryCases } from './cases/http-retries.ts';
 import { httpRouteCases } from './cases/http-route.ts';
+import { listenerLogCases } from './cases/listener-log.ts';
 import { loadBalancingCases } from './cases/load-balancing.ts';
 import { localityCases } from './cases/locality.ts';
 import { meshConfigCases } from './cases/mesh-config.ts';
@@ -114,6 +115,7 @@ export const areas: Readonly<Record<string, readonly TrafficCase[]>> = {
   'provider-calls': providerCallCases,
   'provider-resources': providerResourceCases,
   'provider-tracers': providerTracerCases,
+  'listener-log': listenerLogCases,
   'mesh-config': meshConfigCases,
   'proxy-headers': proxyHeaderCases,
   'connection-settings': connectionSettingCases,

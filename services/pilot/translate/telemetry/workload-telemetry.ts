@@ -114,7 +114,10 @@ function telemetryOf(sides: Sides, targets: readonly ProviderTarget[], proxy: Tr
       const own = accessLoggers(logs, sources, filter) ?? meshFileLog(mesh, filter);
       return [...own, ...(metrics ? connectionLoggers(place, metrics) : [])];
     },
-    listenerLogs: (side) => [...(accessLoggers(sides[side].logs, sources, noRoute) ?? meshFileLog(mesh, noRoute))],
+    listenerLogs: (side) => {
+      if (mesh.disableEnvoyListenerLog === true) return [];
+      return [...(accessLoggers(sides[side].logs, sources, noRoute) ?? meshFileLog(mesh, noRoute))];
+    },
     httpFilters: (side) => (sides[side].metrics ? peerFilters(side) : []),
     tracing: (side) => tracing(sides[side].tracing, targets, proxy),
     requestId: (side) => requestIdExtension(sides[side].tracing),
