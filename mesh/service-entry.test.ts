@@ -145,6 +145,7 @@ describe('ServiceEntry', () => {
     const byLabel = workloadEntry('two', { address: '10.1.0.2' }, { labels: { app: 'vm' } });
     const elsewhere = workloadEntry('three', { address: '10.1.0.3', labels: { app: 'vm' } }, { namespace: 'other' });
     const named = workloadEntry('four', { address: 'vm.example.com', labels: { app: 'vm' } });
+    const socket = workloadEntry('five', { address: 'unix:///var/run/vm', labels: { app: 'vm' } });
     const pod = {
       name: 'p',
       namespace: 'default',
@@ -154,7 +155,7 @@ describe('ServiceEntry', () => {
       labels: { app: 'vm' },
       health: 'unhealthy' as const,
     };
-    const builder = builderOf({ config: [entry, one, byLabel, elsewhere, named] });
+    const builder = builderOf({ config: [entry, one, byLabel, elsewhere, named, socket] });
     expect(addresses(builder.snapshot(), 'default/vm.internal')).toEqual(['10.1.0.1', '10.1.0.2']);
     const withPod = builder.applyAll(record([workloadRegistered(pod)], builder.position + 1)).snapshot();
     expect(withPod.changed).toMatchObject({ endpoints: new Set(['default/vm.internal']), services: new Set() });
@@ -204,6 +205,26 @@ describe('ServiceEntry', () => {
       ['10.1.0.1', { http: 8081 }],
     ]);
     expect(after.registry.instancesAt('10.1.0.1')[0]?.service).toBe(web);
+  });
+
+  it("gives a platform's service a WorkloadEntry at its own ports: a target port that is a name must be one of its", () => {
+    const ports = [
+      { name: 'http', port: 80, protocol: 'HTTP' as const, targetPort: 'app' },
+      { name: 'tcp', port: 90, protocol: 'TCP' as const, targetPort: 9090 },
+      { name: 'same', port: 70, protocol: 'TCP' as const },
+    ];
+    const web = httpService('web', { selector: { app: 'web' }, ports });
+    const named = httpService('named', { selector: { app: 'web' }, ports: ports.slice(0, 1) });
+    const portsOf = (spec: WorkloadEntrySpec, hostname: string) =>
+      snapshotOf({ services: [web, named], config: [workloadEntry('vm', { ...spec, labels: { app: 'web' } })] })
+        .registry.endpoints(`default/${hostname}`)
+        .map((endpoint) => endpoint.ports);
+    const at = { address: '10.1.0.1' };
+    expect(portsOf(at, web.hostname)).toEqual([{ tcp: 9090, same: 70 }]);
+    expect(portsOf({ ...at, ports: { http: 1, tcp: 2, same: 3 } }, web.hostname)).toEqual([{ tcp: 2, same: 3 }]);
+    expect(portsOf({ ...at, ports: { app: 4 } }, web.hostname)).toEqual([{ http: 4, tcp: 9090, same: 70 }]);
+    expect(portsOf({ ...at, ports: { http: 1 } }, named.hostname)).toEqual([]);
+    expect(portsOf({ address: 'unix:///var/run/vm', ports: { app: 4 } }, web.hostname)).toEqual([]);
   });
 
   it("adds endpoints to a platform's service of the same host, whose definition wins", () => {

@@ -55,8 +55,8 @@ export function selects(selector: Labels, labels: Labels): boolean {
 
 /** The endpoints, one for each of the ServiceEntry's hosts, that a WorkloadEntry selected by it is. */
 export function endpointsOfWorkloadEntry(entry: ServiceEntry, workload: WorkloadEntry): readonly Endpoint[] {
-  // A WorkloadEntry that is itself a DNS name can only stand behind a service that resolves names.
-  if (isDnsName(workload.spec.address ?? '') && !resolvesNames(entry)) return [];
+  // A WorkloadEntry that is a DNS name or a socket can only stand behind a service that resolves names (istiod's DNSServiceEntryOnly).
+  if (!isIpAddress(workload.spec.address ?? '') && !resolvesNames(entry)) return [];
   return rememberPair(entry, workload, () =>
     hostsOf(entry).flatMap((hostname) =>
       endpointAt(
@@ -86,16 +86,22 @@ export function endpointsOfWorkload(entry: ServiceEntry, workload: Workload): re
   });
 }
 
-/** The endpoint that a WorkloadEntry is of a platform's service whose selector matches it; none where its address is a DNS name. */
+/**
+ * The endpoint that a WorkloadEntry is of a platform's service whose selector matches it: at the port that it has under the name
+ * of the service's target port (without it not at all), else under the name of the port itself, else at the target port. None
+ * where its address is no IP address.
+ */
 export function endpointsOfSelectedEntry(service: Service, workload: WorkloadEntry): readonly Endpoint[] {
   const { spec } = workload;
-  if (isDnsName(spec.address ?? '') || !(spec.address || spec.network)) return [];
+  if (!isIpAddress(spec.address ?? '') || !(spec.address || spec.network)) return [];
   return rememberPair(service, workload, () => {
     const ports: Record<string, number> = {};
     for (const { name, port, targetPort } of service.ports) {
-      const target = typeof targetPort === 'string' ? spec.ports?.[targetPort] : targetPort;
-      ports[name] = spec.ports?.[name] ?? target ?? port;
+      const isNamed = typeof targetPort === 'string';
+      const target = isNamed ? spec.ports?.[targetPort] : spec.ports?.[name] || targetPort || port;
+      if (target) ports[name] = target;
     }
+    if (service.ports.length > 0 && Object.keys(ports).length === 0) return [];
     const of = { hostname: service.hostname, namespace: service.namespace, ports };
     const at = { ...spec, labels: labelsOfWorkloadEntry(workload) };
     return [awaitingHealth(makeEndpoint(of, at, workload.name, workload.name), workload)];
@@ -143,8 +149,9 @@ function resolvesNames(entry: ServiceEntry): boolean {
   return entry.spec.resolution === 'DNS' || entry.spec.resolution === 'DNS_ROUND_ROBIN';
 }
 
-function isDnsName(address: string): boolean {
-  return address !== '' && !address.startsWith('unix://') && !/^[0-9.]+$/.test(address) && !address.includes(':');
+/** Whether it is no DNS name and no socket; '' is the address of a workload that is reached by its network's gateway. */
+function isIpAddress(address: string): boolean {
+  return /^[0-9.]*$/.test(address) || (address.includes(':') && !address.startsWith('unix://'));
 }
 
 function selectorFrom(labels: Labels | undefined): Labels | undefined {

@@ -61,23 +61,24 @@ function fromSlice(slice: KubernetesEndpointSlice, context: Context): ShownEndpo
   // Deprecated in the API; a name can be no endpoint of what proxies are given by address (Istio leaves them out, too).
   if (slice.addressType === 'FQDN') return [];
   const ports = portsOf(slice.ports, context.service);
-  return (slice.endpoints ?? []).flatMap((at) => {
-    // All addresses of one entry are the same instance: consumers use the first (EndpointSlice API reference).
-    const [address] = at.addresses;
-    if (!address) return [];
-    const pod = podOf(at.targetRef, address, context);
-    const name = pod?.metadata.name ?? nameOfTarget(at.targetRef);
-    // A dual-stack pod is in a slice for each address family under one name.
-    const id = name === undefined ? address : slice.addressType === 'IPv6' ? `${name}~${address}` : name;
-    const locality = localityOfNode(at.nodeName, context.index) ?? (at.zone ? `/${at.zone}` : undefined);
-    return shown(context, {
-      id,
-      address,
-      ports,
-      health: healthIn(at),
-      ...attributes(pod, { locality, nodeName: at.nodeName }, context),
-    });
-  });
+  return (slice.endpoints ?? []).flatMap((at) =>
+    // Kubernetes' controllers list one address an entry; of several written by hand istiod uses each.
+    at.addresses.filter(Boolean).map((address, position) => {
+      const pod = podOf(at.targetRef, address, context);
+      const name = pod?.metadata.name ?? nameOfTarget(at.targetRef);
+      // A dual-stack pod is in a slice for each address family under one name.
+      const isFurther = slice.addressType === 'IPv6' || position > 0;
+      const id = name === undefined ? address : isFurther ? `${name}~${address}` : name;
+      const locality = localityOfNode(at.nodeName, context.index) ?? (at.zone ? `/${at.zone}` : undefined);
+      return shown(context, {
+        id,
+        address,
+        ports,
+        health: healthIn(at),
+        ...attributes(pod, { locality, nodeName: at.nodeName }, context),
+      });
+    }),
+  );
 }
 
 function fromEndpoints(object: KubernetesEndpoints, context: Context): ShownEndpoint[] {

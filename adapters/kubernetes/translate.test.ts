@@ -258,7 +258,7 @@ describe('translateKubernetes', () => {
     const { endpoints } = translate({
       services: [service({})],
       endpointSlices: [
-        slice('a', [{ addresses: ['10.0.0.1'] }]),
+        slice('a', [{ addresses: ['10.0.0.1', '10.0.0.3'] }, { addresses: [] }]),
         // What one owner knows as not ready and another as ready is ready.
         slice('b', [{ addresses: ['10.0.0.1'], conditions: { ready: false } }, { addresses: ['10.0.0.2'] }]),
         slice('c', [{ addresses: ['db.example.com'] }], 'FQDN'),
@@ -266,6 +266,7 @@ describe('translateKubernetes', () => {
     });
     expect(endpoints.map(({ address, health }) => [address, health])).toEqual([
       ['10.0.0.1', 'healthy'],
+      ['10.0.0.3', 'healthy'],
       ['10.0.0.2', 'healthy'],
     ]);
   });

@@ -31,13 +31,15 @@ describe('visible services', () => {
     expect(by).toEqual(namespaces);
   });
 
-  it('are ordered by age, then by key', () => {
+  it('are ordered by age, then by name, then by namespace', () => {
     const services = [
       httpService('b', { createdAt: '2026-01-02T00:00:00Z' }),
       httpService('c', { createdAt: '2026-01-01T00:00:00Z' }),
       httpService('a', { createdAt: '2026-01-02T01:00:00+01:00' }),
     ];
     expect(seen({ services })).toEqual([['default/c', 'default/a', 'default/b']]);
+    const twins = ['y', 'x'].flatMap((namespace) => ['a-b', 'a'].map((name) => httpService(name, { namespace })));
+    expect(seen({ services: twins })).toEqual([['x/a', 'y/a', 'x/a-b', 'y/a-b']]);
   });
 
   it("of one hostname are the proxy's own namespace's, the platform's own, the one for few, the oldest", () => {
@@ -121,21 +123,21 @@ describe('egress listeners', () => {
   const egress = (...listeners: object[]) => sidecar('s', { egress: listeners });
 
   it.each([
-    [['./*'], ['default/w', 'default/a', 'default/t']],
-    [['*/*'], ['default/w', 'default/a', 'default/t', 'other/b', 'other/x']],
+    [['./*'], ['default/a', 'default/t', 'default/w']],
+    [['*/*'], ['default/a', 'other/b', 'default/t', 'default/w', 'other/x']],
     [['other/*'], ['other/b', 'other/x']],
     [['~/*'], []],
     [
       ['*/*', '~other/*'],
-      ['default/w', 'default/a', 'default/t'],
+      ['default/a', 'default/t', 'default/w'],
     ],
     [
       ['~./a.default.svc.cluster.local', './*'],
-      ['default/w', 'default/t'],
+      ['default/t', 'default/w'],
     ],
     [
       ['*/*', '~/*.example.com'],
-      ['default/a', 'default/t', 'other/b'],
+      ['default/a', 'other/b', 'default/t'],
     ],
     [['*/*.example.com'], ['default/w', 'other/x']],
     [['*/x.example.com'], ['other/x']],

@@ -22,7 +22,7 @@ export function isExportedTo(options: {
   );
 }
 
-/** Every service, oldest first, then by key; the same array while no service changes. */
+/** Every service, oldest first, then by name; the same array while no service changes. */
 export function orderedServices(snapshot: Snapshot, memo: Memo): readonly Service[] {
   return memo.get('services-of-registry', [snapshot.registry.services], () => {
     const services = memo.stable('services', memo, [...snapshot.registry.services.values()]);
@@ -30,7 +30,7 @@ export function orderedServices(snapshot: Snapshot, memo: Memo): readonly Servic
   });
 }
 
-/** The services that `namespace` sees, oldest first, then by key. Namespaces that see the same services get the same array. */
+/** The services that `namespace` sees, oldest first, then by name. Namespaces that see the same services get the same array. */
 export function visibleServices(snapshot: Snapshot, namespace: string, memo: Memo): readonly Service[] {
   const all = orderedServices(snapshot, memo);
   const defaults = snapshot.mesh.defaultServiceExportTo;
@@ -114,9 +114,13 @@ export function visibleVirtualServices(
   });
 }
 
-/** Oldest first; equal or unknown ages by namespace and hostname. */
+/** Oldest first; equal or unknown ages by name (a ServiceEntry's is its host), namespace, hostname: what is applied together has one age. */
 export function compareAge(a: Service, b: Service): number {
-  return createdMs(a.createdAt) - createdMs(b.createdAt) || compareNames(serviceKey(a), serviceKey(b));
+  return (
+    createdMs(a.createdAt) - createdMs(b.createdAt) ||
+    compareNames(a.name, b.name) ||
+    compareNames(serviceKey(a), serviceKey(b))
+  );
 }
 
 function createdMs(createdAt: string | undefined): number {
