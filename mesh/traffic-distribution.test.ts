@@ -14,3 +14,14 @@ it.each([
 ])('trafficDistribution %s and annotations %j mean %s', (field, annotations, expected) => {
   expect(trafficDistributionOf(field, annotations)).toBe(expected);
 });
+
+it.each([
+  [undefined, undefined, 'PreferSameNode'],
+  ['PreferClose', undefined, 'PreferSameZone'],
+  ['unheard-of', undefined, 'PreferSameNode'],
+  [undefined, annotated('PreferClose'), 'PreferSameZone'],
+  [undefined, annotated('Any'), undefined],
+  [undefined, annotated(''), 'PreferSameNode'],
+])('in a namespace with PreferSameNode, %s and annotations %j mean %s', (field, annotations, expected) => {
+  expect(trafficDistributionOf(field, annotations, annotated('PreferSameNode'))).toBe(expected);
+});

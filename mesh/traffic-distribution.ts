@@ -2,7 +2,7 @@
 import type { Service } from '../events/model.ts';
 
 /** Istio's annotation from before Kubernetes had the field; in any case of letters. */
-const annotation = 'networking.istio.io/traffic-distribution';
+export const trafficDistributionAnnotation = 'networking.istio.io/traffic-distribution';
 
 const meanings: ReadonlyMap<string, NonNullable<Service['trafficDistribution']>> = new Map([
   ['preferclose', 'PreferSameZone'],
@@ -10,10 +10,17 @@ const meanings: ReadonlyMap<string, NonNullable<Service['trafficDistribution']>>
   ['prefersamenode', 'PreferSameNode'],
 ]);
 
-/** From the field of a Kubernetes Service, else the annotation; undefined for any endpoint, and for what is not known. */
+type Annotations = Readonly<Record<string, string>> | undefined;
+
+/**
+ * From the field of a Kubernetes Service, else its annotation, else its namespace's; undefined for any endpoint, and for what is
+ * not known (istiod's GetTrafficDistribution).
+ */
 export function trafficDistributionOf(
   field: string | undefined,
-  annotations: Readonly<Record<string, string>> | undefined,
+  annotations: Annotations,
+  ofNamespace?: Annotations,
 ): Service['trafficDistribution'] {
-  return meanings.get(field?.toLowerCase() ?? '') ?? meanings.get(annotations?.[annotation]?.toLowerCase() ?? '');
+  const annotation = annotations?.[trafficDistributionAnnotation] || ofNamespace?.[trafficDistributionAnnotation];
+  return meanings.get(field?.toLowerCase() ?? '') ?? meanings.get(annotation?.toLowerCase() ?? '');
 }

@@ -82,8 +82,18 @@ const systemNamespace = fc.option(at('west', 'east')).map(
     metadata: { name: 'istio-system', ...(network && { labels: { 'topology.istio.io/network': network } }) },
   }),
 );
+const ownNamespace = fc.record({ name: namespace, nearness: fc.option(at('PreferClose', 'PreferSameNode')) }).map(
+  ({ name, nearness }): KubernetesNamespace => ({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name,
+      ...(nearness && { annotations: { 'networking.istio.io/traffic-distribution': nearness } }),
+    },
+  }),
+);
 const change = fc.record({
-  object: fc.oneof(service, slice, pod, node, systemNamespace),
+  object: fc.oneof(service, slice, pod, node, systemNamespace, ownNamespace),
   verb: at('set', 'set', 'set', 'remove'),
   take: fc.boolean(),
 });

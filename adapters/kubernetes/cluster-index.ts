@@ -8,6 +8,7 @@ import type {
   KubernetesPod,
   KubernetesService,
 } from '../../mesh/config/schemas/kubernetes.ts';
+import { trafficDistributionOf } from '../../mesh/traffic-distribution.ts';
 import type { Observed } from '../adapter.ts';
 import { GroupedKeys } from './grouped-keys.ts';
 import { addressesOf, isFinished, type KubernetesIndex, namespaceOf, objectKey } from './kubernetes-set.ts';
@@ -192,6 +193,8 @@ export class ClusterIndex {
   #applyNamespace(before: KubernetesNamespace | undefined, after: KubernetesNamespace | undefined): void {
     const name = store(this.#namespaces, ({ metadata }) => metadata.name ?? '', before, after);
     this.#selection.setLabels(name, after && (after.metadata.labels ?? {}));
+    const [was, is] = [before, after].map((one) => trafficDistributionOf(undefined, one?.metadata.annotations));
+    if (was !== is) for (const key of this.#services.keys()) if (key.startsWith(`${name}/`)) this.#touchService(key);
     const network = after?.metadata.labels?.['topology.istio.io/network'];
     if (name !== 'istio-system' || network === this.#network) return;
     this.#network = network;
@@ -225,7 +228,7 @@ export class ClusterIndex {
     }
     const object = this.#services.get(scope.slice(serviceScope.length));
     if (!object || !this.#selection.has(namespaceOf(object))) return [];
-    const value = serviceOf(object, this.#origin);
+    const value = serviceOf(object, this.#origin, this.#namespaces.get(namespaceOf(object)));
     const publishNotReady = object.spec?.publishNotReadyAddresses === true;
     return [
       { kind: 'service', value },
@@ -245,6 +248,7 @@ export class ClusterIndex {
       endpointsOf: () => undefined,
       slicesOf: (namespace, service) =>
         [...this.#slicesByService.of(`${namespace}/${service}`)].sort().flatMap((key) => this.#slices.get(key) ?? []),
+      namespaceNamed: (name) => this.#namespaces.get(name),
       network: this.#configuredNetwork ?? this.#network,
     };
   }

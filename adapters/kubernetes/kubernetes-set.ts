@@ -40,6 +40,7 @@ export interface KubernetesIndex {
   node(name: string): KubernetesNode | undefined;
   endpointsOf(namespace: string, service: string): KubernetesEndpoints | undefined;
   slicesOf(namespace: string, service: string): readonly KubernetesEndpointSlice[];
+  namespaceNamed(name: string): KubernetesNamespace | undefined;
   /** `topology.istio.io/network` of the namespace `istio-system`: the cluster's network. */
   readonly network: string | undefined;
 }
@@ -80,7 +81,7 @@ export function indexKubernetes(set: KubernetesSet): KubernetesIndex {
     set.endpointSlices,
     (slice) => `${namespaceOf(slice)}/${slice.metadata.labels?.[serviceNameLabel] ?? ''}`,
   );
-  const system = set.namespaces.find(({ metadata }) => metadata.name === 'istio-system');
+  const namespaces = new Map(set.namespaces.map((namespace) => [namespace.metadata.name, namespace]));
   return {
     podNamed: (namespace, name) => byName.get(`${namespace}/${name}`),
     podAt: (namespace, address) => byAddress.get(`${namespace}/${address}`),
@@ -88,7 +89,8 @@ export function indexKubernetes(set: KubernetesSet): KubernetesIndex {
     node: (name) => nodes.get(name),
     endpointsOf: (namespace, service) => endpoints.get(`${namespace}/${service}`),
     slicesOf: (namespace, service) => slices.get(`${namespace}/${service}`) ?? [],
-    network: system?.metadata.labels?.['topology.istio.io/network'],
+    namespaceNamed: (name) => namespaces.get(name),
+    network: namespaces.get('istio-system')?.metadata.labels?.['topology.istio.io/network'],
   };
 }
 

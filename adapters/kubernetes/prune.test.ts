@@ -104,6 +104,16 @@ const nodes: readonly ApiObject[] = [
 ];
 const namespaces: readonly ApiObject[] = [
   { metadata: { name: 'istio-system', ...noise, labels: { 'topology.istio.io/network': 'west' } } },
+  {
+    metadata: {
+      name: 'shop',
+      ...noise,
+      annotations: {
+        'networking.istio.io/traffic-distribution': 'PreferSameNode',
+        'kubectl.kubernetes.io/last-applied-configuration': '{}',
+      },
+    },
+  },
 ];
 
 const whole = {

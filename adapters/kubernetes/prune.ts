@@ -6,6 +6,7 @@ import type {
   KubernetesPod,
   KubernetesService,
 } from '../../mesh/config/schemas/kubernetes.ts';
+import { trafficDistributionAnnotation } from '../../mesh/traffic-distribution.ts';
 import type { ApiObject } from './client.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -109,9 +110,12 @@ export function pruneNode(object: ApiObject): KubernetesNode {
   return { apiVersion: 'v1', kind: 'Node', metadata: { ...identity(object), labels: Object.fromEntries(labels) } };
 }
 
-/** The label of one of them names the cluster's network. */
+/** Labels select namespaces and name the cluster's network; of annotations the one that services inherit. */
 export function pruneNamespace(object: ApiObject): KubernetesNamespace {
-  return { apiVersion: 'v1', kind: 'Namespace', metadata: { ...identity(object), ...labelsOf(object) } };
+  const { annotations } = object.metadata as KubernetesNamespace['metadata'];
+  const nearness = annotations?.[trafficDistributionAnnotation];
+  const kept = nearness === undefined ? {} : { annotations: { [trafficDistributionAnnotation]: nearness } };
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { ...identity(object), ...labelsOf(object), ...kept } };
 }
 
 function defined<T extends object, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> {

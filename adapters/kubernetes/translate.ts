@@ -1,6 +1,10 @@
 // Kubernetes objects into the canonical model, as Istio reads them. Pure: everything that belongs together is given together.
 import type { Service, ServicePort } from '../../events/model.ts';
-import type { KubernetesService, KubernetesServicePort } from '../../mesh/config/schemas/kubernetes.ts';
+import type {
+  KubernetesNamespace,
+  KubernetesService,
+  KubernetesServicePort,
+} from '../../mesh/config/schemas/kubernetes.ts';
 import { trafficDistributionOf } from '../../mesh/traffic-distribution.ts';
 import type { Observed } from '../adapter.ts';
 import { indexKubernetes, type KubernetesSet, namespaceOf, objectKey } from './kubernetes-set.ts';
@@ -22,7 +26,7 @@ export function translateKubernetes(set: KubernetesSet, origin: Origin): readonl
   const index = indexKubernetes(set);
   const shown: Shown[] = [];
   for (const object of set.services) {
-    const value = serviceOf(object, origin);
+    const value = serviceOf(object, origin, index.namespaceNamed(namespaceOf(object)));
     shown.push({ observed: { kind: 'service', value }, shownBy: `Service/${objectKey(object)}` });
     const publishNotReady = object.spec?.publishNotReadyAddresses === true;
     for (const { endpoint, shownBy } of endpointsOfService(value, index, { publishNotReady })) {
@@ -36,8 +40,8 @@ export function translateKubernetes(set: KubernetesSet, origin: Origin): readonl
   return shown;
 }
 
-/** The canonical service of a Kubernetes Service (kubernetes.io/docs/concepts/services-networking/service). */
-export function serviceOf(object: KubernetesService, origin: Origin): Service {
+/** The canonical service of a Kubernetes Service in `within` (kubernetes.io/docs/concepts/services-networking/service). */
+export function serviceOf(object: KubernetesService, origin: Origin, within: KubernetesNamespace | undefined): Service {
   const { metadata, spec = {} } = object;
   const namespace = namespaceOf(object);
   const name = metadata.name ?? '';
@@ -45,7 +49,8 @@ export function serviceOf(object: KubernetesService, origin: Origin): Service {
   const externalName = spec.type === 'ExternalName' ? spec.externalName : undefined;
   const exportTo = listIn(metadata.annotations?.['networking.istio.io/exportTo']);
   const annotations = istioAnnotations(metadata.annotations);
-  const trafficDistribution = trafficDistributionOf(spec.trafficDistribution, metadata.annotations);
+  const ofNamespace = within?.metadata.annotations;
+  const trafficDistribution = trafficDistributionOf(spec.trafficDistribution, metadata.annotations, ofNamespace);
   const externalAddresses = externalAddressesOf(object);
   return {
     hostname: `${name}.${namespace}.svc.${origin.domain ?? 'cluster.local'}`,

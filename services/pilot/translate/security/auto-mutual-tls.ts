@@ -11,6 +11,7 @@ import { RawBufferSchema } from '../../../../gen/envoy/extensions/transport_sock
 import { type Bans, isBanned, noBans } from '../../../../mesh/bans.ts';
 import type { MeshConfig } from '../../../../mesh/config/mesh-config.ts';
 import type { PeerAuthenticationSpec } from '../../../../mesh/config/schemas/peer-authentication.ts';
+import { serviceEntryPlatform } from '../../../../mesh/service-entry.ts';
 import type { ClusterSpec } from '../clusters/cluster-spec.ts';
 import { meshSocket } from '../clusters/upstream-tls.ts';
 import type { ProxyContext } from '../proxy-context.ts';
@@ -89,16 +90,42 @@ export function serverIdentities(
   return [...new Set(ids)].sort();
 }
 
-/** Names that a ServiceEntry lists, and those of its or a platform's endpoints (Istio's PushContext.ServiceAccounts). */
+/** Names that a ServiceEntry or a platform's service lists, and those of its endpoints (Istio's PushContext.ServiceAccounts). */
 function acceptedIdentities(
-  { subjectAltNames = [] }: Service,
+  service: Service,
   endpoints: readonly Endpoint[],
-  { mesh, bans }: { readonly mesh: MeshConfig; readonly bans: Bans },
+  by: { readonly mesh: MeshConfig; readonly bans: Bans },
 ): readonly string[] {
-  const known = serverIdentities(endpoints, mesh, bans);
-  if (subjectAltNames.length === 0 || known.includes(nobodysName)) return known;
-  const listed = subjectAltNames.filter((name) => !bans.has(name));
+  const known = serverIdentities(endpoints, by.mesh, by.bans);
+  const listed = listedNames(service, by);
+  if (listed === undefined || known.includes(nobodysName)) return known;
   return listed.length === 0 ? [nobodysName] : [...new Set([...listed, ...known])].sort();
+}
+
+/**
+ * Of a ServiceEntry its subjectAltNames, of a platform's service those of Istio's annotations
+ * (istio.io/latest/docs/reference/config/annotations), banned ones left out; undefined where none are listed.
+ */
+function listedNames(
+  { subjectAltNames, platform, annotations = {}, namespace }: Service,
+  { mesh, bans }: { readonly mesh: MeshConfig; readonly bans: Bans },
+): readonly string[] | undefined {
+  const isEntry = platform === serviceEntryPlatform;
+  const itemsOf = (name: string) =>
+    (isEntry ? '' : (annotations[`alpha.istio.io/${name}`] ?? ''))
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+  const names = [...(subjectAltNames ?? []), ...itemsOf('canonical-serviceaccounts')];
+  const accounts = itemsOf('kubernetes-serviceaccounts');
+  if (names.length + accounts.length === 0) return undefined;
+  const allowed = accounts.filter((serviceAccount) => !isBanned(bans, { namespace, serviceAccount }, mesh));
+  return [
+    ...names.filter((name) => !bans.has(name)),
+    ...allowed.flatMap((account) =>
+      trustDomainsOf(mesh).map((domain) => `spiffe://${domain}/ns/${namespace}/sa/${account}`),
+    ),
+  ];
 }
 
 /** No certificate has it: it is no SPIFFE ID. An empty list would accept everybody. */
