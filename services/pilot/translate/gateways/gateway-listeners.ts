@@ -19,7 +19,7 @@ import {
   maxConnectionsToAcceptPerSocketEvent,
   transportSocketConnectTimeoutMs,
 } from '../listeners/outbound-listener.ts';
-import { tcpProxyFilter } from '../listeners/tcp-proxy.ts';
+import { tcpFilters } from '../listeners/tcp-proxy.ts';
 import { listenerName } from '../names.ts';
 import { durationOfMs } from '../routes/duration.ts';
 import type { Lookups } from '../routes/lookups.ts';
@@ -170,6 +170,7 @@ function l4Chains(
     server.tls === undefined || isPassthrough(server)
       ? undefined
       : serverTlsSocket(server.tls, { isHttp: false, mesh });
+  const report = { telemetry, mesh, place: { side: 'CLIENT' as const }, reportLogs: security.tcpReportLogs };
   return chains.map(({ sniHosts, applicationProtocols, target }) =>
     create(FilterChainSchema, {
       ...chainBase(sniHosts, applicationProtocols),
@@ -177,7 +178,7 @@ function l4Chains(
         ...bansOf(server, security),
         // Who may pass is for the destination to say: here nothing is known of the caller.
         ...(server.tls?.mode === 'AUTO_PASSTHROUGH' ? security.ownNetworkFilters : security.networkFilters),
-        tcpProxyFilter(target, { telemetry, mesh, place: { side: 'CLIENT' }, reportLogs: security.tcpReportLogs }),
+        ...tcpFilters(target, report, placed.protocol),
       ],
       ...(socket ? { transportSocket: socket } : {}),
     }),

@@ -25,7 +25,7 @@ import {
   tlsTransport,
 } from '../listeners/listener-filters.ts';
 import { maxConnectionsToAcceptPerSocketEvent } from '../listeners/outbound-listener.ts';
-import { tcpProxyFilter, toCluster } from '../listeners/tcp-proxy.ts';
+import { tcpFilters, tcpProxyFilter, toCluster } from '../listeners/tcp-proxy.ts';
 import {
   blackHoleCluster,
   inboundClusterName,
@@ -193,7 +193,7 @@ function tcpChain(chain: InboundChain, way: InboundWay, { mesh, security, teleme
   const report = { telemetry, mesh, place, reportLogs: security.tcpReportLogs };
   const bans = way.isMeshTls ? security.banFilters : [];
   const target = { ...toCluster(clusterOf(chain)), ...statPrefixOf(chain, mesh) };
-  const filters = [...bans, ...security.networkFilters, tcpProxyFilter(target, report)];
+  const filters = [...bans, ...security.networkFilters, ...tcpFilters(target, report, chain.protocol)];
   return filterChain(chain, way, { name: tcpChainName(chain), filters, ...socketOf({ chain, way, mesh, security }) });
 }
 

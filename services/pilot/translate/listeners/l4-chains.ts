@@ -22,6 +22,8 @@ export interface L4Chain {
   readonly kind: 'l4';
   readonly sniHosts: readonly string[];
   readonly cidrs: readonly string[];
+  /** The port's. */
+  readonly protocol: ListenerPortProtocol;
   readonly target: TcpTarget;
   /** What it was made from: the service, or the VirtualService whose name its metadata shows. */
   readonly owner: Service | VirtualService;
@@ -48,6 +50,7 @@ export function l4Chains(place: L4Place, lookups: Lookups): L4Chain[] {
 }
 
 function tlsChains(place: L4Place, virtualServices: readonly VirtualService[], lookups: Lookups): L4Chain[] {
+  const { protocol } = place;
   const chains: L4Chain[] = [];
   const seen = new Set<string>();
   for (const owner of virtualServices) {
@@ -58,7 +61,7 @@ function tlsChains(place: L4Place, virtualServices: readonly VirtualService[], l
         seen.add(key);
         const cidrs = place.port > 0 && match.destinationSubnets?.length ? match.destinationSubnets : place.cidrs;
         const target = routeTarget(route ?? [], owner, place.port, lookups);
-        chains.push({ kind: 'l4', sniHosts: match.sniHosts, cidrs, target, owner });
+        chains.push({ kind: 'l4', sniHosts: match.sniHosts, cidrs, protocol, target, owner });
       }
     }
   }
@@ -75,6 +78,7 @@ function defaultSniHosts({ service, bind, cidrs }: L4Place, wildcard: string): r
 }
 
 function tcpChains(place: L4Place, virtualServices: readonly VirtualService[], lookups: Lookups): L4Chain[] {
+  const { protocol } = place;
   const chains: L4Chain[] = [];
   for (const owner of virtualServices) {
     for (const { match: matches, route } of owner.spec.tcp ?? []) {
@@ -83,11 +87,11 @@ function tcpChains(place: L4Place, virtualServices: readonly VirtualService[], l
       const applying = (matches ?? []).filter((match) => appliesToProxy(match, place.port, lookups));
       const takesAll = applying.some((match) => !match.destinationSubnets?.length || place.port === 0);
       if (!matches?.length || takesAll) {
-        chains.push({ kind: 'l4', sniHosts: [], cidrs: place.cidrs, target: target(), owner });
+        chains.push({ kind: 'l4', sniHosts: [], cidrs: place.cidrs, protocol, target: target(), owner });
         return chains;
       }
       const cidrs = applying.flatMap(({ destinationSubnets }) => destinationSubnets ?? []);
-      if (cidrs.length > 0) chains.push({ kind: 'l4', sniHosts: [], cidrs, target: target(), owner });
+      if (cidrs.length > 0) chains.push({ kind: 'l4', sniHosts: [], cidrs, protocol, target: target(), owner });
       // Envoy rejects two chains with one match: the service's own is then unreachable anyway.
       if (cidrs.length > 0 && sameItems(cidrs, place.cidrs)) return chains;
     }
@@ -108,13 +112,13 @@ function appliesToProxy(match: L4MatchAttributes | TLSMatchAttributes, port: num
 
 /** The service itself: at its only port if it has one, else at the listener's. */
 function serviceChain(place: L4Place, sniHosts: readonly string[], lookups: Lookups): L4Chain {
-  const { service, cidrs } = place;
+  const { service, cidrs, protocol } = place;
   const only = service.ports.length === 1 ? service.ports[0]?.port : undefined;
   const cluster = subsetKey('outbound', only ?? place.port, '', service.hostname);
   const port = { name: '', port: only ?? place.port };
   const named = { statPrefix: statPrefixOf(cluster, { service, port, subset: '' }, lookups) };
   const target = { ...toCluster(cluster), ...named, rule: destinationRule(service, lookups) };
-  return { kind: 'l4', sniHosts, cidrs, target, owner: service };
+  return { kind: 'l4', sniHosts, cidrs, protocol, target, owner: service };
 }
 
 /** Where a rule's destinations are: one cluster, or several by weight under the VirtualService's name. */

@@ -24,7 +24,7 @@ import { connectionManagerFilter } from './connection-manager.ts';
 import type { L4Chain } from './l4-chains.ts';
 import { httpInspector, plaintextHttpAlpns, rawBuffer, tlsInspector } from './listener-filters.ts';
 import type { HttpChain, OutboundEntry } from './outbound-plan.ts';
-import { type TcpReport, tcpProxyFilter, toCluster } from './tcp-proxy.ts';
+import { type TcpReport, tcpFilters, tcpProxyFilter, toCluster } from './tcp-proxy.ts';
 
 /** Bounds the time a TLS handshake may take, so that slow clients can't pile up (Istio's default). */
 export const transportSocketConnectTimeoutMs = 15_000;
@@ -59,7 +59,7 @@ function chainContent(chain: HttpChain | L4Chain): string {
   if (chain.kind === 'http') return `${chain.rds.name} ${chain.protocol} ${chain.isDetected}`;
   const { statPrefix, clusters, subset } = chain.target;
   const weighted = clusters.map(({ name, weight }) => `${name} ${weight}`).join();
-  return `${chain.sniHosts.join()}|${chain.cidrs.join()}|${statPrefix}|${weighted}|${subset}`;
+  return `${chain.protocol}|${chain.sniHosts.join()}|${chain.cidrs.join()}|${statPrefix}|${weighted}|${subset}`;
 }
 
 /** See `encodeOutbound`. */
@@ -169,7 +169,7 @@ function filterChain(chain: HttpChain | L4Chain, entry: OutboundEntry, options: 
   const match = chainMatch(chain);
   const filters =
     chain.kind === 'l4'
-      ? [...sniLookUp(chain, entry, options), tcpProxyFilter(chain.target, clientReport(options))]
+      ? [...sniLookUp(chain, entry, options), ...tcpFilters(chain.target, clientReport(options), chain.protocol)]
       : [
           connectionManagerFilter({
             class: 'sidecar-outbound',

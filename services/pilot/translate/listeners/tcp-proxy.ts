@@ -4,6 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import type { AccessLog } from '../../../../gen/envoy/config/accesslog/v3/accesslog_pb.js';
 import { type Filter, FilterSchema } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
+import { MongoProxySchema } from '../../../../gen/envoy/extensions/filters/network/mongo_proxy/v3/mongo_proxy_pb.js';
 import {
   type TcpProxy,
   TcpProxySchema,
@@ -13,6 +14,7 @@ import { type MergedRule, subsetOf } from '../destination-rules.ts';
 import { bracketed } from '../routes/domains.ts';
 import { durationOf, durationOfMs } from '../routes/duration.ts';
 import { tcpHashPolicy } from '../routes/hash-policy.ts';
+import type { ListenerPortProtocol } from '../routes/protocol.ts';
 import type { ReportPlace } from '../telemetry/stats-loggers.ts';
 import type { WorkloadTelemetry } from '../telemetry/workload-telemetry.ts';
 
@@ -37,6 +39,15 @@ export interface TcpReport {
   readonly mesh: Pick<MeshConfig, 'httpIdleTimeoutMs'>;
   /** Of policies, beside the telemetry's own. */
   readonly reportLogs?: readonly AccessLog[];
+}
+
+/** A TCP proxy; before it, on ports of MongoDB, the filter that counts what is asked there (`mongo.STAT_PREFIX.*`), as Istio has it by default. */
+export function tcpFilters(target: TcpTarget, report: TcpReport, protocol: ListenerPortProtocol): Filter[] {
+  const proxy = tcpProxyFilter(target, report);
+  if (protocol !== 'Mongo') return [proxy];
+  const value = anyPack(MongoProxySchema, create(MongoProxySchema, { statPrefix: target.statPrefix }));
+  const mongo = { name: 'envoy.filters.network.mongo_proxy', configType: { case: 'typedConfig' as const, value } };
+  return [create(FilterSchema, mongo), proxy];
 }
 
 /** A TCP proxy; `report` undefined leaves out the access log, as chains that only drop connections do. */
