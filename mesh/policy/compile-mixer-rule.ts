@@ -34,7 +34,7 @@ const attributeAdapters: readonly string[] = ['kubernetesenv', 'noop'];
 export function mixerRule(resource: ConfigResource<RuleSpec>, config: ConfigView): PolicySet {
   const { kind, namespace, name, spec } = resource;
   const id = `${kind}/${namespace}/${name}`;
-  const when = spec.match === undefined || spec.match === '' ? undefined : expressionOf(spec.match, 'BOOL');
+  const when = spec.match === undefined || spec.match.trim() === '' ? undefined : expressionOf(spec.match, 'BOOL');
   const broken: BrokenRule[] = [];
   const actions = (spec.actions ?? []).flatMap((action) => actionsOf(action, { resource, config, id, broken }));
   const request = (spec.requestHeaderOperations ?? []).flatMap(operationOf);
@@ -69,9 +69,16 @@ function actionsOf({ handler: reference = '', instances = [] }: RuleAction, wher
   }
   const handler = handlerRefOf(found);
   if (attributeAdapters.includes(handler.adapter)) return [];
+  const given = new Set<string>();
   return instances.flatMap((name) => {
     const instance = instanceOf(name, where);
     if (instance === undefined) return [];
+    const key = `${instance.template}/${instance.name}`;
+    if (given.has(key)) {
+      broken.push({ id, problem: `the instance ${JSON.stringify(name)} is given to handler ${handler.name} twice` });
+      return [];
+    }
+    given.add(key);
     const problem = misfit(handler, instance);
     if (problem === undefined) return actionsWith(handler, instance, where);
     broken.push({ id, problem });
@@ -124,7 +131,8 @@ function actionOf(handler: HandlerRef, instance: InstanceTemplate): Action {
 
 function denierDenial({ params, name }: HandlerRef): Denial {
   const { status } = params as DenierParams;
-  const code = status?.code ?? 7;
+  // Mixer's default: FAILED_PRECONDITION.
+  const code = status?.code ?? 9;
   return { code, httpStatus: httpStatusOf(code), message: `${name}:${status?.message ?? ''}` };
 }
 
@@ -133,7 +141,7 @@ function staticList({ params, name }: HandlerRef, { fields }: InstanceTemplate):
   const { value } = fields;
   if (providerUrl || value === undefined || !isExpression(value)) return undefined;
   const mode = blacklist ? 'DENY' : 'ALLOW';
-  const denial = { code: blacklist ? 7 : 5, httpStatus: blacklist ? 403 : 404, message: `${name}:rejected` };
+  const denial = { code: 7, httpStatus: 403, message: `${name}:rejected` };
   return { kind: 'list', value, type: entryType, mode, entries: overrides, denial };
 }
 
@@ -145,9 +153,11 @@ function operationOf({ name, values = [], operation = 'REPLACE' }: HeaderOperati
   const header = name.toLowerCase();
   if (operation === 'REMOVE') return [{ name: header, operation: 'REMOVE' }];
   const expressions = values.map((text) => expressionOf(text, 'STRING'));
-  return expressions.map((value, index) => ({
+  // Each value is an operation of its own: of several that replace, the last stays.
+  return expressions.map((value) => ({
     name: header,
-    operation: operation === 'REPLACE' && index === 0 ? 'SET' : 'APPEND',
+    operation: operation === 'REPLACE' ? 'SET' : 'APPEND',
     value,
+    omitEmpty: true,
   }));
 }

@@ -30,6 +30,51 @@ const placed = (rule: string) => {
 };
 
 describe('compilePolicies', () => {
+  it("carries out header operations as Mixer did, and gives a handler an instance once a rule's action", () => {
+    const set = setOf(`
+apiVersion: config.istio.io/v1alpha2
+kind: handler
+metadata: { name: no, namespace: default }
+spec: { compiledAdapter: denier }
+---
+apiVersion: config.istio.io/v1alpha2
+kind: handler
+metadata: { name: known, namespace: default }
+spec: { compiledAdapter: listchecker, params: { overrides: [v1] } }
+---
+apiVersion: config.istio.io/v1alpha2
+kind: instance
+metadata: { name: version, namespace: default }
+spec: { compiledTemplate: listentry, params: { value: 'source.labels["version"]' } }
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: { name: one, namespace: default }
+spec:
+  match: " "
+  actions:
+    - { handler: no, instances: [version, version.instance.default] }
+    - { handler: known, instances: [version] }
+  requestHeaderOperations:
+    - { name: X-A, values: ['""', '"a"', '"b"'] }
+    - { name: X-B, values: ['request.headers["x-b"] | ""'], operation: APPEND }
+`);
+    expect(set.broken).toEqual([
+      {
+        id: 'rule/default/one',
+        problem: 'the instance "version.instance.default" is given to handler no.default twice',
+      },
+    ]);
+    expect(set.rules.map(({ when, action }) => [when, action])).toMatchObject([
+      [undefined, { kind: 'deny', denial: { code: 9, httpStatus: 400 } }],
+      [undefined, { kind: 'list', denial: { code: 7, httpStatus: 403 } }],
+      [undefined, { kind: 'headers', request: [{ operation: 'SET' }, { operation: 'SET' }, { operation: 'SET' }, {}] }],
+    ]);
+    const [constant] = placeRules({ rules: set.rules.slice(2), broken: [] }, facts, 'istio-system');
+    // The value of X-B depends on the request.
+    expect(constant?.place).toBe('ext-authz');
+  });
+
   it("reads Mixer's rules with older and newer references, and names what is missing", () => {
     const set = setOf(`
 apiVersion: config.istio.io/v1alpha2

@@ -47,6 +47,8 @@ export interface HeaderOperation {
   readonly name: string;
   readonly operation: 'SET' | 'APPEND' | 'REMOVE';
   readonly value?: Expression;
+  /** An empty value changes nothing either: so it is in Mixer's rules. */
+  readonly omitEmpty?: true;
 }
 
 /** How entries of a list are compared. */

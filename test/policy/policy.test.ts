@@ -130,8 +130,8 @@ spec:
 `);
     await until(401, '/old/x');
     expect((await web.send('/old/x')).body).toBe('no.istio-system:log in');
-    await until(404, '/list/x');
-    expect((await web.send('/list/x', { headers: { 'x-version': 'v3' } })).status).toBe(404);
+    await until(403, '/list/x');
+    expect((await web.send('/list/x', { headers: { 'x-version': 'v3' } })).status).toBe(403);
     expect((await web.send('/list/x', { headers: { 'x-version': 'v1' } })).status).toBe(200);
     expect((await web.send('/new')).status).toBe(200);
   });

@@ -59,6 +59,7 @@ describe('expressions', () => {
     ['reverse("abc")', 'cba'],
     ['!connection.mtls || true', true],
     ['`a\\b` == "a\\\\b"', true],
+    ['True && !FALSE', true],
     ['-1 < 1', true],
     ['1 < 1.5', true],
   ])('%s', (text, value) => expect(evaluate(text)).toEqual(value));

@@ -125,7 +125,9 @@ class Parser {
 
   /** An attribute's dotted name, a function, or a name whose last part is a method: `destination.service.startsWith(…)`. */
   #named(first: Token): Tree {
-    if (first.text === 'true' || first.text === 'false') return literal('BOOL', first.text === 'true', first.at);
+    // In any case, as in Mixer: `True`.
+    const word = first.text.toLowerCase();
+    if (word === 'true' || word === 'false') return literal('BOOL', word === 'true', first.at);
     const parts = [first.text];
     while (this.#is('.')) {
       this.#take();

@@ -202,12 +202,12 @@ function lowerHeaders(
 ): Placement {
   if (when.kind !== 'literal') throw new NotLowerable('header changes under a condition are left to Mixer');
   const constant = (operations: readonly HeaderOperation[]) =>
-    operations.flatMap(({ name, operation, value }): LoweredHeader[] => {
+    operations.flatMap(({ name, operation, value, omitEmpty = false }): LoweredHeader[] => {
       if (value === undefined) return [{ name, operation }];
       const result = folded(value);
       if (result === 'absent') return [];
       if (result.kind !== 'literal') throw new NotLowerable(`the value of ${name} depends on the request`);
-      return [{ name, operation, value: textOf(result.value) }];
+      return omitEmpty && result.value === '' ? [] : [{ name, operation, value: textOf(result.value) }];
     });
   const headers = { request: constant(action.request), response: constant(action.response) };
   return { rule, place: 'header-mutation', why: 'its values are the same for every request', headers };

@@ -100,10 +100,10 @@ function listed(action: ListAction, value: AttributeValue): boolean {
 }
 
 function changesOf(operations: readonly HeaderOperation[], attributes: Attributes): readonly HeaderChange[] {
-  return operations.flatMap(({ name, operation, value }) => {
+  return operations.flatMap(({ name, operation, value, omitEmpty = false }) => {
     if (value === undefined) return [{ name, operation, value: '' }];
     const text = value.evaluate(attributes);
-    return text === undefined ? [] : [{ name, operation, value: textOf(text) }];
+    return text === undefined || (omitEmpty && text === '') ? [] : [{ name, operation, value: textOf(text) }];
   });
 }
 

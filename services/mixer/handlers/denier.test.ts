@@ -31,7 +31,7 @@ describe('denier', () => {
 
   it("has Mixer's defaults", () => {
     expect(denier.create({}, means).check?.(nothing, AbortSignal.abort())).toMatchObject({
-      status: { code: 7 },
+      status: { code: 9 },
       validForMs: 5_000,
       validUses: 1_000,
     });

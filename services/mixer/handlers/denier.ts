@@ -12,7 +12,7 @@ export const denier: HandlerKind<DenierParams> = {
   name: 'denier',
   templates: ['checknothing', 'listentry', 'quota'],
   create: ({ status, validDuration, validUseCount }, { name }) => {
-    const refusal = { code: status?.code ?? rpcCodes.permissionDenied, message: status?.message ?? '' };
+    const refusal = { code: status?.code ?? rpcCodes.failedPrecondition, message: status?.message ?? '' };
     const message = `${name}:${refusal.message}`;
     const validForMs = validDuration === undefined ? defaultValidity.validForMs : (durationMs(validDuration) ?? 0);
     const validUses = validUseCount ?? defaultValidity.validUses;

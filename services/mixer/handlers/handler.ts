@@ -2,7 +2,7 @@
 import type { CountStore } from '../../../events/count-store.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/logger.ts';
-import type { AttributeValue } from '../../../mesh/policy/attributes.ts';
+import type { AttributeValue, ValueType } from '../../../mesh/policy/attributes.ts';
 import type { TemplateName } from '../../../mesh/policy/templates.ts';
 
 /** A field of an instance: a value, or values by key (a MAP field, or a nested message). Absent attributes leave a field out. */
@@ -15,6 +15,8 @@ export interface Instance {
   readonly name: string;
   /** By the template's field names (mesh/policy/templates.ts). */
   readonly fields: Readonly<Record<string, FieldValue>>;
+  /** Type of the field `value` of a metric, where it is known: a number may be a DURATION in ms. */
+  readonly valueType?: ValueType;
 }
 
 /** A gRPC status code (google.rpc.Code) with words for the caller. 0 is OK. */
@@ -102,6 +104,7 @@ export const rpcCodes = {
   notFound: 5,
   permissionDenied: 7,
   resourceExhausted: 8,
+  failedPrecondition: 9,
   internal: 13,
   unavailable: 14,
   unauthenticated: 16,

@@ -61,7 +61,7 @@ describe('listchecker', () => {
     ['REGEX', '^v[12]$\n', 'v22', false],
   ])('%s: %j and %j', async (entryType = 'STRINGS', text, value, isListed) => {
     const providerUrl = fileWith(text);
-    expect(await codeOf({ providerUrl, entryType }, value)).toBe(isListed ? 0 : 5);
+    expect(await codeOf({ providerUrl, entryType }, value)).toBe(isListed ? 0 : 7);
     expect(await codeOf({ providerUrl: `file://${providerUrl}`, entryType, blacklist: true }, value)).toBe(
       isListed ? 7 : 0,
     );
@@ -107,12 +107,12 @@ describe('listchecker', () => {
     };
     const code = async (value: string) => (await handler.check?.(entry(value), signal))?.status.code;
     await untilRead(1);
-    expect([await code('a'), await code('b')]).toEqual([0, 5]);
+    expect([await code('a'), await code('b')]).toEqual([0, 7]);
     expect((await handler.check?.(entry('a'), signal))?.validForMs).toBe(10_000);
     [state.text, nowMs] = ['b\n', 10_000];
     wakes[0]?.();
     await untilRead(2);
-    expect([await code('a'), await code('b')]).toEqual([5, 0]);
+    expect([await code('a'), await code('b')]).toEqual([7, 0]);
     [state.status, nowMs] = [500, 20_000];
     wakes[1]?.();
     await untilRead(3);

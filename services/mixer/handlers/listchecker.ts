@@ -105,8 +105,7 @@ class ListHandler implements Handler {
       throw new MeshError('unavailable', `${this.#means.name}: the list was not read yet`);
     const text = textOf(value);
     const isListed = value !== undefined && (this.#overrides(text) || this.#loaded?.matches(text) === true);
-    const code = blacklist ? rpcCodes.permissionDenied : rpcCodes.notFound;
-    const refused = refusal ?? { code, message: `${this.#means.name}:rejected` };
+    const refused = refusal ?? { code: rpcCodes.permissionDenied, message: `${this.#means.name}:rejected` };
     return {
       status: isListed === blacklist ? refused : { code: rpcCodes.ok, message: '' },
       // Not longer than until the list is read again.

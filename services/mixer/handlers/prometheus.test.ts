@@ -58,6 +58,22 @@ describe('the prometheus handler', () => {
     expect(exposition.text()).toBe('');
   });
 
+  it('names series as Mixer did, and shows durations in seconds', async () => {
+    const { handler, exposition, close } = shown({
+      metrics: [
+        { instanceName: 'requestcount.default', labelNames: ['response-code'] },
+        { namespace: 'my-mesh', name: '/request.took in-all', instanceName: 'requestcount.default' },
+      ],
+    });
+    const fields = { value: 1_500, dimensions: { 'response-code': 200 } };
+    await handler.report?.([{ ...metricInstance, fields, valueType: 'DURATION' }], signal);
+    expect(exposition.text()).toContain(
+      '# HELP istio_requestcount_default requestcount.default\n# TYPE istio_requestcount_default counter\nistio_requestcount_default{responsecode="200"} 1.5\n',
+    );
+    expect(exposition.text()).toContain('mymesh_request_took_inall 1.5\n');
+    await close();
+  });
+
   it('given a dimension that somebody fills with junk, keeps a bounded number of series and counts the rest', async () => {
     const { handler, exposition, close } = shown({
       metrics: [{ name: 'n', instanceName: 'requestcount.default', labelNames: ['path'] }],

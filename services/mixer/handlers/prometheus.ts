@@ -8,6 +8,8 @@ type MetricParams = NonNullable<PrometheusParams['metrics']>[number];
 
 /** Series that one handler keeps: a dimension that a client chooses must not fill the memory. About 5 MB. */
 const maxSeries = 10_000;
+/** Durations are shown in seconds, as Mixer did and Prometheus advises. */
+const msPerSecond = 1_000;
 /** Mixer's default: the buckets of Prometheus's own clients, which suit seconds. */
 const defaultBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
@@ -73,7 +75,7 @@ export class PrometheusHandler implements Handler {
     this.#exposition = exposition;
     this.#families = metrics.map((params) => ({
       params,
-      name: sanitized(`${params.namespace ?? 'istio'}_${params.name ?? ''}`),
+      name: `${sanitized(params.namespace || 'istio')}_${sanitized(params.name || params.instanceName || '')}`,
       bounds: boundsOf(params.buckets),
       series: new Map(),
     }));
@@ -84,7 +86,7 @@ export class PrometheusHandler implements Handler {
   async report(batch: readonly Instance[]): Promise<void> {
     for (const instance of batch)
       for (const family of this.#families)
-        if (isNamed(instance, family.params.instanceName ?? family.params.name ?? '')) this.#add(family, instance);
+        if (isNamed(instance, family.params.instanceName || family.params.name || '')) this.#add(family, instance);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -97,7 +99,7 @@ export class PrometheusHandler implements Handler {
     this.#exposition.remove(this.#means.name, text);
   }
 
-  #add(family: Family, { fields }: Instance): void {
+  #add(family: Family, { fields, valueType }: Instance): void {
     const { params, series } = family;
     const dimensions = mapOf(fields.dimensions);
     const labels = (params.labelNames ?? [])
@@ -111,7 +113,7 @@ export class PrometheusHandler implements Handler {
       }
       series.set(labels, (one = { labels, count: 0, sum: 0, buckets: family.bounds.map(() => 0), updatedMs: 0 }));
     }
-    const value = numberOf(fields.value) ?? 0;
+    const value = (numberOf(fields.value) ?? 0) / (valueType === 'DURATION' ? msPerSecond : 1);
     one.updatedMs = this.#means.clock.nowMs();
     one.count++;
     one.sum = params.kind === 'GAUGE' ? value : one.sum + value;
@@ -140,7 +142,8 @@ export class PrometheusHandler implements Handler {
 function familyLines({ name, params, bounds, series }: Family): string[] {
   const kind = params.kind ?? 'COUNTER';
   const type = kind === 'DISTRIBUTION' ? 'histogram' : kind === 'GAUGE' ? 'gauge' : 'counter';
-  const help = params.description ? [`# HELP ${name} ${params.description.replaceAll('\n', ' ')}`] : [];
+  const description = params.description || params.name || params.instanceName || name;
+  const help = `# HELP ${name} ${description.replaceAll('\n', ' ')}`;
   const samples = [...series.values()].flatMap((one) => {
     if (type !== 'histogram') return [`${name}${braced(one.labels)} ${one.sum}`];
     const join = one.labels === '' ? '' : ',';
@@ -157,7 +160,7 @@ function familyLines({ name, params, bounds, series }: Family): string[] {
       `${name}_count${braced(one.labels)} ${one.count}`,
     ];
   });
-  return [...help, `# TYPE ${name} ${type}`, ...samples];
+  return [help, `# TYPE ${name} ${type}`, ...samples];
 }
 
 /** Mixer's three ways to say where buckets end (istio.io/v1.4/docs/reference/config/policy-and-telemetry/adapters/prometheus). */
@@ -177,6 +180,11 @@ function boundsOf(buckets: MetricParams['buckets']): readonly number[] {
 /** More than a hundred buckets are of no use, and each is a series. */
 const bounded = (count: number) => Math.min(Math.max(0, count), 100);
 
-const sanitized = (name: string) => name.replaceAll(/[^a-zA-Z0-9_]/g, '_');
+/** As Mixer names series: a leading slash and all dashes go, slashes, dots and blanks become `_`; so does what Prometheus does not take. */
+const sanitized = (name: string) =>
+  name
+    .replace(/^\//, '')
+    .replaceAll('-', '')
+    .replaceAll(/[^a-zA-Z0-9_]/g, '_');
 const escaped = (value: string) => value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 const braced = (labels: string) => (labels === '' ? '' : `{${labels}}`);

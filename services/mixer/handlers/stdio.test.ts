@@ -52,8 +52,10 @@ describe('the stdio handler', () => {
       severityLevels: { bad: 'ERROR' },
     } as const;
     const bad = { ...logInstance, fields: { ...logInstance.fields, severity: 'bad' } };
-    await stdio.create(params, testMeans).report?.([logInstance, bad], signal);
-    expect(lines()).toHaveLength(1);
+    // One of Mixer's names that is no level's.
+    const fatal = { ...logInstance, fields: { ...logInstance.fields, severity: 'fatal' } };
+    await stdio.create(params, testMeans).report?.([logInstance, bad, fatal], signal);
+    expect(lines()).toHaveLength(2);
     await close();
   });
 

@@ -9,6 +9,13 @@ import type { Handler, HandlerKind, HandlerMeans, Instance } from './handler.ts'
 const defaultMaxMegabytes = 100;
 const defaultMaxFiles = 1000;
 const levels = ['INFO', 'WARNING', 'ERROR'] as const;
+/** Mixer's names of severities beside the levels' own. */
+const otherSeverities: Readonly<Record<string, (typeof levels)[number]>> = {
+  INFORMATIONAL: 'INFO',
+  WARN: 'WARNING',
+  ERR: 'ERROR',
+  FATAL: 'ERROR',
+};
 
 /** See the file's first line. */
 export const stdio: HandlerKind<StdioParams> = {
@@ -34,7 +41,8 @@ function stdioHandler(params: StdioParams, { clock }: HandlerMeans): Handler {
 function levelOf({ template, fields }: Instance, { severityLevels = {}, metricLevel }: StdioParams) {
   if (template === 'metric') return metricLevel ?? 'INFO';
   const severity = textOf(fields.severity);
-  const known = levels.find((level) => level === severity.toUpperCase());
+  const name = severity.toUpperCase();
+  const known = levels.find((level) => level === name) ?? otherSeverities[name];
   return severityLevels[severity] ?? known ?? 'INFO';
 }
 

@@ -1,6 +1,6 @@
 // Turns requests that have ended into instances for the handlers that report rules name.
-import type { Attributes } from '../../../mesh/policy/attributes.ts';
-import type { HandlerRef, PolicyRule, PolicySet } from '../../../mesh/policy/rules.ts';
+import type { Attributes, ValueType } from '../../../mesh/policy/attributes.ts';
+import type { FieldExpressions, HandlerRef, PolicyRule, PolicySet } from '../../../mesh/policy/rules.ts';
 import { PoisonedRules } from '../check/poisoned-rules.ts';
 import { fieldsOf } from '../check/verdict.ts';
 import type { Instance } from '../handlers/handler.ts';
@@ -58,7 +58,8 @@ export class ReportEngine {
     try {
       if (when !== undefined && when.evaluate(attributes) !== true) return undefined;
       const { name, template, fields } = action.instance;
-      const instance = { name, template, fields: fieldsOf(fields, attributes) };
+      const type = valueTypeOf(fields);
+      const instance = { name, template, fields: fieldsOf(fields, attributes), ...(type && { valueType: type }) };
       // A size that is not known is not a size of 0.
       if (template !== 'metric' || instance.fields.value !== undefined) return instance;
     } catch (error) {
@@ -67,4 +68,9 @@ export class ReportEngine {
     this.#left.add({ rule: id }, 1);
     return undefined;
   }
+}
+
+/** Type of a metric's `value`. */
+function valueTypeOf({ value }: FieldExpressions): ValueType | undefined {
+  return value !== undefined && typeof value.type === 'string' ? value.type : undefined;
 }

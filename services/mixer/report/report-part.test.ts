@@ -119,6 +119,7 @@ describe('the report part', () => {
     const [log, ...counted] = handler.reported;
     expect(log).toMatchObject({ template: 'logentry', name: ids[0], fields: { variables: { path: '/bad' } } });
     expect(counted.map(({ fields }) => fields.value)).toEqual([200, 503]);
+    expect(counted.map(({ valueType }) => valueType)).toEqual(['INT64', 'INT64']);
     expect(metrics.text()).toContain('mixer_report_entries_total 3');
     expect(metrics.text()).toContain(`mixer_report_instances_omitted_total{rule="${ids[1]}"} 1`);
   });
