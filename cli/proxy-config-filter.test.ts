@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { filterProxyResources, listenerType, type ProxyConfigFilter } from './proxy-config-filter.ts';
-import { proxyConfigTable } from './proxy-config-tables.ts';
 
 const type = 'type.googleapis.com/envoy.extensions.filters.network';
 const http = { typedConfig: { '@type': `${type}.http_connection_manager.v3.HttpConnectionManager` } };
@@ -95,18 +94,5 @@ describe('filters of proxy-config', () => {
 
   it('tells what a listener serves, the black hole apart', () => {
     expect(resources.listeners.map(listenerType)).toEqual(['HTTP+TCP', 'HTTP', 'TCP', 'UNKNOWN']);
-  });
-});
-
-describe('tables of proxy-config', () => {
-  const style = { bold: String, dim: String, red: String, green: String, yellow: String };
-  it('name the DestinationRule of a cluster and the VirtualService of a route, as istioctl does', () => {
-    const clusters = proxyConfigTable('clusters', resources, style).split('\n');
-    expect(clusters[0]).toMatch(/TYPE +DESTINATION RULE$/);
-    expect(clusters[1]).toMatch(/reviews\.shop$/);
-    expect(clusters[2]).not.toMatch(/reviews\.shop$/);
-    expect(proxyConfigTable('routes', resources, style)).toMatch(
-      /VIRTUAL SERVICE\n80 +web:80 +web +\/\* +a +web\.shop\n$/,
-    );
   });
 });

@@ -1,5 +1,13 @@
 // Which of a proxy's xDS resources `proxy-config` shows: the filters of `istioctl proxy-config`, with their meaning.
-import type { ProxyResources } from './proxy-config-tables.ts';
+import { at, list, type Message, record, text } from './json-message.ts';
+
+/** What a proxy holds, in proto3 JSON. */
+export interface ProxyResources {
+  readonly listeners: readonly Message[];
+  readonly routes: readonly Message[];
+  readonly clusters: readonly Message[];
+  readonly endpoints: readonly Message[];
+}
 
 /**
  * What has to hold of what is shown; a filter says nothing of lists that it is not for (istio.io/latest/docs/reference/commands/istioctl).
@@ -25,13 +33,6 @@ export interface ProxyConfigFilter {
   readonly status?: string;
 }
 
-type Message = Readonly<Record<string, unknown>>;
-
-const record = (value: unknown): Message => (typeof value === 'object' && value !== null ? (value as Message) : {});
-const list = (value: unknown): readonly Message[] => (Array.isArray(value) ? value.map(record) : []);
-const text = (value: unknown): string => (typeof value === 'string' || typeof value === 'number' ? String(value) : '');
-const at = (message: unknown, ...path: readonly string[]): unknown =>
-  path.reduce<unknown>((value, field) => record(value)[field], message);
 const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
 
 /** The resources that `filter` lets through. */

@@ -14,8 +14,8 @@ import {
   withOutput,
   withServer,
 } from '../context.ts';
+import { findProxy, proxyArgument } from '../find-proxy.ts';
 import { json, table } from '../output.ts';
-import { findProxy } from './proxy-status.ts';
 
 /** The command with its subcommand. */
 export function policyCommand(context: CliContext): Command {
@@ -28,7 +28,7 @@ export function policyCommand(context: CliContext): Command {
 function explainCommand(context: CliContext): Command {
   const command = newCommand('explain')
     .description('where each rule runs (in Envoy, in Mixer, nowhere) and why there')
-    .argument('[proxy]', 'one proxy: NAME.NAMESPACE, NAME or node id; all by default')
+    .argument('[proxy]', `one proxy: ${proxyArgument}; all by default`)
     .action(async (name: string | undefined, options: SharedOptions) => {
       const client = clientOf(context, options);
       const at = atOf(context, options);

@@ -14,10 +14,10 @@ import {
   withNamespace,
   withServer,
 } from '../context.ts';
+import { findProxy, proxyArgument, qualified } from '../find-proxy.ts';
 import { json, type Style, yaml } from '../output.ts';
-import { filterProxyResources, type ProxyConfigFilter } from '../proxy-config-filter.ts';
-import { type ProxyResources, proxyConfigTable, type ResourceList, resourceLists } from '../proxy-config-tables.ts';
-import { findProxy } from './proxy-status.ts';
+import { filterProxyResources, type ProxyConfigFilter, type ProxyResources } from '../proxy-config-filter.ts';
+import { proxyConfigTable, type ResourceList, resourceLists } from '../proxy-config-tables.ts';
 
 /** The words that istioctl's users type. */
 const listNames: Readonly<Record<string, ResourceList | 'all'>> = {
@@ -50,7 +50,7 @@ export function proxyConfigCommand(context: CliContext): Command {
     .addArgument(
       new Argument('<type>', 'clusters, listeners, routes, endpoints or all').choices(Object.keys(listNames)),
     )
-    .argument('<proxy>', 'NAME.NAMESPACE, NAME or node id')
+    .argument('<proxy>', proxyArgument)
     .option('--name <name>', 'only the resource of this name')
     .option('--fqdn <text>', 'clusters: those whose host holds this')
     .option('--direction <direction>', 'clusters: inbound or outbound')
@@ -72,11 +72,7 @@ export function proxyConfigCommand(context: CliContext): Command {
       const client = clientOf(context, options);
       const at = atOf(context, options);
       const { items } = await client.get<ListResponse<ProxyStatus>>('/api/v1/proxies', { at });
-      const wanted =
-        options.namespace === undefined || name.includes('.') || name.includes('~')
-          ? name
-          : `${name}.${options.namespace}`;
-      const proxy = findProxy(items, wanted);
+      const proxy = findProxy(items, qualified(name, options.namespace));
       const answer = await client.get<ProxyConfigAnswer>(`/api/v1/proxies/${encodeURIComponent(proxy.id)}/config`, {
         at,
       });
@@ -89,7 +85,7 @@ export function proxyConfigCommand(context: CliContext): Command {
   return withExamples(withAt(withNamespace(withServer(command))), [
     ['periplus proxy-config clusters productpage-v1.default', ''],
     ['periplus proxy-config clusters productpage-v1.default --fqdn reviews --subset v1 -o yaml', 'as with istioctl'],
-    ['periplus proxy-config endpoints productpage-v1.default --status UNHEALTHY', ''],
+    ['periplus proxy-config endpoints deploy/productpage-v1 -n default --status UNHEALTHY', 'of its first pod'],
     [
       'periplus proxy-config routes productpage-v1.default --name 9080 -o json',
       'one RouteConfiguration in proto3 JSON',

@@ -1,7 +1,5 @@
 // `periplus proxy-status`: what each proxy has been sent, holds and refuses.
 import type { Command } from 'commander';
-import { MeshError } from '../../lib/mesh-error.ts';
-import { didYouMean } from '../../mesh/config/suggest-name.ts';
 import type { ListResponse, ProxyStatus, TypeStatus } from '../../services/pilot/admin/schemas.ts';
 import {
   atOf,
@@ -15,6 +13,7 @@ import {
   withOutput,
   withServer,
 } from '../context.ts';
+import { findProxy, proxyArgument, qualified } from '../find-proxy.ts';
 import { json, orDash, plainStyle, type Style, table, yaml } from '../output.ts';
 
 /** The command. */
@@ -22,13 +21,15 @@ export function proxyStatusCommand(context: CliContext): Command {
   const command = newCommand('proxy-status')
     .alias('ps')
     .description('for every proxy: what it holds of each xDS type, and what it rejected')
-    .argument('[proxy]', 'NAME.NAMESPACE, NAME or node id')
+    .argument('[proxy]', proxyArgument)
     .option('--all', 'also proxies that have disconnected')
     .action(async (name: string | undefined, options: SharedOptions & { readonly all?: boolean }) => {
       const query = { at: atOf(context, options) };
       const { items } = await clientOf(context, options).get<ListResponse<ProxyStatus>>('/api/v1/proxies', query);
       const found =
-        name === undefined ? items.filter((proxy) => options.all || proxy.connected) : [findProxy(items, name)];
+        name === undefined
+          ? items.filter((proxy) => options.all || proxy.connected)
+          : [findProxy(items, qualified(name, options.namespace))];
       const shown = found.filter((proxy) => options.namespace === undefined || proxy.namespace === options.namespace);
       if (options.output === 'json') context.io.out(json(shown));
       else if (options.output === 'yaml') context.io.out(await yaml(shown));
@@ -40,26 +41,6 @@ export function proxyStatusCommand(context: CliContext): Command {
     ['periplus proxy-status productpage-v1.default', 'one proxy'],
     ['periplus proxy-status -o json', 'an array, one object a proxy'],
   ]);
-}
-
-/** The proxy that `name` means. Throws MeshError `not-found` with the nearest, `usage` when it means several. */
-export function findProxy(proxies: readonly ProxyStatus[], name: string): ProxyStatus {
-  const exact = proxies.filter((proxy) => proxy.id === name || proxy.name === name);
-  const matches = exact.length > 0 ? exact : proxies.filter((proxy) => proxy.name.startsWith(`${name}.`));
-  const connected = matches.filter((proxy) => proxy.connected);
-  const [first, second] = connected.length > 0 ? connected : matches;
-  if (first === undefined) {
-    throw new MeshError(
-      'not-found',
-      `no proxy named "${name}"${didYouMean(
-        name,
-        proxies.map((proxy) => proxy.name),
-      )}; "periplus proxy-status" lists them`,
-    );
-  }
-  if (second !== undefined)
-    throw new MeshError('usage', `"${name}" means ${first.id} and ${second.id}: give the whole node id`);
-  return first;
 }
 
 const shownTypes = ['CDS', 'LDS', 'EDS', 'RDS'] as const;

@@ -20,8 +20,8 @@ import {
   withServer,
 } from '../context.ts';
 import { exitCodes } from '../failure.ts';
+import { findProxy, qualified } from '../find-proxy.ts';
 import { json } from '../output.ts';
-import { findProxy } from './proxy-status.ts';
 
 interface WhyDeniedOptions extends SharedOptions {
   readonly port: string;
@@ -58,8 +58,7 @@ export function whyDeniedCommand(context: CliContext): Command {
     .action(async (name: string, options: WhyDeniedOptions) => {
       const client = clientOf(context, options);
       const { items } = await client.get<ListResponse<ProxyStatus>>('/api/v1/proxies');
-      const wanted = options.namespace === undefined || /[.~]/.test(name) ? name : `${name}.${options.namespace}`;
-      const { id } = findProxy(items, wanted);
+      const { id } = findProxy(items, qualified(name, options.namespace));
       const ask = async (request: RequestDescription) =>
         await client.get<WhyDeniedAnswer>(`/api/v1/proxies/${encodeURIComponent(id)}/why-denied`, {
           at: atOf(context, options),
