@@ -48,6 +48,12 @@ function clusterOf(translation: Translation, name = 'a') {
 const timeoutWith = (config: readonly ConfigResource[], context = sidecarContext()) =>
   clusterOf(translate(snapshotOf({ services, config }), context, createMemo()))?.connectTimeout;
 
+/** Every list of virtual hosts, at any depth. */
+function virtualHostsIn(value: unknown): readonly unknown[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => (key === 'virtualHosts' ? [inner] : virtualHostsIn(inner)));
+}
+
 describe('EnvoyFilters in translation', () => {
   it('adds to a gateway what is for gateways or for any, once, and nothing that is for sidecars', () => {
     const gateway = sidecarContext({ type: 'router', labels: { istio: 'ingressgateway' }, addresses: ['10.0.0.2'] });
@@ -129,6 +135,39 @@ describe('EnvoyFilters in translation', () => {
     expect(read(typeUrls.listener, '0.0.0.0_80')).toEqual({ name: '0.0.0.0_80', statPrefix: 'own' });
     apply(changed('LISTENER', '0.0.0.0_80', false));
     expect(read(typeUrls.listener, '0.0.0.0_80')).toHaveProperty('filterChains');
+  });
+
+  it('patches a sidecar’s inbound routes before the filters that hold them, as in Istio', () => {
+    const context = 'SIDECAR_INBOUND';
+    const type =
+      'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
+    const routeConfig = { virtual_hosts: [{ name: 'brought', domains: ['brought.example.com'] }] };
+    const name = 'envoy.filters.network.http_connection_manager';
+    const brought = filter('x', {
+      configPatches: [
+        {
+          applyTo: 'NETWORK_FILTER',
+          match: { context, listener: { filterChain: { filter: { name } } } },
+          patch: { operation: 'MERGE', value: { name, typed_config: { '@type': type, route_config: routeConfig } } },
+        },
+        {
+          applyTo: 'VIRTUAL_HOST',
+          match: { context },
+          patch: { operation: 'MERGE', value: { include_request_attempt_count: true } },
+        },
+      ],
+    });
+    const [first] = services;
+    if (first === undefined) throw new Error('no service');
+    const snapshot = snapshotOf({ services, endpoints: [endpointAt(first, '10.0.0.1')], config: [brought] });
+    const listeners = setToJson(translate(snapshot, sidecarContext(), createMemo()).resources(typeUrls.listener));
+    const lists = virtualHostsIn(listeners);
+    expect(lists.length).toBeGreaterThan(0);
+    for (const hosts of lists)
+      expect(hosts).toEqual([
+        expect.objectContaining({ name: expect.stringMatching(/^inbound/), includeRequestAttemptCount: true }),
+        { name: 'brought', domains: ['brought.example.com'] },
+      ]);
   });
 
   it('patches only what changed, with the same bytes as from the start', () => {

@@ -1,26 +1,21 @@
-// Applies an EnvoyFilter's patches to network filters, to the HTTP filters inside a connection manager and to its inline routes.
-import { fromBinary } from '@bufbuild/protobuf';
-import { anyPack } from '@bufbuild/protobuf/wkt';
+// Applies an EnvoyFilter's patches to network filters and to the HTTP filters inside a connection manager.
 import type {
   Filter,
   FilterChain,
   ListenerFilter,
 } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
-import {
-  type HttpConnectionManager,
-  HttpConnectionManagerSchema,
-  type HttpFilter,
+import type {
+  HttpConnectionManager,
+  HttpFilter,
 } from '../../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.js';
-import { type Journal, newJournal, newValue, refuse } from './journal.ts';
+import { changeConnectionManager, connectionManagerName } from './connection-manager.ts';
+import { type Journal, newValue, refuse } from './journal.ts';
 import { httpFilterMatch, matchesFilterChain, matchesListener, networkFilterMatch } from './listener-match.ts';
 import { mergedAny } from './merge-message.ts';
 import type { Patch } from './patch.ts';
 import { patchedList } from './patch-list.ts';
 import type { ListenerPlace } from './patch-listener.ts';
-import { patchRouteConfiguration } from './patch-routes.ts';
 import { isFor } from './patch-set.ts';
-
-const connectionManagerName = 'envoy.filters.network.http_connection_manager';
 
 /** Patches the filters of a chain, in place. */
 export function patchNetworkFilters(chain: FilterChain, place: ListenerPlace): void {
@@ -42,7 +37,7 @@ export function patchNetworkFilters(chain: FilterChain, place: ListenerPlace): v
       if (networkFilterMatch(patch).matches(filter)) mergeFilter(filter, patch, { journal, renames: true });
     if (filter.name === connectionManagerName) {
       const ofFilter = ofHttp.filter((patch) => networkFilterMatch(patch).matches(filter));
-      patchConnectionManager(filter, ofFilter, place);
+      patchConnectionManager(filter, ofFilter, journal);
     }
   }
 }
@@ -70,23 +65,9 @@ export function mergeFilter(
 }
 
 /** Unpacked only when a patch is for something inside it. */
-function patchConnectionManager(filter: Filter, ofHttp: readonly Patch<'HTTP_FILTER'>[], place: ListenerPlace): void {
-  const { patches, context, journal } = place;
-  const routes = (['ROUTE_CONFIGURATION', 'VIRTUAL_HOST', 'HTTP_ROUTE'] as const).flatMap((kind) => patches.of(kind));
-  const hasRoutePatches = context === 'SIDECAR_INBOUND' && routes.some((patch) => isFor(patch, context));
-  if (ofHttp.length === 0 && !hasRoutePatches) return;
-  if (filter.configType.case !== 'typedConfig') return;
-  if (!filter.configType.value.typeUrl.endsWith(`/${HttpConnectionManagerSchema.typeName}`)) return;
-  const manager = fromBinary(HttpConnectionManagerSchema, filter.configType.value.value);
-  const inside = newJournal();
-  patchHttpFilters(manager, ofHttp, inside);
-  // A sidecar's inbound routes are inline in its listener.
-  if (hasRoutePatches && manager.routeSpecifier.case === 'routeConfig')
-    patchRouteConfiguration({ patches, context, configuration: manager.routeSpecifier.value, journal: inside });
-  journal.problems.push(...inside.problems);
-  if (!inside.changed) return;
-  filter.configType = { case: 'typedConfig', value: anyPack(HttpConnectionManagerSchema, manager) };
-  journal.changed = true;
+function patchConnectionManager(filter: Filter, patches: readonly Patch<'HTTP_FILTER'>[], journal: Journal): void {
+  if (patches.length > 0)
+    changeConnectionManager(filter, journal, (manager, inside) => patchHttpFilters(manager, patches, inside));
 }
 
 function patchHttpFilters(

@@ -1,12 +1,14 @@
 // Applies an EnvoyFilter's patches to a listener: itself, its listener filters and its filter chains.
 import type { FilterChain } from '../../../../gen/envoy/config/listener/v3/listener_components_pb.js';
 import type { Listener } from '../../../../gen/envoy/config/listener/v3/listener_pb.js';
+import { changeConnectionManager, connectionManagerName } from './connection-manager.ts';
 import { type Journal, listMerge, mergeValue, newValue, refuse } from './journal.ts';
 import { listenerFilterMatch, matchesFilterChain, matchesListener } from './listener-match.ts';
 import { mergedAny } from './merge-message.ts';
 import type { Patch, PatchContext } from './patch.ts';
 import { mergeFilter, patchNetworkFilters } from './patch-filters.ts';
 import { patchedList } from './patch-list.ts';
+import { patchRouteConfiguration } from './patch-routes.ts';
 import { isFor, type PatchSet } from './patch-set.ts';
 
 /** Where filters are being patched. */
@@ -20,6 +22,7 @@ export interface ListenerPlace {
 /** The listener, changed in place; undefined when it is removed. */
 export function patchListener(place: ListenerPlace): Listener | undefined {
   const { patches, context, listener, journal } = place;
+  patchInlineRoutes(place);
   for (const patch of patches.of('LISTENER')) {
     if (!isFor(patch, context) || patch.operation === 'ADD' || !matchesListener(patch, listener)) continue;
     if (patch.operation === 'REMOVE') return undefined;
@@ -27,6 +30,20 @@ export function patchListener(place: ListenerPlace): Listener | undefined {
   }
   patchListenerFilters(place);
   return patchFilterChains(place) ? listener : undefined;
+}
+
+/** A sidecar's inbound routes are inline in its listeners. As in Istio they are patched as they are made, before what holds them. */
+function patchInlineRoutes({ patches, context, listener, journal }: ListenerPlace): void {
+  if (context !== 'SIDECAR_INBOUND') return;
+  const kinds = ['ROUTE_CONFIGURATION', 'VIRTUAL_HOST', 'HTTP_ROUTE'] as const;
+  if (!kinds.some((kind) => patches.of(kind).some((patch) => isFor(patch, context)))) return;
+  const chains = [...listener.filterChains, ...(listener.defaultFilterChain ? [listener.defaultFilterChain] : [])];
+  for (const filter of chains.flatMap(({ filters }) => filters)) {
+    if (filter.name !== connectionManagerName) continue;
+    changeConnectionManager(filter, journal, ({ routeSpecifier: { case: form, value } }, inside) => {
+      if (form === 'routeConfig') patchRouteConfiguration({ patches, context, configuration: value, journal: inside });
+    });
+  }
 }
 
 function patchListenerFilters({ patches, context, listener, journal }: ListenerPlace): void {
