@@ -25,9 +25,13 @@ const service = (name: string, selector: object, ports: readonly object[], metad
 let files = 0;
 /** `CODE RESOURCE PATH` of each finding in one file of these objects. */
 async function found(...objects: readonly object[]): Promise<string[]> {
+  return foundWith([], objects);
+}
+
+async function foundWith(options: readonly string[], objects: readonly object[]): Promise<string[]> {
   const file = join(folder, `${++files}.json`);
   writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }));
-  const { out } = await runCli(['analyze', file, '-o', 'json']);
+  const { out } = await runCli(['analyze', file, '-o', 'json', ...options]);
   const findings = JSON.parse(out) as { code: string; resource: string; path: string }[];
   return findings.map(({ code, resource, path }) => `${code} ${resource} ${path}`);
 }
@@ -166,5 +170,59 @@ describe('analyze of files with Kubernetes objects', () => {
         service('yours', {}, ports),
       ),
     ).toEqual(['IST0118 Service/default/yours spec.ports[0].name']);
+  });
+
+  it('takes nothing for there but what files hold, and an ingress gateway, with --use-kube=false', async () => {
+    const selector = { istio: 'ingressgateway' };
+    const servers = [80, 8080].map((number) => ({
+      port: { number, name: `http-${number}`, protocol: 'HTTP' },
+      hosts: ['a.example.com'],
+    }));
+    const tls = { mode: 'SIMPLE', credentialName: 'gone' };
+    const secure = { port: { number: 443, name: 'https', protocol: 'HTTPS' }, hosts: ['b.example.com'], tls };
+    const matchLabels = { app: 'web' };
+    const rules = [{ from: [{ source: { namespaces: ['gone'] } }] }];
+    const objects = [
+      networking('Gateway', 'known', { selector, servers: [...servers, secure] }),
+      networking('Gateway', 'unknown', { selector: matchLabels, servers }),
+      networking('Sidecar', 's', { workloadSelector: { labels: matchLabels }, egress: [{ hosts: ['*/*'] }] }),
+      networking('DestinationRule', 'web', { host: 'web', subsets: [{ name: 'v1', labels: { version: 'v1' } }] }),
+      service('web', matchLabels, [{ name: 'http', port: 80 }]),
+      object('security.istio.io/v1', 'AuthorizationPolicy', 'p', { spec: { selector: { matchLabels }, rules } }),
+    ];
+    expect(await foundWith(['--use-kube=false'], objects)).toEqual([
+      'IST0101 AuthorizationPolicy/default/p spec.rules[0].from[0].source.namespaces[0]',
+      'IST0127 AuthorizationPolicy/default/p spec.selector',
+      'IST0173 DestinationRule/default/web spec.subsets[0]',
+      'IST0162 Gateway/default/known spec.servers[1].port.number',
+      'IST0101 Gateway/default/known spec.servers[2].tls.credentialName',
+      'IST0101 Gateway/default/unknown spec.selector',
+      'IST0101 Sidecar/default/s spec.workloadSelector',
+    ]);
+    expect(await found(...objects)).toEqual([]);
+  });
+
+  it('takes an ingress gateway of the files for the one that is installed', async () => {
+    const selector = { istio: 'ingressgateway' };
+    const server = { port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['a.example.com'] };
+    const own = service('istio-ingressgateway', selector, [{ name: 'http', port: 81 }], { namespace: 'istio-system' });
+    const gateway = networking('Gateway', 'g', { selector, servers: [server] });
+    const unserved = 'IST0162 Gateway/default/g spec.servers[0].port.number';
+    expect(await foundWith(['--use-kube=false'], [gateway, own])).toEqual([unserved]);
+    expect(await foundWith(['--use-kube=false'], [gateway])).toEqual([]);
+  });
+
+  it('finds spans for Lightstep', async () => {
+    const mesh = object(
+      'v1',
+      'ConfigMap',
+      'istio',
+      { data: { mesh: 'extensionProviders:\n- name: old\n  lightstep: {service: a.example.com, port: 443}\n' } },
+      { namespace: 'istio-system' },
+    );
+    const tracing = [{ providers: [{ name: 'old' }] }];
+    const telemetry = object('telemetry.istio.io/v1', 'Telemetry', 't', { spec: { tracing } });
+    expect(await found(mesh, telemetry)).toContain('IST0002 Telemetry/default/t spec.tracing[0].providers[0]');
+    expect((await found(telemetry)).filter((line) => line.startsWith('IST0002'))).toEqual([]);
   });
 });

@@ -40,7 +40,7 @@ export function analyzeCommand(context: CliContext): Command {
     )
     .option('-f, --filename <path>', 'another way to name files; may be repeated', collect)
     .option('-R, --recursive', 'folders are always read down to their last subfolder')
-    .option('-k, --use-kube [bool]', 'false: files alone, which is what naming files means here')
+    .option('-k, --use-kube [bool]', 'false: nothing is there but what the files hold')
     .option('--ignore-unknown', 'kinds that are not read are always passed over')
     .option('-S, --suppress <code=resource>', 'leave out "IST0101=VirtualService NAME.NAMESPACE" (* for any)', collect)
     .addOption(
@@ -82,7 +82,10 @@ async function run(context: CliContext, files: readonly string[], options: Analy
   checkOptions(files, options, context);
   const { output, ...shared } = options;
   const { suppress = [], failureThreshold, outputThreshold } = options;
-  const found = files.length === 0 ? await analyzeLive(context, shared) : await analyzeFiles(context, files, shared);
+  const found =
+    files.length === 0
+      ? await analyzeLive(context, shared)
+      : await analyzeFiles(context, files, { ...shared, isComplete: options.useKube === 'false' });
   const namespace = files.length > 0 ? undefined : namespaceOf(shared, undefined);
   const counted = found.filter(
     (problem) =>
@@ -130,18 +133,26 @@ async function analyzeLive(context: CliContext, shared: SharedOptions): Promise<
 async function analyzeFiles(
   context: CliContext,
   paths: readonly string[],
-  shared: SharedOptions,
+  { isComplete, ...shared }: SharedOptions & { readonly isComplete: boolean },
 ): Promise<readonly Problem[]> {
-  const [{ analyze }, { shownObjects }, { factsOf, readMesh, snapshotOfFacts }, { placeFindings }] = await Promise.all([
+  const [
+    { analyze },
+    { shownObjects },
+    { withIngressGateway },
+    { factsOf, readMesh, snapshotOfFacts },
+    { placeFindings },
+  ] = await Promise.all([
     import('../../mesh/config/analyze.ts'),
     import('../../mesh/config/analyze/shown-objects.ts'),
+    import('../../mesh/config/analyze/ingress-gateway.ts'),
     import('../offline-mesh.ts'),
     import('../../mesh/config/place-findings.ts'),
   ]);
-  const { objects, problems } = await readMesh(paths, context.io, namespaceOf(shared, undefined));
+  const { objects: read, problems } = await readMesh(paths, context.io, namespaceOf(shared, undefined));
+  const objects = isComplete ? withIngressGateway(read) : read;
   const coded = problems.map((problem) =>
     problem.severity === 'error' && problem.path !== '' ? { code: 'IST0106', ...problem } : problem,
   );
-  const findings = analyze(snapshotOfFacts(factsOf(objects)).snapshot(), shownObjects(objects));
+  const findings = analyze(snapshotOfFacts(factsOf(objects)).snapshot(), shownObjects(objects, isComplete));
   return [...coded, ...placeFindings(findings, objects)];
 }

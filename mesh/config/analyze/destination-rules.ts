@@ -40,10 +40,11 @@ function emptySubsets(
   { snapshot: { registry }, shown }: MeshIndex,
 ): readonly Problem[] {
   const known = services.flatMap((service) => registry.endpoints(serviceKey(service)));
-  const pods = services.some(({ selector }) => selector !== undefined) ? shown.pods : [];
+  const isOfPods = shown.isComplete || services.some(({ selector }) => selector !== undefined);
+  const pods = isOfPods ? shown.pods : [];
   const endpoints = [...known, ...pods.map(({ metadata }) => ({ labels: metadata.labels ?? {} }))];
   const isLookedUp = services.some(({ resolution, headless }) => resolution !== 'STATIC' && !headless);
-  if (endpoints.length === 0 || isLookedUp) return [];
+  if ((endpoints.length === 0 && !shown.isComplete) || services.length === 0 || isLookedUp) return [];
   return (rule.spec.subsets ?? []).flatMap(({ name, labels = {} }, i) =>
     endpoints.some((endpoint) => hasLabels(endpoint.labels, labels))
       ? []

@@ -47,7 +47,7 @@ function unusableSecret(
   { index: { shown }, path }: { readonly index: MeshIndex; readonly path: Path },
 ): readonly Problem[] {
   const proxy = shown.pods.find(({ metadata }) => hasLabels(metadata.labels ?? {}, gateway.spec.selector ?? {}));
-  if (name === '' || proxy === undefined || shown.secrets.length === 0) return [];
+  if (name === '' || proxy === undefined || (shown.secrets.length === 0 && !shown.isComplete)) return [];
   const [namespace, plain] = namespacedName(name, proxy.namespace);
   const secret = shown.secrets.find((one) => one.namespace === namespace && one.name === plain);
   if (secret === undefined)

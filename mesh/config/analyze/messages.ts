@@ -25,7 +25,7 @@ const gatewayApi = 'it is about the Gateway API, which is not read';
 /** By code, in order. */
 export const analysisMessages: Readonly<Record<string, AnalysisMessage>> = {
   IST0001: none('InternalError', 'Error', 'a fault of an analyzer is a fault of the command'),
-  IST0002: found('Deprecated', 'Warning', 'analyze/virtual-services.ts'),
+  IST0002: found('Deprecated', 'Warning', 'analyze/virtual-services.ts, telemetries.ts'),
   IST0101: found('ReferencedResourceNotFound', 'Error', 'analyze/virtual-services.ts, gateways.ts, selectors.ts'),
   IST0102: none('NamespaceNotInjected', 'Info', injection),
   IST0103: none('PodMissingProxy', 'Warning', injection),
@@ -83,7 +83,7 @@ export const analysisMessages: Readonly<Record<string, AnalysisMessage>> = {
   IST0162: found('GatewayPortNotDefinedOnService', 'Warning', 'analyze/gateway-servers.ts'),
   IST0163: none('InvalidExternalControlPlaneConfig', 'Warning', installation),
   IST0164: none('ExternalControlPlaneAddressIsNotAHostname', 'Info', installation),
-  IST0165: none('ReferencedInternalGateway', 'Warning', gatewayApi),
+  IST0165: none('ReferencedInternalGateway', 'Warning', 'names of such Gateways are refused (IST0106)'),
   IST0166: none('IneffectiveSelector', 'Warning', gatewayApi),
   IST0167: none('IneffectivePolicy', 'Warning', 'there is no ambient mode'),
   IST0168: none('UnknownUpgradeCompatibility', 'Warning', installation),

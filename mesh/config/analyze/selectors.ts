@@ -101,7 +101,7 @@ function sharedWorkloads<Spec>(
 function selectorsOfNobody(index: MeshIndex): readonly Problem[] {
   const workloads = index.workloads();
   const { config, registry } = index.snapshot;
-  const showsPods = index.shown.pods.length > 0;
+  const showsPods = index.shown.isComplete || index.shown.pods.length > 0;
   // Elsewhere a gateway's proxy need not be a workload that a platform tells of.
   const isKubernetes = showsPods || [...registry.workloads.values()].some(({ platform }) => platform === 'kubernetes');
   const missing = (
@@ -134,7 +134,7 @@ function selectorsOfNobody(index: MeshIndex): readonly Problem[] {
 function policiesForNobody(index: MeshIndex): readonly Problem[] {
   const { config, mesh } = index.snapshot;
   const workloads = index.workloads();
-  if (workloads.length === 0) return [];
+  if (workloads.length === 0 && !index.shown.isComplete) return [];
   return config.list<AuthorizationPolicySpec>('AuthorizationPolicy').flatMap((policy) => {
     const labels = policy.spec.selector?.matchLabels ?? {};
     const isForMesh = policy.namespace === mesh.rootNamespace;
@@ -149,7 +149,7 @@ function policiesForNobody(index: MeshIndex): readonly Problem[] {
 
 /** IST0101: namespaces of sources that are not there, where files show namespaces. */
 function policiesForNoNamespace({ snapshot: { config }, shown }: MeshIndex): readonly Problem[] {
-  if (shown.namespaces.length === 0) return [];
+  if (shown.namespaces.length === 0 && !shown.isComplete) return [];
   const isThere = (pattern: string) => shown.namespaces.some(({ name }) => matchesNamespace(name, pattern));
   return config.list<AuthorizationPolicySpec>('AuthorizationPolicy').flatMap((policy) =>
     (policy.spec.rules ?? []).flatMap(({ from = [] }, i) =>

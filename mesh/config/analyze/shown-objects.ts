@@ -14,18 +14,20 @@ export interface ShownSecret extends ShownObject {
   readonly secret: KubernetesSecret;
 }
 
-/** See the file's first line. Where there are pods, they are all that there are, as for `istioctl analyze --use-kube=false`. */
+/** See the file's first line. Where there are pods, they are all that there are. */
 export interface ShownObjects {
+  /** Nothing is there but what is shown, as for `istioctl analyze --use-kube=false`: no pods, namespaces or secrets at all means none. */
+  readonly isComplete: boolean;
   readonly pods: readonly ShownObject[];
   readonly namespaces: readonly ShownObject[];
   readonly secrets: readonly ShownSecret[];
 }
 
 /** Of a live mesh, where the registry and the credentials speak. */
-export const nothingShown: ShownObjects = { pods: [], namespaces: [], secrets: [] };
+export const nothingShown: ShownObjects = { isComplete: false, pods: [], namespaces: [], secrets: [] };
 
-/** Those that are among `objects`. */
-export function shownObjects(objects: readonly ParsedObject[]): ShownObjects {
+/** Those that are among `objects`, which are all that there is where they are `isComplete`. */
+export function shownObjects(objects: readonly ParsedObject[], isComplete = false): ShownObjects {
   const of = <T extends { readonly metadata: ObjectMetadata }>(kind: string) =>
     objects.flatMap((parsed) => {
       if (parsed.type !== 'kubernetes' || parsed.kind !== kind) return [];
@@ -34,6 +36,7 @@ export function shownObjects(objects: readonly ParsedObject[]): ShownObjects {
       return [{ kind, namespace, name, metadata: object.metadata, object }];
     });
   return {
+    isComplete,
     pods: of<KubernetesPod>('Pod'),
     namespaces: of<KubernetesNamespace>('Namespace'),
     secrets: of<KubernetesSecret>('Secret').map((shown) => ({ ...shown, secret: shown.object })),
