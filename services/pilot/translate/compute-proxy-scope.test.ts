@@ -21,6 +21,7 @@ describe('visible services', () => {
     [['.'], ['default']],
     [['other'], ['other']],
     [['~'], []],
+    [['~', 'other'], []],
     [
       ['.', 'other'],
       ['default', 'other'],
@@ -231,5 +232,21 @@ describe('instances', () => {
     const endpoints = [endpointAt(web, '10.0.0.1'), endpointAt(api, '10.0.0.2'), endpointAt(far, '10.0.0.1')];
     const { instances } = scopeOf({ services: [web, api, far], endpoints });
     expect(instances.map(({ service }) => service.name)).toEqual(['web']);
+  });
+
+  it("of a platform that has the address in the proxy's cluster are those of this cluster", () => {
+    const [web, api, vm] = [httpService('web'), httpService('api'), httpService('vm')];
+    const at = (service: Service, over: object) => endpointAt(service, '10.0.0.1', { platform: 'kubernetes', ...over });
+    const endpoints = [
+      at(web, { clusterId: 'c1' }),
+      at(api, { clusterId: 'c2' }),
+      at(vm, { platform: 'consul', clusterId: 'dc1' }),
+    ];
+    const names = (clusterId: string) =>
+      scopeOf({ services: [web, api, vm], endpoints }, { clusterId }).instances.map(({ service }) => service.name);
+    expect(names('c1')).toEqual(['vm', 'web']);
+    expect(names('c2')).toEqual(['api', 'vm']);
+    expect(names('')).toEqual(['api', 'vm', 'web']);
+    expect(names('unheard-of')).toEqual(['api', 'vm', 'web']);
   });
 });

@@ -79,13 +79,22 @@ function hasSelector(spec: SidecarSpec): boolean {
 function instancesOf(snapshot: Snapshot, context: ProxyContext): readonly ServiceInstance[] {
   const byService = new Map<string, ServiceInstance>();
   for (const address of context.addresses) {
-    for (const instance of snapshot.registry.instancesAt(address)) {
+    const all = snapshot.registry.instancesAt(address).filter(({ service }) => service.namespace === context.namespace);
+    for (const instance of ofOwnCluster(all, context.clusterId)) {
       const key = serviceKey(instance.service);
-      if (instance.service.namespace === context.namespace && !byService.has(key)) byService.set(key, instance);
+      if (!byService.has(key)) byService.set(key, instance);
     }
   }
   if (byService.size < 2) return [...byService.values()]; // most proxies, at each change of endpoints
   return [...byService].sort(([a], [b]) => compareNames(a, b)).map(([, instance]) => instance);
+}
+
+/** Clusters on networks of their own may use one address twice: where a platform has it in the proxy's cluster, that counts. */
+function ofOwnCluster(instances: readonly ServiceInstance[], clusterId: string): readonly ServiceInstance[] {
+  if (clusterId === '') return instances;
+  const isOwn = ({ endpoint }: ServiceInstance) => endpoint.clusterId === clusterId;
+  const platforms = new Set(instances.filter(isOwn).map(({ endpoint }) => endpoint.platform));
+  return instances.filter((one) => isOwn(one) || !one.endpoint.clusterId || !platforms.has(one.endpoint.platform));
 }
 
 function egressOf(

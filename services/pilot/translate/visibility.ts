@@ -17,6 +17,7 @@ export function isExportedTo(options: {
 }): boolean {
   const { exportTo, defaults, ownNamespace, namespace } = options;
   const effective = exportTo === undefined || exportTo.length === 0 ? defaults : exportTo;
+  if (effective.includes('~')) return effective.includes('*');
   return effective.some(
     (target) => target === '*' || target === namespace || (target === '.' && ownNamespace === namespace),
   );
