@@ -93,7 +93,7 @@ describe('usage', () => {
     const commands = [...out.matchAll(/^ {2}([a-z-]+)(?:\|[a-z]+)? (?:\[|<)/gm)]
       .map((match) => match[1] ?? '')
       .filter((name) => name !== 'help');
-    expect(commands).toHaveLength(25);
+    expect(commands).toHaveLength(26);
     for (const command of commands) {
       const help = await runCli([command, '--help']);
       expect(help.code).toBe(0);

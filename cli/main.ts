@@ -5,8 +5,12 @@ import { exitCodeOf, exitCodes, formatFailure } from './failure.ts';
 import { type CliIo, processIo } from './io.ts';
 import { createProgram } from './program.ts';
 
-/** Runs `args` (without `node` and script) and resolves with the exit code; never rejects. `at` is the moment of `at WHEN …`. */
-export async function main(args: readonly string[], io: CliIo, at?: string): Promise<number> {
+/** Scripts written for istioctl put them before `describe` and others (istio.io/latest/docs/reference/commands/istioctl). */
+const experimentalWords = new Set(['x', 'exp', 'experimental']);
+
+/** Runs `given` (without `node` and script) and resolves with the exit code; never rejects. `at` is the moment of `at WHEN …`. */
+export async function main(given: readonly string[], io: CliIo, at?: string): Promise<number> {
+  const args = experimentalWords.has(given[0] ?? '') ? given.slice(1) : given;
   const context = createContext(io, main, at);
   const program = createProgram(context);
   redirectOutput(program, context);

@@ -28,6 +28,7 @@ import { sidecarCommand } from './commands/sidecar.ts';
 import { sloCommand } from './commands/slo.ts';
 import { tokenCommand } from './commands/token.ts';
 import { upCommand } from './commands/up.ts';
+import { validateCommand } from './commands/validate.ts';
 import { versionCommand } from './commands/version.ts';
 import { whyDeniedCommand } from './commands/why-denied.ts';
 import { type CliContext, newCommand } from './context.ts';
@@ -60,6 +61,7 @@ export function createProgram(context: CliContext): Command {
         describeCommand(context),
         renderCommand(context),
         analyzeCommand(context),
+        validateCommand(context),
         checkCommand(context),
         whyDeniedCommand(context),
         policyCommand(context),
@@ -94,6 +96,6 @@ export function createProgram(context: CliContext): Command {
   }
   return program.addHelpText(
     'after',
-    '\nExit codes: 0 done, 1 rejected or differs, 2 wrong usage, 3 the control plane can\'t be reached.\n"periplus COMMAND --help" has examples.',
+    '\nExit codes: 0 done, 1 rejected or differs, 2 wrong usage, 3 the control plane can\'t be reached.\n"periplus COMMAND --help" has examples. As with istioctl, "x" or "experimental" may stand before a command.',
   );
 }
