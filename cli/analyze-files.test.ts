@@ -152,12 +152,14 @@ describe('analyze of files with Kubernetes objects', () => {
         pod('both', { 'sidecar.istio.io/inject': 'true' }, { annotations: inject }),
         pod('unknown', {}, { annotations: { 'sidecar.istio.io/unknown': 'x' } }),
         pod('quiet', {}, { annotations: quiet }),
+        pod('value', {}, { annotations: { 'status.sidecar.istio.io/port': 'x' } }),
         namespace('shop', { annotations: { 'sidecar.istio.io/proxyImage': 'x' } }),
       ),
     ).toEqual([
       'IST0107 Namespace//shop metadata.annotations["sidecar.istio.io/proxyImage"]',
       'IST0135 Pod/default/old metadata.annotations["sidecar.istio.io/inject"]',
       'IST0108 Pod/default/unknown metadata.annotations["sidecar.istio.io/unknown"]',
+      'IST0125 Pod/default/value metadata.annotations["status.sidecar.istio.io/port"]',
     ]);
   });
 

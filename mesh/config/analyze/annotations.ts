@@ -1,5 +1,6 @@
-// Istio's annotations on Services, and on Pods and Namespaces of files: names that nobody knows, that are for other kinds, or that are deprecated.
+// Istio's annotations on Services, and on Pods and Namespaces of files: names that nobody knows, that are for other kinds, or that are deprecated; values that are none.
 import { formatPath, type Problem } from '../problem.ts';
+import { annotationProblem } from './annotation-values.ts';
 import type { MeshIndex } from './mesh-index.ts';
 
 /** What istio.io/latest/docs/reference/config/annotations says of one. */
@@ -72,16 +73,16 @@ const known: ReadonlyMap<string, KnownAnnotation> = new Map([
   ],
 ]);
 
-/** IST0107 (for another kind), IST0108 (nobody knows it) and IST0135 (deprecated), in istioctl's words. */
+/** IST0107 (for another kind), IST0108 (nobody knows it), IST0125 (its value) and IST0135 (deprecated), in istioctl's words. */
 export function analyzeAnnotations({ snapshot, shown }: MeshIndex): readonly Problem[] {
   const services = [...snapshot.registry.services.values()].map((service): Owner => ({ kind: 'Service', ...service }));
   const others = [...shown.pods, ...shown.namespaces].map(
     ({ metadata: { labels, annotations }, ...key }): Owner => ({ ...key, labels, annotations }),
   );
   return [...services, ...others].flatMap((owner) =>
-    Object.keys(owner.annotations ?? {})
-      .filter((name) => name === 'kubernetes.io/ingress.class' || name.split('/', 1)[0]?.endsWith('istio.io'))
-      .flatMap((name) => findings(name, owner)),
+    Object.entries(owner.annotations ?? {})
+      .filter(([name]) => name === 'kubernetes.io/ingress.class' || name.split('/', 1)[0]?.endsWith('istio.io'))
+      .flatMap(([name, value]) => findings(name, value, owner)),
   );
 }
 
@@ -94,7 +95,7 @@ interface Owner {
   readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
-function findings(name: string, owner: Owner): readonly Problem[] {
+function findings(name: string, value: string, owner: Owner): readonly Problem[] {
   const annotation = known.get(name);
   if (annotation === undefined) return [problem(owner, name, 'IST0108', `Unknown annotation: ${name}`)];
   const { kinds, deprecated, instead = '' } = annotation;
@@ -102,11 +103,13 @@ function findings(name: string, owner: Owner): readonly Problem[] {
   const isMisplaced = !kinds.includes('Any') && !kinds.includes(owner.kind);
   // Who has the label that takes its place keeps it for older versions.
   const isKept = name === 'sidecar.istio.io/inject' && owner.labels?.[name] !== undefined;
+  const invalid = isMisplaced ? undefined : annotationProblem(name, value);
   return [
     ...(deprecated && !isKept ? [problem(owner, name, 'IST0135', old)] : []),
     ...(isMisplaced
       ? [problem(owner, name, 'IST0107', `Misplaced annotation: ${name} can only be applied to ${kinds.join(', ')}`)]
       : []),
+    ...(invalid === undefined ? [] : [problem(owner, name, 'IST0125', `Invalid annotation ${name}: ${invalid}`)]),
   ];
 }
 

@@ -18,7 +18,6 @@ const none = (name: string, level: AnalysisLevel, missing: string): AnalysisMess
 
 const injection =
   "it is about sidecars that Istio injects into pods: Periplus' agents are started by whoever runs the workload";
-const annotation = 'the annotations whose values istioctl looks at are those of pods, which steer injection';
 const installation = "it is about Istio's own installation and upgrades";
 const gatewayApi = 'it is about the Gateway API, which is not read';
 
@@ -39,7 +38,7 @@ export const analysisMessages: Readonly<Record<string, AnalysisMessage>> = {
   IST0116: none('DeploymentAssociatedToMultipleServices', 'Warning', 'Deployments are not read'),
   IST0118: found('PortNameIsNotUnderNamingConvention', 'Info', 'analyze/services.ts'),
   IST0123: none('NamespaceMultipleInjectionLabels', 'Warning', injection),
-  IST0125: none('InvalidAnnotation', 'Warning', annotation),
+  IST0125: found('InvalidAnnotation', 'Warning', 'analyze/annotation-values.ts'),
   IST0126: none(
     'UnknownMeshNetworksServiceRegistry',
     'Error',
