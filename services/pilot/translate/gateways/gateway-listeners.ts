@@ -84,12 +84,18 @@ function gatewayListener(
   const name = listenerName(bind, port.port);
   const firstPlain = port.servers.find(({ protocol }) => isHttp(protocol));
   const all = port.servers.flatMap((server, index) => {
-    if (server.routeName === '') return l4Chains(server, l4[index] ?? [], place);
-    return isHttp(server.protocol) && server !== firstPlain ? [] : [httpChain(server, name, place)];
+    if (isHttp(server.protocol) && server !== firstPlain) return [];
+    const isTls = server.server.tls !== undefined && !isHttp(server.protocol);
+    const chains =
+      server.routeName === '' ? l4Chains(server, l4[index] ?? [], place) : [httpChain(server, name, place)];
+    return chains.map((chain) => ({ chain, isTls }));
   });
-  const filterChains = withoutOverlaps(all.some(isTlsChain) ? all.map(forPlaintext) : all);
+  // A chain for TLS of any name has no match: its server tells it from one for plaintext.
+  const needsSni = all.some(({ isTls }) => isTls);
+  const filterChains = withoutOverlaps(
+    all.map(({ chain, isTls }) => (needsSni && !isTls ? forPlaintext(chain) : chain)),
+  );
   if (filterChains.length === 0) return undefined;
-  const needsSni = filterChains.some(isTlsChain);
   const bufferLimit = listenerBufferLimit(place.mesh);
   return create(ListenerSchema, {
     name,
@@ -107,13 +113,8 @@ function gatewayListener(
   });
 }
 
-function isTlsChain({ filterChainMatch, transportSocket }: FilterChain): boolean {
-  return transportSocket !== undefined || (filterChainMatch?.serverNames.length ?? 0) > 0;
-}
-
 /** Beside chains for TLS the one without gets nothing that is TLS, whatever its name. */
 function forPlaintext(chain: FilterChain): FilterChain {
-  if (isTlsChain(chain) || chain.filterChainMatch) return chain;
   return create(FilterChainSchema, {
     ...chain,
     filterChainMatch: create(FilterChainMatchSchema, { transportProtocol: rawBuffer }),
