@@ -34,7 +34,7 @@ const attributeAdapters: readonly string[] = ['kubernetesenv', 'noop'];
 export function mixerRule(resource: ConfigResource<RuleSpec>, config: ConfigView): PolicySet {
   const { kind, namespace, name, spec } = resource;
   const id = `${kind}/${namespace}/${name}`;
-  const when = spec.match === undefined || spec.match.trim() === '' ? undefined : expressionOf(spec.match, 'BOOL');
+  const when = spec.match === undefined || spec.match === '' ? undefined : expressionOf(spec.match, 'BOOL');
   const broken: BrokenRule[] = [];
   const actions = (spec.actions ?? []).flatMap((action) => actionsOf(action, { resource, config, id, broken }));
   const request = (spec.requestHeaderOperations ?? []).flatMap(operationOf);
@@ -142,7 +142,9 @@ function staticList({ params, name }: HandlerRef, { fields }: InstanceTemplate):
   if (providerUrl || value === undefined || !isExpression(value)) return undefined;
   const mode = blacklist ? 'DENY' : 'ALLOW';
   const denial = { code: 7, httpStatus: 403, message: `${name}:rejected` };
-  return { kind: 'list', value, type: entryType, mode, entries: overrides, denial };
+  const list = { kind: 'list', value, type: entryType, mode, entries: overrides, denial } as const;
+  const noAddress = { code: 3, httpStatus: 400, message: `${name}:no IP address` };
+  return entryType === 'IP_ADDRESSES' ? { ...list, noAddress } : list;
 }
 
 function isExpression(value: unknown): value is Expression {

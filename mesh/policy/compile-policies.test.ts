@@ -51,7 +51,7 @@ apiVersion: config.istio.io/v1alpha2
 kind: rule
 metadata: { name: one, namespace: default }
 spec:
-  match: " "
+  match: ""
   actions:
     - { handler: no, instances: [version, version.instance.default] }
     - { handler: known, instances: [version] }

@@ -65,6 +65,8 @@ export type Action =
       readonly mode: 'ALLOW' | 'DENY';
       readonly entries: readonly string[];
       readonly denial: Denial;
+      /** Of a list of addresses: for a value that is none. Absent: such a value is not listed. */
+      readonly noAddress?: Denial;
     }
   | { readonly kind: 'check'; readonly handler: HandlerRef; readonly instance: InstanceTemplate }
   | {

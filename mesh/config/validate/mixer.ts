@@ -11,11 +11,15 @@ import {
   type EventlogParams,
   type ListcheckerParams,
   type OpaParams,
+  type PrometheusParams,
+  type RedisquotaParams,
+  type StdioParams,
   unsupportedAdapters,
 } from '../schemas/mixer-adapters.ts';
 import { templateKinds } from '../schemas/mixer-kinds.ts';
 import { didYouMean } from '../suggest-name.ts';
 import { checkExpression } from './expression.ts';
+import { checkListTimes, checkPrometheus, checkRedisquota, checkStdio } from './mixer-adapter.ts';
 import { forEachAt, type Place, type SpecValidator } from './place.ts';
 import { checkHeaderName, checkListEntry, checkListSource, checkRefresh } from './policy.ts';
 import { re2Fault } from './regex.ts';
@@ -42,10 +46,15 @@ export const validateHandler: SpecValidator<HandlerSpec> = (spec, place) => {
     at.error(`unknown adapter ${JSON.stringify(name)}${didYouMean(name, [...adapterSchemas.keys()])}`);
   else {
     const below = place.at('params');
+    let isSound = true;
     const checked = checkSchema(schema, params, [], {
-      report: (path, message) => below.at(...path).error(message),
+      report: (path, message) => {
+        isSound = false;
+        below.at(...path).error(message);
+      },
     });
     checkAdapter(name, checked, below);
+    if (isSound) checkSoundAdapter(name, checked, below);
   }
 };
 
@@ -57,7 +66,10 @@ function checkConnection(adapter: string | undefined, place: Place): void {
 
 /** A handler of one of the older kinds, whose spec is its parameters. */
 export function validateAdapterKind(name: string): SpecValidator<unknown> {
-  return (spec, place) => checkAdapter(name, spec, place);
+  return (spec, place) => {
+    checkAdapter(name, spec, place);
+    checkSoundAdapter(name, spec, place);
+  };
 }
 
 function checkAdapter(name: string, params: unknown, place: Place): void {
@@ -67,6 +79,14 @@ function checkAdapter(name: string, params: unknown, place: Place): void {
   if (name === 'eventlog' && (durationMs((params as EventlogParams).interval ?? '1m') ?? 0) < 10_000)
     place.at('interval').error('expected at least 10s: each event stays in the log');
   if (name === 'listchecker') checkListchecker(params as ListcheckerParams, place);
+}
+
+/** What is asked only of parameters that have passed the adapter's schema. */
+function checkSoundAdapter(name: string, params: unknown, place: Place): void {
+  if (name === 'listchecker') checkListTimes(params as ListcheckerParams, place);
+  if (name === 'stdio') checkStdio(params as StdioParams, place);
+  if (name === 'redisquota') checkRedisquota(params as RedisquotaParams, place);
+  if (name === 'prometheus') checkPrometheus(params as PrometheusParams, place);
 }
 
 function checkListchecker(params: ListcheckerParams, place: Place): void {

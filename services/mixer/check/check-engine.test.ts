@@ -86,6 +86,22 @@ describe('CheckEngine', () => {
     });
   });
 
+  it("refuses a text that is no address, where a Mixer's list of addresses asks for one", async () => {
+    const noAddress = { code: 3, httpStatus: 400, message: 'no IP address' };
+    const list = { kind: 'list', type: 'IP_ADDRESSES', mode: 'DENY', entries: ['10.0.0.0/8'], denial } as const;
+    const value = expression('request.headers["from"]');
+    const { check } = engineOf([
+      rule('a', 'request.path == "/mixer"', { ...list, value, noAddress }),
+      rule('b', 'request.path == "/policy"', { ...list, value }),
+    ]);
+    const from = async (path: string, address: string) =>
+      (await check({ 'request.path': path, 'request.headers': { from: address } })).denial;
+    expect(await from('/mixer', '10.0.0.1, 11.0.0.1')).toBe(noAddress);
+    expect(await from('/mixer', '10.0.0.1')).toBe(denial);
+    expect(await from('/mixer', '::ffff:11.0.0.1')).toBeUndefined();
+    expect(await from('/policy', '10.0.0.1, 11.0.0.1')).toBeUndefined();
+  });
+
   it('asks a handler once while its answer holds, again for other values, and again when time or uses are over', async () => {
     let nowMs = 0;
     const { check, asked, metrics } = engineOf([rule('a', undefined, ask('request.path'))], {

@@ -1,5 +1,6 @@
 // Rules into one verdict: the first that refuses decides; header changes of the others are carried out in their order.
 import { type Attributes, type AttributeValue, textOf } from '../../../mesh/policy/attributes.ts';
+import { ipOf } from '../../../mesh/policy/expression/values.ts';
 import type {
   Action,
   Denial,
@@ -86,6 +87,8 @@ function denialOf(action: Action, attributes: Attributes): Denial | undefined {
   if (action.kind === 'deny') return action.denial;
   if (action.kind !== 'list') return undefined;
   const value = action.value.evaluate(attributes);
+  if (action.noAddress !== undefined && value !== undefined && ipOf(textOf(value)) === undefined)
+    return action.noAddress;
   const isListed = value !== undefined && listed(action, value);
   return isListed === (action.mode === 'DENY') ? action.denial : undefined;
 }

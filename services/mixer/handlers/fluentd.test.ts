@@ -53,6 +53,16 @@ describe('the fluentd handler', () => {
     ]);
     await close();
   });
+
+  it('takes the variable tag for the tag, and names the instance then', async () => {
+    const { records, address, close } = await receiver();
+    const fields = { ...logInstance.fields, variables: { tag: 'web.access', code: 200 } };
+    await fluentd.create({ address }, testMeans).report?.([{ ...logInstance, fields }], AbortSignal.timeout(10_000));
+    expect(records).toMatchObject([
+      { tag: 'web.access', record: { code: 200, name: 'accesslog.default', severity: 'info' } },
+    ]);
+    await close();
+  });
 });
 
 describe('MessagePack', () => {

@@ -33,12 +33,12 @@ class FluentdHandler implements Handler {
     this.#port = port;
   }
 
-  /** One message for each tag (the instance's name), confirmed by Fluentd once it has buffered it. */
+  /** One message for each tag (a variable `tag`, else the instance's name), confirmed by Fluentd once it has buffered it. */
   async report(batch: readonly Instance[], signal: AbortSignal): Promise<void> {
     const nowMs = this.#means.clock.nowMs();
-    for (const [tag, instances] of Map.groupBy(batch, ({ name }) => name)) {
+    for (const [tag, instances] of Map.groupBy(batch, tagOf)) {
       const entries = instances.map(
-        ({ fields }): Packable => [Math.floor(timeMsOf(fields.timestamp, nowMs) / 1000), recordOf(fields)],
+        (one): Packable => [Math.floor(timeMsOf(one.fields.timestamp, nowMs) / 1000), recordOf(one)],
       );
       const chunk = `${this.#means.name}-${++this.#chunks}`;
       await this.#deliver(pack([tag, entries, { chunk, size: entries.length }]), chunk, signal);
@@ -92,8 +92,15 @@ class FluentdHandler implements Handler {
   }
 }
 
-function recordOf(fields: Readonly<Record<string, FieldValue>>): { readonly [key: string]: Packable } {
-  return { ...packable(mapOf(fields.variables)), severity: textOf(fields.severity) };
+function tagOf({ name, fields }: Instance): string {
+  const { tag } = mapOf(fields.variables);
+  return tag === undefined ? name : textOf(tag);
+}
+
+/** An instance whose variable is the tag is told by `name`, as in Mixer. */
+function recordOf({ name, fields }: Instance): { readonly [key: string]: Packable } {
+  const { tag, ...variables } = mapOf(fields.variables);
+  return { ...packable(variables), ...(tag === undefined ? {} : { name }), severity: textOf(fields.severity) };
 }
 
 function packable(map: Readonly<Record<string, FieldValue>>): { readonly [key: string]: Packable } {

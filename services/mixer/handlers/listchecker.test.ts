@@ -56,7 +56,6 @@ describe('listchecker', () => {
     ['IP_ADDRESSES', '10.0.0.0/8\n2001:db8::/32\n', '2001:DB8:0::1', true],
     ['IP_ADDRESSES', 'whitelist:\n  - "10.0.0.1"\n  - 192.168.0.0/16\n', '192.168.3.4', true],
     ['IP_ADDRESSES', '10.0.0.0/8\n', '11.0.0.1', false],
-    ['IP_ADDRESSES', '10.0.0.0/8\n', 'no address', false],
     ['REGEX', '^v[12]$\n', 'v2', true],
     ['REGEX', '^v[12]$\n', 'v22', false],
   ])('%s: %j and %j', async (entryType = 'STRINGS', text, value, isListed) => {
@@ -65,6 +64,14 @@ describe('listchecker', () => {
     expect(await codeOf({ providerUrl: `file://${providerUrl}`, entryType, blacklist: true }, value)).toBe(
       isListed ? 7 : 0,
     );
+  });
+
+  it("refuses what is no address, be the list black or white; with a Policy's words it is not listed", async () => {
+    const params = { providerUrl: fileWith('10.0.0.0/8\n'), entryType: 'IP_ADDRESSES' } as const;
+    const refusal = { code: 7, message: 'no' };
+    expect(await codeOf(params, '10.0.0.1, 11.0.0.1')).toBe(3);
+    expect(await codeOf({ ...params, blacklist: true }, '10.0.0.1, 11.0.0.1')).toBe(3);
+    expect(await codeOf({ ...params, blacklist: true, refusal }, '10.0.0.1, 11.0.0.1')).toBe(0);
   });
 
   it('adds the overrides; who has no value is not listed', async () => {

@@ -2,10 +2,12 @@
 import { MeshError, messageOf } from '../../../lib/mesh-error.ts';
 import { durationMs } from '../../../mesh/config/quantities.ts';
 import type { ListcheckerParams } from '../../../mesh/config/schemas/mixer-adapters.ts';
+import { ipOf } from '../../../mesh/policy/expression/values.ts';
 import { type ListMatcher, listMatcher } from '../check/list-matcher.ts';
 import { textOf } from './field-values.ts';
 import {
   type CheckResult,
+  type FieldValue,
   type Handler,
   type HandlerKind,
   type HandlerMeans,
@@ -107,10 +109,18 @@ class ListHandler implements Handler {
     const isListed = value !== undefined && (this.#overrides(text) || this.#loaded?.matches(text) === true);
     const refused = refusal ?? { code: rpcCodes.permissionDenied, message: `${this.#means.name}:rejected` };
     return {
-      status: isListed === blacklist ? refused : { code: rpcCodes.ok, message: '' },
+      status: this.#noAddress(value) ?? (isListed === blacklist ? refused : { code: rpcCodes.ok, message: '' }),
       // Not longer than until the list is read again.
       validForMs: Math.min(durationMs(cachingInterval ?? '') ?? this.#refreshMs, this.#refreshMs),
       validUses: cachingUseCount ?? defaultUses,
     };
+  }
+
+  /** What a value gets that is no address, of a list of addresses; a Policy has its own words for who is not listed. */
+  #noAddress(value: FieldValue | undefined): RpcStatus | undefined {
+    const { entryType, refusal } = this.#params;
+    if (entryType !== 'IP_ADDRESSES' || refusal !== undefined || value === undefined) return undefined;
+    if (ipOf(textOf(value)) !== undefined) return undefined;
+    return { code: rpcCodes.invalidArgument, message: `${this.#means.name}:no IP address` };
   }
 }

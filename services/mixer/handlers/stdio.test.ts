@@ -53,9 +53,12 @@ describe('the stdio handler', () => {
     } as const;
     const bad = { ...logInstance, fields: { ...logInstance.fields, severity: 'bad' } };
     // One of Mixer's names that is no level's.
+    const warn = { ...logInstance, fields: { ...logInstance.fields, severity: 'WARN' } };
     const fatal = { ...logInstance, fields: { ...logInstance.fields, severity: 'fatal' } };
-    await stdio.create(params, testMeans).report?.([logInstance, bad, fatal], signal);
+    await stdio.create(params, testMeans).report?.([logInstance, bad, fatal, warn], signal);
     expect(lines()).toHaveLength(2);
+    await stdio.create({ logStream: 'FILE', outputPath: path }, testMeans).report?.([warn], signal);
+    expect(JSON.parse(lines()[2] ?? '')).toMatchObject({ level: 'warn' });
     await close();
   });
 

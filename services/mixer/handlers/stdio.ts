@@ -9,6 +9,8 @@ import type { Handler, HandlerKind, HandlerMeans, Instance } from './handler.ts'
 const defaultMaxMegabytes = 100;
 const defaultMaxFiles = 1000;
 const levels = ['INFO', 'WARNING', 'ERROR'] as const;
+/** As Mixer wrote them. */
+const levelNames = { INFO: 'info', WARNING: 'warn', ERROR: 'error' } as const;
 /** Mixer's names of severities beside the levels' own. */
 const otherSeverities: Readonly<Record<string, (typeof levels)[number]>> = {
   INFORMATIONAL: 'INFO',
@@ -49,7 +51,7 @@ function levelOf({ template, fields }: Instance, { severityLevels = {}, metricLe
 function lineOf(instance: Instance, params: StdioParams, nowMs: number): string {
   const { fields, name, template } = instance;
   const head = {
-    level: levelOf(instance, params).toLowerCase(),
+    level: levelNames[levelOf(instance, params)],
     time: new Date(timeMsOf(fields.timestamp, nowMs)).toISOString(),
     instance: name,
   };
