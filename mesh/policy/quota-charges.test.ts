@@ -72,6 +72,16 @@ describe('QuotaSpec and QuotaSpecBinding', () => {
     expect(place('other.default.svc.cluster.local')).toBe('none');
   });
 
+  it('charge requests to all services of a namespace, by its pattern', () => {
+    const { amount, place } = quotaOf(files(all, `[{ service: '*.default.*' }, { service: 'api.*' }]`));
+    expect(amount(host(web))).toBe(2);
+    expect(place(web)).toBe('ext-authz');
+    for (const name of ['web.other.svc.cluster.local', 'api.example.com']) {
+      expect(amount(host(name))).toBe(0);
+      expect(place(name)).toBe('none');
+    }
+  });
+
   it('charge where all attributes of one clause match', () => {
     const clauses = `[{ clause: { request.path: { prefix: /a }, request.method: { exact: GET } } }, { clause: { request.useragent: { regex: bo+t } } }]`;
     const { amount, rule } = quotaOf(

@@ -2,14 +2,14 @@
 import type { ConfigResource } from '../../events/model.ts';
 import type { QuotaSpecBindingSpec, QuotaSpecSpec } from '../config/schemas/mixer.ts';
 import type { ConfigView } from '../snapshot.ts';
-import type { Attributes } from './attributes.ts';
+import type { Attributes, AttributeValue } from './attributes.ts';
 import { expressionOf } from './compile-policy-rule.ts';
 import type { Expression } from './expression/expression.ts';
 import type { WorkloadFacts } from './workload-facts.ts';
 
 /** One charge against a quota. */
 export interface QuotaCharge {
-  /** Hostname of the service whose requests are charged; `*`: of any. */
+  /** Hostname of the service whose requests are charged; `*`: of any; `*TEXT*`: of those whose hostname has the text. */
   readonly service: string;
   /** One of them has to hold; none: always. */
   readonly match: readonly Expression[];
@@ -60,10 +60,17 @@ function clauseOf(clause: Clause): Expression {
   return expressionOf(parts.length === 0 ? 'true' : parts.join(' && '), 'BOOL');
 }
 
+/** As Istio 1.4 compares a binding's service with a hostname: `*.NAMESPACE.*` is for all of a namespace; there is no other pattern. */
+function isBound(service: string, host: AttributeValue | undefined): boolean {
+  if (typeof host !== 'string') return false;
+  const isPattern = service.length > 1 && service.startsWith('*') && service.endsWith('*');
+  return isPattern ? host.includes(service.slice(1, -1)) : host === service;
+}
+
 /** Whether a request to any service of the workload can be charged. */
 export function mayCharge(charges: readonly QuotaCharge[], { services }: Pick<WorkloadFacts, 'services'>): boolean {
   const hosts = Object.values(services);
-  return charges.some(({ service }) => service === '*' || hosts.includes(service));
+  return charges.some(({ service }) => service === '*' || hosts.some((host) => isBound(service, host)));
 }
 
 /** What every request to the workload is charged, where that is the same for all of them; else undefined. */
@@ -72,7 +79,7 @@ export function fixedAmount(
   { services }: Pick<WorkloadFacts, 'services'>,
 ): number | undefined {
   const hosts = new Set(Object.values(services));
-  const own = charges.filter(({ service }) => service === '*' || hosts.has(service));
+  const own = charges.filter(({ service }) => service === '*' || [...hosts].some((host) => isBound(service, host)));
   const isForAll = ({ service, match }: QuotaCharge) => match.length === 0 && (service === '*' || hosts.size === 1);
   return own.every(isForAll) ? own.reduce((sum, { amount }) => sum + amount, 0) : undefined;
 }
@@ -81,7 +88,7 @@ export function fixedAmount(
 export function amountOf(charges: readonly QuotaCharge[], attributes: Attributes): number {
   const host = attributes.get('destination.service.host');
   return charges
-    .filter(({ service }) => service === '*' || service === host)
+    .filter(({ service }) => service === '*' || isBound(service, host))
     .filter(({ match }) => match.length === 0 || match.some((clause) => clause.evaluate(attributes) === true))
     .reduce((sum, { amount }) => sum + amount, 0);
 }
