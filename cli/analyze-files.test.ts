@@ -227,4 +227,53 @@ describe('analyze of files with Kubernetes objects', () => {
     expect(await found(mesh, telemetry)).toContain('IST0002 Telemetry/default/t spec.tracing[0].providers[0]');
     expect((await found(telemetry)).filter((line) => line.startsWith('IST0002'))).toEqual([]);
   });
+
+  it('finds Services that disagree about a Deployment’s ports, where it is in the mesh', async () => {
+    const labels = { app: 'web' };
+    const deployment = (own: object) =>
+      object('apps/v1', 'Deployment', 'web', {
+        spec: { template: { metadata: { labels: { ...labels, ...own } }, spec: { containers: [{ name: 'c' }] } } },
+      });
+    const one = service('one', labels, [{ name: 'http', port: 80, targetPort: 8080 }]);
+    const two = service('two', labels, [
+      { name: 'http', port: 81, targetPort: 8080 },
+      { name: 'udp', port: 80, targetPort: 9000, protocol: 'UDP' },
+    ]);
+    const other = service('other', { app: 'other' }, [{ name: 'http', port: 82, targetPort: 8080 }]);
+    const conflicts = ['IST0116', 'IST0137'].map((code) => `${code} Deployment/default/web metadata.name`);
+    expect(await found(deployment({}), one, two, other)).toEqual(conflicts);
+    expect(await found(deployment({}), one, other)).toEqual([]);
+    expect(await found(deployment({ 'sidecar.istio.io/inject': 'false' }), one, two)).toEqual([]);
+    const injected = namespace('default', { labels: { 'istio-injection': 'enabled' } });
+    expect(await found(deployment({}), one, two, injected)).toEqual(conflicts);
+    expect(await found(deployment({}), one, two, namespace('default'))).toEqual([]);
+  });
+
+  it('finds applications that run as the proxy’s user', async () => {
+    const asProxy = { securityContext: { runAsUser: 1337 } };
+    const containers = [
+      { name: 'istio-proxy', ...asProxy },
+      { name: 'app', ...asProxy },
+    ];
+    const deployment = (metadata: object = {}) =>
+      object('apps/v1', 'Deployment', 'web', { spec: { template: { spec: { ...asProxy, containers } } } }, metadata);
+    expect(await found(deployment(), object('v1', 'Pod', 'web', { spec: { containers } }))).toEqual([
+      'IST0144 Deployment/default/web spec.template.spec.containers[1].securityContext.runAsUser',
+      'IST0144 Deployment/default/web spec.template.spec.securityContext.runAsUser',
+      'IST0144 Pod/default/web spec.containers[1].securityContext.runAsUser',
+    ]);
+    expect(await found(deployment({ labels: { istio: 'pilot' } }))).toEqual([]);
+  });
+
+  it('takes Pods without a proxy for no workloads of policies, with --use-kube=false', async () => {
+    const policy = object('security.istio.io/v1', 'AuthorizationPolicy', 'p', {
+      spec: { selector: { matchLabels: { app: 'web' } } },
+    });
+    const objects = [policy, pod('web', { app: 'web' }), namespace('default')];
+    const nobody = 'IST0127 AuthorizationPolicy/default/p spec.selector';
+    expect(await found(...objects)).toEqual([]);
+    expect(await foundWith(['--use-kube=false'], objects)).toEqual([nobody]);
+    const injected = pod('web', { app: 'web', 'sidecar.istio.io/inject': 'true' });
+    expect(await foundWith(['--use-kube=false'], [policy, injected, namespace('default')])).toEqual([]);
+  });
 });

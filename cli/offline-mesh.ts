@@ -6,6 +6,7 @@ import type { RecordedEvent } from '../events/envelope.ts';
 import { MeshError, messageOf } from '../lib/mesh-error.ts';
 import { type ParsedObject, parseFiles } from '../mesh/config/parse.ts';
 import { hasErrors, type Problem } from '../mesh/config/problem.ts';
+import { analyzedKinds } from '../mesh/config/schemas/kinds.ts';
 import { validateObjects } from '../mesh/config/validate.ts';
 import { SnapshotBuilder } from '../mesh/snapshot-builder.ts';
 import { proxyContextOfJson } from '../services/pilot/translate/node.ts';
@@ -46,7 +47,7 @@ export interface ReadFiles {
   readonly objects: readonly ParsedObject[];
 }
 
-/** Reads files for analysis: kinds that are not read are passed over, and what is wrong stands in the way of nothing else. */
+/** Reads files for analysis: Deployments too; kinds that are not read are passed over, and what is wrong stands in the way of nothing else. */
 export async function readMesh(
   paths: readonly string[],
   io: Pick<CliIo, 'readStdin'>,
@@ -56,7 +57,8 @@ export async function readMesh(
     file: file === '-' ? '<stdin>' : file,
     text,
   }));
-  const parsed = parseFiles(sources, { foreignKinds: 'ignore', ...(namespace === undefined ? {} : { namespace }) });
+  const given = namespace === undefined ? {} : { namespace };
+  const parsed = parseFiles(sources, { foreignKinds: 'ignore', alsoRead: analyzedKinds, ...given });
   const checked = parsed.objects.map((object) => ({ object, problems: validateObjects([object]) }));
   return {
     problems: [...parsed.problems, ...checked.flatMap(({ problems }) => problems)],

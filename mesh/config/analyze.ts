@@ -2,6 +2,7 @@
 import type { Snapshot } from '../snapshot.ts';
 import { analyzeAnnotations } from './analyze/annotations.ts';
 import { analyzeClaims } from './analyze/claims.ts';
+import { analyzeDeployments } from './analyze/deployments.ts';
 import { analyzeDestinationRules } from './analyze/destination-rules.ts';
 import { analyzeEnvoyFilters } from './analyze/envoy-filters.ts';
 import { analyzeGateways } from './analyze/gateways.ts';
@@ -31,6 +32,7 @@ export function analyze(snapshot: Snapshot, shown: ShownObjects = nothingShown):
     ...analyzeClaims(index),
     ...analyzeTelemetries(index),
     ...analyzeServices(index),
+    ...analyzeDeployments(index),
     ...analyzeAnnotations(index),
   ];
   const quiet = suppressedOnObjects(snapshot, shown);
@@ -49,7 +51,7 @@ const suppressing = 'galley.istio.io/analyze-suppress';
 /** By `KIND/NAMESPACE/NAME`, of Kubernetes objects that have the annotation. */
 function suppressedOnObjects({ registry }: Snapshot, shown: ShownObjects): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  for (const { kind, namespace, name, metadata } of [...shown.pods, ...shown.namespaces]) {
+  for (const { kind, namespace, name, metadata } of [...shown.pods, ...shown.deployments, ...shown.namespaces]) {
     const codes = metadata.annotations?.[suppressing];
     if (codes !== undefined) found.set(`${kind}/${namespace}/${name}`, codes);
   }

@@ -44,6 +44,8 @@ export interface ObjectContext {
   readonly namespace: string;
   readonly problems: Problem[];
   readonly foreignKinds: ForeignKinds;
+  /** Kinds that are read beside those of all texts. */
+  readonly alsoRead: ReadonlyMap<string, Kind>;
 }
 
 /**
@@ -89,7 +91,7 @@ function resourceSchema(spec: Schema): Schema {
 function kindOf(
   value: Readonly<Record<string, unknown>>,
   report: Report,
-  { foreignKinds }: Pick<ObjectContext, 'foreignKinds'>,
+  { foreignKinds, alsoRead }: Pick<ObjectContext, 'foreignKinds' | 'alsoRead'>,
 ): Kind | undefined {
   const { kind: name, apiVersion } = value;
   if (typeof name !== 'string' || name === '')
@@ -97,7 +99,7 @@ function kindOf(
   if (typeof apiVersion !== 'string' || apiVersion === '')
     report(['apiVersion'], 'is required, such as networking.istio.io/v1');
   if (typeof name !== 'string' || typeof apiVersion !== 'string' || name === '' || apiVersion === '') return undefined;
-  const kind = kinds.get(name);
+  const kind = kinds.get(name) ?? alsoRead.get(name);
   if (kind?.apiVersions.includes(apiVersion)) return kind;
   const group = groupOf(apiVersion);
   if (foreignKinds !== 'refuse' && isForeign(group) && !kind?.apiVersions.some((own) => groupOf(own) === group)) {

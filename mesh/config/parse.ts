@@ -2,6 +2,7 @@
 import { isRecord } from './check-schema.ts';
 import { type ForeignKinds, type ParsedObject, parseOne } from './parse-object.ts';
 import { byPosition, noSource, type Path, type Problem, reportTo, type Source } from './problem.ts';
+import type { Kind } from './schemas/kinds.ts';
 import { readYaml, type YamlLimits } from './yaml-source.ts';
 
 /** What a text holds. */
@@ -24,6 +25,8 @@ export interface ParseOptions {
   readonly limits?: Partial<YamlLimits>;
   /** What becomes of kinds of API groups that are not read (a Deployment): `refuse` by default. */
   readonly foreignKinds?: ForeignKinds;
+  /** Kinds that are read beside those of all texts. */
+  readonly alsoRead?: ReadonlyMap<string, Kind>;
 }
 
 /** Parses the YAML or JSON documents of one text. */
@@ -36,7 +39,7 @@ export function parseFiles(
   files: readonly { readonly file?: string; readonly text: string }[],
   options: Omit<ParseOptions, 'file'> = {},
 ): ParseResult {
-  const collector = createCollector(options.namespace ?? 'default', options.foreignKinds);
+  const collector = createCollector(options.namespace ?? 'default', options);
   const limits = { ...options.limits, ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }) };
   for (const { file, text } of files) {
     const read = readYaml(text, { limits, ...(file === undefined ? {} : { file }) });
@@ -73,7 +76,10 @@ interface Collector {
   add(item: Item): void;
 }
 
-function createCollector(namespace: string, foreignKinds: ForeignKinds = 'refuse'): Collector {
+function createCollector(
+  namespace: string,
+  { foreignKinds = 'refuse', alsoRead = new Map() }: Pick<ParseOptions, 'foreignKinds' | 'alsoRead'> = {},
+): Collector {
   const objects: ParsedObject[] = [];
   const problems: Problem[] = [];
   const seen = new Map<string, string>();
@@ -86,7 +92,7 @@ function createCollector(namespace: string, foreignKinds: ForeignKinds = 'refuse
       return;
     }
     const before = problems.length;
-    const parsed = parseOne(value, { base, source, namespace, problems, foreignKinds });
+    const parsed = parseOne(value, { base, source, namespace, problems, foreignKinds, alsoRead });
     if (parsed === undefined) return;
     const key = `${parsed.kind}/${parsed.namespace}/${parsed.name}`;
     const first = seen.get(key);

@@ -1,4 +1,4 @@
-// Istio's annotations on Services, and on Pods and Namespaces of files: names that nobody knows, that are for other kinds, or that are deprecated; values that are none.
+// Istio's annotations on Services, and on Pods, Deployments and Namespaces of files: names that nobody knows, that are for other kinds, or that are deprecated; values that are none.
 import { formatPath, type Problem } from '../problem.ts';
 import { annotationProblem } from './annotation-values.ts';
 import type { MeshIndex } from './mesh-index.ts';
@@ -76,7 +76,7 @@ const known: ReadonlyMap<string, KnownAnnotation> = new Map([
 /** IST0107 (for another kind), IST0108 (nobody knows it), IST0125 (its value) and IST0135 (deprecated), in istioctl's words. */
 export function analyzeAnnotations({ snapshot, shown }: MeshIndex): readonly Problem[] {
   const services = [...snapshot.registry.services.values()].map((service): Owner => ({ kind: 'Service', ...service }));
-  const others = [...shown.pods, ...shown.namespaces].map(
+  const others = [...shown.pods, ...shown.deployments, ...shown.namespaces].map(
     ({ metadata: { labels, annotations }, ...key }): Owner => ({ ...key, labels, annotations }),
   );
   return [...services, ...others].flatMap((owner) =>

@@ -6,6 +6,8 @@ import type { GatewaySpec } from '../schemas/gateway.ts';
 import type { SidecarSpec } from '../schemas/sidecar.ts';
 import type { TelemetrySpec } from '../schemas/telemetry.ts';
 import { finding, groupBy, hasLabels, type KnownWorkload, type MeshIndex, selectorText, wins } from './mesh-index.ts';
+import { isInMesh, templateOfPod } from './pod-template.ts';
+import type { ShownObject } from './shown-objects.ts';
 
 /** A kind of which one resource holds for a workload. */
 interface Claims<Spec> {
@@ -133,7 +135,7 @@ function selectorsOfNobody(index: MeshIndex): readonly Problem[] {
 /** Only where workloads are known at all: what no platform has told of may still be there. */
 function policiesForNobody(index: MeshIndex): readonly Problem[] {
   const { config, mesh } = index.snapshot;
-  const workloads = index.workloads();
+  const workloads = withProxies(index);
   if (workloads.length === 0 && !index.shown.isComplete) return [];
   return config.list<AuthorizationPolicySpec>('AuthorizationPolicy').flatMap((policy) => {
     const labels = policy.spec.selector?.matchLabels ?? {};
@@ -145,6 +147,20 @@ function policiesForNobody(index: MeshIndex): readonly Problem[] {
     const message = `No matching workloads for this resource with the following labels: ${selectorText(labels)}`;
     return [finding(policy, ['spec', 'selector'], 'IST0127', message)];
   });
+}
+
+/** Workloads that a policy may be for: where files show all that there is, Pods without a proxy are none. */
+function withProxies(index: MeshIndex): readonly KnownWorkload[] {
+  const { shown } = index;
+  if (!shown.isComplete) return index.workloads();
+  const without = shown.pods.filter((pod) => !isInMesh(templateOfPod(pod), shown) && !isAmbient(pod));
+  const names = new Set(without.map(({ namespace, name }) => `${namespace}/${name}`));
+  return index.workloads().filter(({ namespace, name }) => !names.has(`${namespace}/${name}`));
+}
+
+/** Whether Istio's ambient mode takes a Pod's traffic. */
+function isAmbient({ metadata }: ShownObject): boolean {
+  return metadata.annotations?.['ambient.istio.io/redirection'] === 'enabled';
 }
 
 /** IST0101: namespaces of sources that are not there, where files show namespaces. */

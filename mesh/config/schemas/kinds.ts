@@ -5,6 +5,7 @@ import { envoyFilterSchema } from './envoy-filter.ts';
 import { gatewaySchema } from './gateway.ts';
 import {
   configMapSchema,
+  deploymentSchema,
   endpointSliceSchema,
   endpointsSchema,
   namespaceSchema,
@@ -75,6 +76,11 @@ export const kinds: ReadonlyMap<string, Kind> = new Map([
   kubernetes('Node', 'v1', nodeSchema, true),
   kubernetes('ConfigMap', 'v1', configMapSchema),
   kubernetes('Secret', 'v1', secretSchema),
+]);
+
+/** Kinds that say nothing of a mesh but are analyzed beside it. */
+export const analyzedKinds: ReadonlyMap<string, Kind> = new Map([
+  kubernetes('Deployment', 'apps/v1', deploymentSchema),
 ]);
 
 /** Kinds of Istio's that Periplus does not act on: refused with a word of why, not as a typing error. */

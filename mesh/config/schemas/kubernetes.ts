@@ -87,6 +87,15 @@ export const podSchema = openObject({
     conditions: list(openObject({ type: text, status: text })),
   }),
 });
+/** Schema of a Deployment (apps/v1): its Pods' labels and annotations. */
+export const deploymentSchema = openObject({
+  apiVersion: required(text),
+  kind: required(text),
+  metadata: required(metadataSchema),
+  spec: openObject({
+    template: openObject({ metadata: openObject({ labels: map(text), annotations: map(text) }) }),
+  }),
+});
 /** Schema of a Namespace. */
 export const namespaceSchema = openObject({
   apiVersion: required(text),
@@ -133,6 +142,8 @@ export interface KubernetesEndpointSlice extends Static<typeof endpointSliceSche
 export interface KubernetesSliceEndpoint extends Static<typeof sliceEndpoint> {}
 /** A Kubernetes Pod. */
 export interface KubernetesPod extends Static<typeof podSchema> {}
+/** A Kubernetes Deployment. */
+export interface KubernetesDeployment extends Static<typeof deploymentSchema> {}
 /** A Kubernetes Namespace. */
 export interface KubernetesNamespace extends Static<typeof namespaceSchema> {}
 /** A Kubernetes Node. */
